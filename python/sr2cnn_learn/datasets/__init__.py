@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Data sets in the RadioML layout: read, write, split."""
+
+from .radioml import FRAME_LEN, RadioML, load_radioml, save_radioml
+from .split import Split, split
+
+__all__ = ["FRAME_LEN", "RadioML", "Split", "load_radioml", "save_radioml", "split"]

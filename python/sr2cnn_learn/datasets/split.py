@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The seeded split: train, validation and test by (label, SNR), unknown classes held out whole."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .radioml import RadioML
+
+
+@dataclass(frozen=True)
+class Split:
+    """Sorted indices into a data set; no frame is in two of them."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    unknown_test: np.ndarray
+
+
+def split(
+    dataset: RadioML,
+    unknown: Iterable[str] = (),
+    seed: int = 0,
+    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
+) -> Split:
+    """Divide each (label, SNR) by the fractions; of an unknown class only the test part is used.
+
+    A key's division depends on the seed, the key and its number of frames, not on what else was
+    read from the file.
+
+    Raises
+    ------
+    ValueError
+        A class in `unknown` is not in the data set, or the fractions do not sum to 1.
+    """
+    unknown = set(unknown)
+    absent = sorted(unknown - set(dataset.modulations))
+    if absent:
+        raise ValueError(
+            f"unknown class {absent[0]!r} is not in the data set; "
+            f"it has {', '.join(dataset.modulations)}"
+        )
+    if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
+        raise ValueError(f"fractions {fractions}, expected three that sum to 1")
+
+    parts = {"train": [], "validation": [], "test": [], "unknown_test": []}
+    start = 0
+    for (label, snr), count in dataset.keys.items():  # the frames lie in the order of the keys
+        rng = np.random.default_rng([seed, zlib.crc32(label.encode()), snr % 2**32])
+        shuffled = start + rng.permutation(count)
+        start += count
+        first = round(fractions[0] * count)
+        second = first + round(fractions[1] * count)
+        if label in unknown:
+            parts["unknown_test"].append(shuffled[second:])
+        else:
+            parts["train"].append(shuffled[:first])
+            parts["validation"].append(shuffled[first:second])
+            parts["test"].append(shuffled[second:])
+    nothing = np.empty(0, np.int64)
+    return Split(**{name: np.sort(np.concatenate([nothing, *p])) for name, p in parts.items()})
