@@ -19,6 +19,7 @@ class Split:
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
+    unknown_validation: np.ndarray
     unknown_test: np.ndarray
 
 
@@ -28,7 +29,7 @@ def split(
     seed: int = 0,
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
 ) -> Split:
-    """Divide each (label, SNR) by the fractions; of an unknown class only the test part is used.
+    """Divide each (label, SNR) by the fractions; of an unknown class no frame is trained on.
 
     A key's division depends on the seed, the key and its number of frames, not on what else was
     read from the file.
@@ -48,7 +49,7 @@ def split(
     if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
         raise ValueError(f"fractions {fractions}, expected three that sum to 1")
 
-    parts = {"train": [], "validation": [], "test": [], "unknown_test": []}
+    parts = {name: [] for name in Split.__annotations__}
     start = 0
     for (label, snr), count in dataset.keys.items():  # the frames lie in the order of the keys
         rng = np.random.default_rng([seed, zlib.crc32(label.encode()), snr % 2**32])
@@ -57,6 +58,7 @@ def split(
         first = round(fractions[0] * count)
         second = first + round(fractions[1] * count)
         if label in unknown:
+            parts["unknown_validation"].append(shuffled[first:second])
             parts["unknown_test"].append(shuffled[second:])
         else:
             parts["train"].append(shuffled[:first])

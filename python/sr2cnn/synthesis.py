@@ -1,0 +1,172 @@
+# Copyright 2026 the gr-sr2cnn authors.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Data sets from the project's own transmitters and GNU Radio's dynamic channel model.
+
+The recipe is that of RML2016.10a (O'Shea and West, GRCon 2016), see ``CHANNEL`` and ``synthesize``.
+Every key (modulation, snr) has random streams of its own, derived from the seed and the key, so a data set
+does not depend on the number of processes or on which other keys are built along with it.
+"""
+
+import os
+import zlib
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+
+import numpy as np
+from gnuradio import blocks, channels, gr
+
+from .speech import SpeechSource
+from .transmitters import AUDIO_RATE, SAMPLE_RATE, TRANSMITTERS
+
+FRAME_LEN = 128
+SNRS = tuple(range(-20, 20, 2))  # dB, the labels of RML2016.10a
+
+#: Arguments of ``channels.dynamic_channel_model`` but for noise amplitude and seed.
+CHANNEL = dict(
+    samp_rate=SAMPLE_RATE,
+    sro_std_dev=0.01,
+    sro_max_dev=50,
+    cfo_std_dev=0.01,
+    cfo_max_dev=500,
+    N=8,
+    doppler_freq=1,
+    LOS_model=True,
+    K=4,
+    delays=[0.0, 0.9, 1.7],
+    mags=[1, 0.8, 0.3],
+    ntaps_mpath=8,
+)
+FIXED_CHANNEL_SEED = 0x1337  # the release's one seed for all its passes
+
+PASS_ITEMS = 10_000  # bits or audio samples that one pass through the channel takes
+LONG_PASS_ITEMS = {"QAM16": 20_000, "QAM64": 30_000}
+FIRST_FRAME = (50, 500)  # samples: random start behind the channel's transient
+MAX_STRIDE = 0.05  # of a pass: largest distance from one frame's start to the next's
+
+
+def noise_amplitude(snr):
+    """Noise *amplitude* of the release, 10^(−snr/10): the true SNR in dB is about twice the label."""
+    return 10 ** (-snr / 10)
+
+
+def check_modulations(modulations):
+    """The given names, or all eleven for None; ValueError for a name without a transmitter."""
+    modulations = list(TRANSMITTERS if modulations is None else modulations)
+    for name in modulations:
+        if name not in TRANSMITTERS:
+            raise ValueError(f"unknown modulation {name!r}, expected one of {', '.join(TRANSMITTERS)}")
+    return modulations
+
+
+def _run(*parts):
+    """Run source → parts… as a flowgraph to its end, return the complex output."""
+    top = gr.top_block()
+    sink = blocks.vector_sink_c()
+    top.connect(*parts, sink)
+    top.run()
+    return np.array(sink.data(), dtype=np.complex64)
+
+
+def _transmit(modulation, rng, speech, am_ssb, channel_seed, snr):
+    """One pass: a fresh message through transmitter and channel; complex64 samples."""
+    transmitter = TRANSMITTERS[modulation]()
+    n = LONG_PASS_ITEMS.get(modulation, PASS_ITEMS)
+    channel = channels.dynamic_channel_model(
+        *CHANNEL.values(), noise_amplitude(snr), channel_seed
+    )
+    if modulation == "AM-SSB" and am_ssb == "noise":
+        silence = blocks.null_source(gr.sizeof_gr_complex)
+        length = blocks.head(gr.sizeof_gr_complex, int(n * SAMPLE_RATE / AUDIO_RATE))
+        return _run(silence, length, channel)
+    if transmitter.bits_per_symbol is None:
+        source = blocks.vector_source_f(speech.take(n).tolist())
+    else:
+        source = blocks.vector_source_b(rng.integers(0, 2, n).tolist())
+    return _run(source, transmitter, channel)
+
+
+def synthesize(modulation, snr, n_frames, seed, am_ssb="signal", channel_seeds="fresh"):
+    """Frames of one key of an RML2016.10a-like data set.
+
+    Args:
+        modulation: name in ``TRANSMITTERS``
+        snr: SNR label in dB, see ``noise_amplitude``
+        n_frames: number of frames
+        seed: seed of the data set
+        am_ssb: ``"signal"``: AM-SSB is transmitted; ``"noise"``: noise alone, as in the release
+        channel_seeds: ``"fresh"``: each pass has a channel of its own; ``"fixed"``: all have the same,
+            as in the release
+
+    Returns:
+        float32 (n_frames, 2, 128), I and Q, each frame divided by its Σ|x|
+    """
+    if n_frames < 1:
+        raise ValueError(f"n_frames is {n_frames}, expected at least 1")
+    check_modulations([modulation])
+    if am_ssb not in ("signal", "noise"):
+        raise ValueError(f"am_ssb is {am_ssb!r}, expected 'signal' or 'noise'")
+    if channel_seeds not in ("fresh", "fixed"):
+        raise ValueError(f"channel_seeds is {channel_seeds!r}, expected 'fresh' or 'fixed'")
+    # crc32, not hash(): the same in every process. SNR labels may be negative, entropy must not be.
+    key = (seed, zlib.crc32(modulation.encode()), snr % 2**32)
+    rng = np.random.default_rng(key)
+    speech = SpeechSource((*key, 1), AUDIO_RATE)
+
+    frames = np.empty((n_frames, 2, FRAME_LEN), dtype=np.float32)
+    done = 0
+    while done < n_frames:
+        fresh_seed = int(rng.integers(1, 2**31))
+        channel_seed = fresh_seed if channel_seeds == "fresh" else FIXED_CHANNEL_SEED
+        samples = _transmit(modulation, rng, speech, am_ssb, channel_seed, snr)
+        start = rng.integers(*FIRST_FRAME, endpoint=True)
+        while start + FRAME_LEN < len(samples) and done < n_frames:
+            frame = samples[start : start + FRAME_LEN]
+            frame = frame / np.sum(np.abs(frame))
+            frames[done] = frame.real, frame.imag
+            done += 1
+            start += rng.integers(FRAME_LEN, round(len(samples) * MAX_STRIDE), endpoint=True)
+    return frames
+
+
+def radioml2016(
+    frames_per_key=1000,
+    snrs=SNRS,
+    seed=0,
+    am_ssb="signal",
+    channel_seeds="fresh",
+    modulations=None,
+    jobs=None,
+    progress=None,
+):
+    """A data set in the layout and by the recipe of RML2016.10a.
+
+    Args:
+        frames_per_key: frames for each (modulation, snr)
+        snrs: SNR labels in dB
+        seed, am_ssb, channel_seeds: see ``synthesize``
+        modulations: names in ``TRANSMITTERS``, default all eleven
+        jobs: number of processes, default one a core
+        progress: called with the number of frames whenever a key is done
+
+    Returns:
+        dict (modulation, snr) → float32 (frames_per_key, 2, 128)
+    """
+    keys = [(m, int(s)) for m in check_modulations(modulations) for s in snrs]
+    if not keys:
+        raise ValueError("no keys to build: expected at least one modulation and one snr")
+    dataset = dict.fromkeys(keys)  # keeps the keys in order, whichever is done first
+    # Workers are spawned, not forked: GNU Radio's threads do not survive a fork.
+    with ProcessPoolExecutor(jobs or os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        futures = {
+            pool.submit(synthesize, *key, frames_per_key, seed, am_ssb, channel_seeds): key
+            for key in keys
+        }
+        try:
+            for future in as_completed(futures):
+                dataset[futures[future]] = future.result()
+                if progress:
+                    progress(frames_per_key)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return dataset

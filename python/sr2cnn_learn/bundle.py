@@ -1,0 +1,378 @@
+# Copyright 2026 the gr-sr2cnn authors.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The model bundle: one ``.pt`` file with network, card and semantics.
+
+A bundle is a TorchScript archive with two extra files. ``forward(iq)`` maps float32 (N, frame_len, 2) to
+semantic vectors (N, dim), normalisation included; ``classify(z)`` gives the logits of the known classes and,
+where the bundle carries the decoder, ``reconstruct(iq)`` the frames it rebuilds. ``card.json`` says what the
+model is and where it comes from, ``semantics.npz`` holds the class centers and covariances.
+
+Bundles come from strangers: card and semantics are read with size limits and without pickle, and a network
+that does not fit its card is refused. All calls of TorchScript are in this file, so that another engine can
+take its place here.
+"""
+
+import io
+import json
+import math
+import os
+import tempfile
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+SCHEMA = 1
+MODELS = Path(__file__).parent / "models"
+MAX_CARD_BYTES = 2**20
+MAX_SEMANTICS_BYTES = 2**28
+
+DISTANCES = ("diagonal", "isotropic", "euclidean", "mahalanobis")
+THETA2 = ("median", "mean")
+
+
+def find(model):
+    """Path of a bundle: a shipped model for a bare name such as ``"sr2cnn"``, else the path itself.
+
+    Raises:
+        FileNotFoundError: there is no such file; the message lists the shipped models
+    """
+    name = os.fspath(model)
+    shipped = MODELS / f"{name}.pt"
+    if name and Path(name).name == name and not Path(name).suffix and shipped.is_file():
+        return shipped
+    path = Path(name)
+    if path.is_file():
+        return path
+    names = ", ".join(sorted(p.stem for p in MODELS.glob("*.pt"))) or "none"
+    raise FileNotFoundError(f"{name or repr(name)}: no such model file (shipped models: {names})")
+
+
+def torch_device(device):
+    """The torch device of ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:<n>"``.
+
+    Raises:
+        ValueError: not one of these, or CUDA is asked for and absent
+    """
+    import torch
+
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind, _, index = str(device).partition(":")
+    if kind not in ("cpu", "cuda") or (index and not index.isdecimal()):
+        raise ValueError(f"device is {device!r}, expected 'auto', 'cpu', 'cuda' or 'cuda:<n>'")
+    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"device is {device!r}, but torch sees {torch.cuda.device_count()} CUDA devices; "
+            "use 'cpu' or 'auto'"
+        )
+    return torch.device(device)
+
+
+def _number(card, key, kind, positive=True):
+    value = card.get(key)
+    valid = isinstance(value, kind) and not isinstance(value, bool)
+    if not valid or not math.isfinite(value) or (positive and value <= 0):
+        raise ValueError(f"card has {key} = {value!r}, expected a positive number")
+    return value
+
+
+def check_card(card):
+    """Raise ValueError with one clear sentence unless ``card`` holds all that a bundle needs."""
+    if not isinstance(card, dict):
+        raise ValueError(f"card is a {type(card).__name__}, expected an object")
+    if card.get("schema") != SCHEMA:
+        raise ValueError(f"card has schema {card.get('schema')!r}, expected {SCHEMA}")
+    if not isinstance(card.get("name"), str):
+        raise ValueError(f"card has name {card.get('name')!r}, expected a string")
+    classes = card.get("classes")
+    if not isinstance(classes, list) or not all(isinstance(c, str) and c for c in classes):
+        raise ValueError("card has no list of class names under 'classes'")
+    if not 2 <= len(set(classes)) == len(classes) <= 2**15:
+        raise ValueError(f"card has {len(classes)} classes, expected at least two, each once")
+    for key in ("frame_len", "dim"):
+        if _number(card, key, int) > 2**20:
+            raise ValueError(f"card has {key} = {card[key]}, expected at most {2**20}")
+    for key in ("samples_per_symbol", "lambda1", "lambda2"):
+        _number(card, key, (int, float))
+    for key, choices in (("distance", DISTANCES), ("theta2", THETA2)):
+        if card.get(key) not in choices:
+            raise ValueError(f"card has {key} {card.get(key)!r}, expected one of {', '.join(choices)}")
+    thresholds = card.get("thresholds")
+    if thresholds is not None:
+        if not isinstance(thresholds, list) or len(thresholds) != len(classes):
+            raise ValueError(f"card has thresholds {thresholds!r}, expected one a class")
+        for value in thresholds:
+            _number({"thresholds": value}, "thresholds", (int, float))
+
+
+def _check_semantics(semantics, card):
+    n_classes, dim = len(card["classes"]), card["dim"]
+    full = card["distance"] == "mahalanobis"
+    spread, shape = (
+        ("covariances", (n_classes, dim, dim)) if full else ("variances", (n_classes, dim))
+    )
+    expected = {"centers": (n_classes, dim), spread: shape, "counts": (n_classes,)}
+    for key, shape in expected.items():
+        if key not in semantics:
+            raise ValueError(f"semantics.npz has no {key!r}, which distance {card['distance']!r} needs")
+        array = semantics[key]
+        if array.shape != shape or array.dtype.kind not in "fiu":
+            raise ValueError(
+                f"semantics.npz has {key} {array.dtype}{array.shape}, expected numbers of shape {shape}"
+            )
+        if not np.all(np.isfinite(array)):
+            raise ValueError(f"semantics.npz has NaN or infinity in {key}")
+
+
+def _read_member(archive, name, limit):
+    """The one file ``<archive>/extra/<name>`` of a TorchScript archive."""
+    found = [m for m in archive.infolist() if m.filename.endswith(f"/extra/{name}")]
+    if len(found) != 1:
+        raise ValueError(f"not a model bundle: it has no {name}")
+    if found[0].file_size > limit:
+        raise ValueError(f"{name} has {found[0].file_size} bytes, expected at most {limit}")
+    return archive.read(found[0])
+
+
+def _read_semantics(data):
+    with zipfile.ZipFile(io.BytesIO(data)) as npz:  # np.load would inflate whatever size is claimed
+        size = sum(member.file_size for member in npz.infolist())
+        if size > MAX_SEMANTICS_BYTES:
+            raise ValueError(f"semantics.npz has {size} bytes, expected at most {MAX_SEMANTICS_BYTES}")
+    with np.load(io.BytesIO(data), allow_pickle=False) as npz:
+        return {key: npz[key] for key in npz.files}
+
+
+class Bundle:
+    """A model bundle, read from a file by ``Bundle.read`` or ``Bundle.load``.
+
+    Attributes:
+        path: file it came from
+        card: dict, the whole card
+        name, classes, frame_len, dim, samples_per_symbol: from the card
+        distance, lambda1, lambda2, theta2, thresholds: the discriminator's parameters, from the card
+        centers: float64 (K, dim)
+        variances: float64 (K, dim), or None with distance ``"mahalanobis"``
+        covariances: float64 (K, dim, dim) with distance ``"mahalanobis"``, else None
+        counts: int64 (K,), training frames of each class
+    """
+
+    def __init__(self, path, card, semantics):
+        self.path = Path(path)
+        self.card = card
+        for key in ("name", "classes", "frame_len", "dim", "samples_per_symbol"):
+            setattr(self, key, card[key])
+        for key in ("distance", "lambda1", "lambda2", "theta2"):
+            setattr(self, key, card[key])
+        thresholds = card.get("thresholds")
+        self.thresholds = None if thresholds is None else np.asarray(thresholds, dtype=np.float64)
+        full = self.distance == "mahalanobis"
+        self.centers = semantics["centers"].astype(np.float64)
+        self.variances = None if full else semantics["variances"].astype(np.float64)
+        self.covariances = semantics["covariances"].astype(np.float64) if full else None
+        self.counts = semantics["counts"].astype(np.int64)
+        self._network = None
+
+    @classmethod
+    def read(cls, model):
+        """Card and semantics of a bundle, without its network and without torch.
+
+        Args:
+            model: path, or the bare name of a shipped model
+
+        Raises:
+            FileNotFoundError: no such file
+            ValueError: not a bundle, or card and semantics are wrong; names file and reason
+        """
+        path = find(model)
+        try:
+            with zipfile.ZipFile(path) as archive:
+                card = json.loads(_read_member(archive, "card.json", MAX_CARD_BYTES))
+                check_card(card)
+                data = _read_member(archive, "semantics.npz", MAX_SEMANTICS_BYTES)
+            semantics = _read_semantics(data)
+            _check_semantics(semantics, card)
+        except zipfile.BadZipFile as error:
+            raise ValueError(f"{path}: not a model bundle ({error})") from error
+        except (ValueError, KeyError, EOFError, OSError, NotImplementedError, RecursionError) as error:
+            raise ValueError(f"{path}: {error}") from error
+        return cls(path, card, semantics)
+
+    @classmethod
+    def load(cls, model, device="cpu"):
+        """The whole bundle, its network on ``device`` and tried on one frame.
+
+        Args:
+            model: path, or the bare name of a shipped model
+            device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:<n>"``
+
+        Raises:
+            FileNotFoundError, ValueError: as ``read``; also a device that is absent, and a network that
+                cannot be loaded or does not fit its card
+        """
+        bundle = cls.read(model)
+        bundle.device = torch_device(device)
+        bundle._load_network()
+        return bundle
+
+    def _load_network(self):
+        import torch
+
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                # Half-precision weights save space in the file only.
+                network = torch.jit.load(str(self.path), map_location="cpu").float().eval()
+                extra = [name for name in ("classify", "reconstruct") if hasattr(network, name)]
+                network = torch.jit.freeze(network, preserved_attrs=extra).to(self.device)
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ValueError(f"{self.path}: its network cannot be loaded ({reason})") from error
+        if "classify" not in extra:
+            raise ValueError(f"{self.path}: its network has no method classify")
+        self._network = network
+        self.has_decoder = "reconstruct" in extra
+        frame = np.zeros((1, self.frame_len, 2), dtype=np.float32)
+        try:
+            z = self.encode(frame)
+            logits = self.classify(z)
+        except RuntimeError as error:
+            raise ValueError(f"{self.path}: its network does not run on one frame") from error
+        expected = (1, self.dim), (1, len(self.classes))
+        if (z.shape, logits.shape) != expected or not np.all(np.isfinite(z)):
+            raise ValueError(
+                f"{self.path}: its network gives {z.shape} and {logits.shape}, "
+                f"expected finite {expected[0]} and {expected[1]} from its card"
+            )
+
+    def _run(self, method, array):
+        import torch
+
+        with torch.inference_mode():
+            return method(torch.from_numpy(array).to(self.device)).cpu().numpy()
+
+    def _interleaved(self, frames):
+        """Frames as float32 (N, frame_len, 2); a view where they are complex64 already."""
+        frames = np.asarray(frames)
+        if np.iscomplexobj(frames):
+            frames = np.ascontiguousarray(frames, dtype=np.complex64)
+            frames = frames.view(np.float32).reshape(*frames.shape, 2)
+        frames = np.ascontiguousarray(frames, dtype=np.float32)
+        if frames.ndim != 3 or frames.shape[1:] != (self.frame_len, 2):
+            raise ValueError(
+                f"frames have shape {frames.shape}, expected complex (N, {self.frame_len}) "
+                f"or float (N, {self.frame_len}, 2)"
+            )
+        return frames
+
+    def encode(self, frames, batch_size=256):
+        """Semantic vectors of frames.
+
+        Batches are of one size, the rest padded to a power of two: each new batch size makes TorchScript
+        prepare its kernels again.
+
+        Args:
+            frames: complex64 (N, frame_len) or float32 (N, frame_len, 2)
+            batch_size: frames a call of the network
+
+        Returns:
+            float32 (N, dim)
+        """
+        frames = self._interleaved(frames)
+        z = np.empty((len(frames), self.dim), dtype=np.float32)
+        for start in range(0, len(frames), batch_size):
+            batch = frames[start : start + batch_size]
+            n = len(batch)
+            if n < batch_size:
+                padded = min(batch_size, 1 << (n - 1).bit_length())
+                batch = np.concatenate([batch, np.zeros((padded - n, *batch.shape[1:]), np.float32)])
+            encoded = self._run(self._network, batch)
+            if encoded.shape[1:] != (self.dim,):
+                raise RuntimeError(f"network gives vectors of {encoded.shape[1:]}, not {self.dim}")
+            z[start : start + n] = encoded[:n]
+        return z
+
+    def classify(self, z):
+        """Logits of the known classes: float32 (N, dim) → float32 (N, K)."""
+        return self._run(self._network.classify, np.ascontiguousarray(z, dtype=np.float32))
+
+    def reconstruct(self, frames):
+        """Frames as the decoder rebuilds them, normalised: → float32 (N, frame_len, 2).
+
+        Raises:
+            ValueError: the bundle carries no decoder
+        """
+        if not self.has_decoder:
+            raise ValueError(f"{self.path}: the bundle carries no decoder")
+        return self._run(self._network.reconstruct, self._interleaved(frames))
+
+    def discriminator_options(self, **overrides):
+        """Keyword arguments for ``Discriminator`` or ``discriminator_kernel``.
+
+        Args:
+            overrides: parameters that win over the card's; None leaves the card's
+        """
+        options = dict(
+            centers=self.centers,
+            lambda1=self.lambda1,
+            lambda2=self.lambda2,
+            distance=self.distance,
+            theta2=self.theta2,
+            thresholds=self.thresholds,
+        )
+        options.update({k: v for k, v in overrides.items() if v is not None})
+        if options["distance"] == "mahalanobis" and self.covariances is None:
+            raise ValueError(f"{self.path}: the bundle has no covariances for distance 'mahalanobis'")
+        if options["distance"] == "mahalanobis":
+            options["covariances"] = self.covariances
+        elif self.variances is not None:
+            options["variances"] = self.variances
+        else:
+            options["variances"] = np.diagonal(self.covariances, axis1=1, axis2=2).copy()
+        return options
+
+    @staticmethod
+    def save(path, network, card, semantics, half=False):
+        """Write a bundle, whole or not at all.
+
+        Args:
+            path: file to write
+            network: torch module with ``forward``, ``classify`` and, if it has one, ``reconstruct``
+            card: dict, see ``check_card``
+            semantics: dict of arrays, see ``sr2cnn_learn.semantics``
+            half: store weights in half precision (they are float32 again when loaded)
+
+        Raises:
+            ValueError: card or semantics are not those of a bundle
+        """
+        import torch
+
+        check_card(card)
+        _check_semantics(semantics, card)
+        npz = io.BytesIO()
+        np.savez_compressed(npz, **semantics)
+        examples = {
+            "forward": torch.randn(2, card["frame_len"], 2),
+            "classify": torch.randn(2, card["dim"]),
+        }
+        if hasattr(network, "reconstruct"):
+            examples["reconstruct"] = examples["forward"]
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            traced = torch.jit.trace_module(network.cpu().eval(), examples, check_trace=False)
+            if half:
+                for parameter in traced.parameters():
+                    if parameter.dim() > 1:  # biases and batch norms are small and stay exact
+                        parameter.data = parameter.data.half()
+            path = Path(path)
+            with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+                # The archive's inner folder takes the file's name, which must not be a temporary one.
+                whole = Path(folder) / path.name
+                extra = {
+                    "card.json": json.dumps(card, indent=2).encode(),
+                    "semantics.npz": npz.getvalue(),
+                }
+                torch.jit.save(traced, str(whole), _extra_files=extra)
+                whole.replace(path)
