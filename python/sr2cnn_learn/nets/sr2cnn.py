@@ -113,7 +113,24 @@ class Decoder(nn.Module):
         return x.squeeze(1).transpose(1, 2)
 
 
-class SR2CNN(nn.Module):
+class EncoderClassifier(nn.Module):
+    """F and C: all that recognition needs."""
+
+    def __init__(self, encoder, classifier):
+        super().__init__()
+        self.encoder = encoder
+        self.classifier = classifier
+
+    def forward(self, iq: torch.Tensor) -> torch.Tensor:
+        """Semantic vectors: float32 (N, frame_len, 2), I and Q of any scale → float32 (N, dim)."""
+        return self.encoder(normalise(iq))[0]
+
+    def classify(self, z: torch.Tensor) -> torch.Tensor:
+        """Logits of the known classes: (N, dim) → (N, K)."""
+        return self.classifier(z)
+
+
+class SR2CNN(EncoderClassifier):
     """F, C and D together.
 
     Args:
@@ -124,23 +141,13 @@ class SR2CNN(nn.Module):
     """
 
     def __init__(self, n_classes, frame_len=128, dim=256, dropout=0.5):
-        super().__init__()
         if n_classes < 2:
             raise ValueError(f"n_classes is {n_classes}, expected at least 2")
         if frame_len < REDUCTION or frame_len % REDUCTION:
             raise ValueError(f"frame_len is {frame_len}, expected a multiple of {REDUCTION}")
-        self.encoder = Encoder(frame_len, dim, dropout)
-        self.classifier = nn.Linear(dim, n_classes)
+        super().__init__(Encoder(frame_len, dim, dropout), nn.Linear(dim, n_classes))
         self.decoder = Decoder(frame_len, dim)
         self.to(memory_format=torch.channels_last)
-
-    def forward(self, iq: torch.Tensor) -> torch.Tensor:
-        """Semantic vectors: float32 (N, frame_len, 2), I and Q of any scale → float32 (N, dim)."""
-        return self.encoder(normalise(iq))[0]
-
-    def classify(self, z: torch.Tensor) -> torch.Tensor:
-        """Logits of the known classes: (N, dim) → (N, K)."""
-        return self.classifier(z)
 
     def reconstruct(self, iq: torch.Tensor) -> torch.Tensor:
         """Normalised frames as D rebuilds them: (N, frame_len, 2) → the same."""
@@ -152,3 +159,7 @@ class SR2CNN(nn.Module):
         target = normalise(iq)
         z, places = self.encoder(target)
         return z, self.classifier(z), self.decoder(z, places), target
+
+    def without_decoder(self):
+        """F and C alone, sharing their weights with this network."""
+        return EncoderClassifier(self.encoder, self.classifier)

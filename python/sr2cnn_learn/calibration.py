@@ -1,0 +1,61 @@
+# Copyright 2026 the gr-sr2cnn authors.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Choice of the discrimination coefficient λ1 on validation data (section V of the paper)."""
+
+import numpy as np
+
+from .discriminator import Discriminator
+from .evaluation.metrics import open_set_metrics
+
+TKR_WITHOUT_UNKNOWNS = 0.95  # aim of the choice where no unknown frames are at hand
+MAX_ISOTOPIC = 2
+N_CANDIDATES = 25
+
+
+def objective(metrics):
+    """The paper's aim for λ1: 0.4·TKR + 0.6·TUR."""
+    return 0.4 * metrics["tkr"] + 0.6 * metrics["tur"]
+
+
+def is_admissible(metrics, upper_bound):
+    """The paper's constraints: known precision above 0.95·UB, at most two isotopic classes."""
+    precision = metrics["known_precision"]
+    return (
+        precision is not None
+        and precision > 0.95 * upper_bound
+        and metrics["isotopic"] <= MAX_ISOTOPIC
+    )
+
+
+def choose_lambda1(options, classes, z, truth, upper_bound):
+    """λ1 by the paper's rule on validation frames.
+
+    The candidates are quantiles of the known frames' own scores, so that none is out of range. With
+    unknown frames among them, the admissible candidate of the largest objective wins; where none is
+    admissible, the largest objective. Without unknown frames, the one that keeps 95 % of the known.
+
+    Args:
+        options: keyword arguments of ``Discriminator``; its ``lambda1`` is ignored
+        classes: names of the known classes
+        z: (N, dim) semantic vectors in stream order
+        truth: (N,) labels
+        upper_bound: closed-set accuracy on known frames, UB
+
+    Returns:
+        λ1 and whether the constraints are met (None where there were no unknown frames)
+    """
+    truth = np.asarray(truth)
+    scale = Discriminator(**{**options, "lambda1": 1.0})
+    scale.predict(z)
+    known = np.isin(truth, classes)
+    if known.all():
+        return float(np.quantile(scale.scores, TKR_WITHOUT_UNKNOWNS)), None
+
+    candidates = np.unique(np.quantile(scale.scores[known], np.linspace(0.5, 1.0, N_CANDIDATES)))
+    results = []
+    for lambda1 in candidates:
+        ids = Discriminator(**{**options, "lambda1": float(lambda1)}).predict(z)
+        results.append((float(lambda1), open_set_metrics(truth, ids, classes)))
+    admissible = [r for r in results if is_admissible(r[1], upper_bound)]
+    lambda1, _ = max(admissible or results, key=lambda r: objective(r[1]))
+    return lambda1, bool(admissible)

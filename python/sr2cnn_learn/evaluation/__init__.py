@@ -1,0 +1,3 @@
+# Copyright 2026 the gr-sr2cnn authors.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Evaluation: figures of labelled streams and pictures of them."""
