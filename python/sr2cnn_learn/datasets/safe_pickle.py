@@ -94,6 +94,7 @@ _ADMITTED = {
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _Dtype,
     ("_codecs", "encode"): _Callable(_latin1),
+    ("__builtin__", "bytes"): _Callable(lambda: b""),  # how protocols 0 to 2 write empty bytes
 }
 for _core in ("numpy.core", "numpy._core"):
     _ADMITTED[f"{_core}.multiarray", "_reconstruct"] = _Callable(_reconstruct)

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""RadioML files: round trips, filters, refusals, the split."""
+
+import hashlib
+import io
+import os
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sr2cnn_learn.datasets import load_radioml, save_radioml, split
+
+COUNTS = {("QPSK", 2): 40, ("QPSK", -4): 20, ("AM-SSB", 2): 13, ("8PSK", 2): 3}
+
+
+@pytest.fixture
+def mapping():
+    rng = np.random.default_rng(1)
+    return {k: rng.standard_normal((n, 2, 128)).astype("f4") for k, n in COUNTS.items()}
+
+
+@pytest.fixture(params=["some.pkl", "some.dat", "some.npz"])
+def path(request, tmp_path, mapping):
+    path = tmp_path / request.param
+    save_radioml(path, mapping)
+    return path
+
+
+def test_round_trip(path, mapping):
+    data = load_radioml(path)
+    assert len(data) == 76
+    assert data.frames.shape == (76, 2, 128) and data.frames.dtype == np.float32
+    assert data.modulations == ["8PSK", "AM-SSB", "QPSK"]
+    assert data.keys == {key: COUNTS[key] for key in sorted(COUNTS)}
+    assert data.skipped == 0
+    assert data.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    for (label, snr), frames in mapping.items():
+        chosen = (data.labels == label) & (data.snrs == snr)
+        np.testing.assert_array_equal(data.frames[chosen], frames)
+
+
+def test_the_pickle_is_the_published_layout(tmp_path, mapping):
+    save_radioml(tmp_path / "some.pkl", mapping)
+    with open(tmp_path / "some.pkl", "rb") as file:
+        assert file.read(2) == b"\x80\x02"
+        file.seek(0)
+        content = pickle.load(file, encoding="latin1")
+    assert content.keys() == mapping.keys()
+    assert all(content[k].dtype == np.float32 for k in content)
+
+
+def test_filters(path):
+    assert load_radioml(path, modulations=["QPSK"]).keys == {("QPSK", -4): 20, ("QPSK", 2): 40}
+    assert load_radioml(path, snrs=[-4]).keys == {("QPSK", -4): 20}
+    with pytest.raises(ValueError, match="no modulation FM; it has 8PSK, AM-SSB, QPSK"):
+        load_radioml(path, modulations=["FM"])
+    with pytest.raises(ValueError, match="no SNR of 30; it has -4, 2"):
+        load_radioml(path, snrs=[30])
+    with pytest.raises(ValueError, match="no frames"):
+        load_radioml(path, modulations=["8PSK"], snrs=[-4])
+
+
+def test_byte_keys_and_other_float_types(tmp_path, mapping):
+    path = tmp_path / "some.pkl"
+    content = {(m.encode(), float(s)): v.astype(">f8") for (m, s), v in mapping.items()}
+    path.write_bytes(pickle.dumps(content))
+    data = load_radioml(path)
+    assert data.keys.keys() == mapping.keys() and data.frames.dtype == np.float32
+
+
+def test_frames_with_nan_or_inf_are_counted_and_left_out(tmp_path, mapping):
+    mapping["QPSK", 2][3, 0, 5] = np.nan
+    mapping["QPSK", 2][7, 1, 0] = np.inf
+    save_radioml(tmp_path / "some.pkl", mapping)
+    data = load_radioml(tmp_path / "some.pkl")
+    assert data.skipped == 2 and data.keys["QPSK", 2] == 38
+    assert np.isfinite(data.frames).all()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ({}, "no frames"),
+        ({("QPSK", 2): np.zeros((5, 128, 2), "f4")}, r"shape \(5, 128, 2\), expected \(n, 2, 128\)"),
+        ({("QPSK", 2): np.zeros((5, 2, 64), "f4")}, r"\(5, 2, 64\)"),
+        ({("QPSK", 2): np.zeros((2, 128), "f4")}, r"\(2, 128\)"),
+        ({("QPSK", 2): np.zeros((5, 2, 128), "i2")}, "dtype int16"),
+        ({("QPSK", 2): np.zeros((0, 2, 128), "f4")}, "no frame"),
+        ({"QPSK": np.zeros((5, 2, 128), "f4")}, "key 'QPSK'"),
+        ({(2, "QPSK"): np.zeros((5, 2, 128), "f4")}, "key"),
+        ({("QPSK", float("nan")): np.zeros((5, 2, 128), "f4")}, "key"),
+        ([1, 2], "holds a list"),
+    ],
+)
+def test_foreign_pickles(tmp_path, content, reason):
+    path = tmp_path / "some.pkl"
+    path.write_bytes(pickle.dumps(content))
+    with pytest.raises(ValueError, match=rf"some\.pkl: .*{reason}"):
+        load_radioml(path)
+
+
+def test_damaged_files(path):
+    whole = path.read_bytes()
+    for length in (0, 1, 100, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match=f"{path}: "):
+            load_radioml(path)
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=f"{path}: no such file"):
+        load_radioml(path)
+    with pytest.raises(ValueError, match="not a file"):
+        load_radioml(path.parent)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"labels": None}, "no array 'labels'"),
+        ({"labels": np.array(["QPSK"] * 4)}, r"expected \(5,\) str"),
+        ({"labels": np.array([{}] * 5, object)}, "damaged"),
+        ({"snrs": np.zeros(5)}, r"expected \(5,\) int"),
+        ({"frames": np.zeros((5, 128), "f4")}, r"shape \(5, 128\)"),
+    ],
+)
+def test_foreign_npz(tmp_path, change, reason):
+    path = tmp_path / "some.npz"
+    arrays = {
+        "frames": np.zeros((5, 2, 128), "f4"),
+        "labels": np.array(["QPSK"] * 5),
+        "snrs": np.zeros(5, int),
+    }
+    arrays = {k: v for k, v in {**arrays, **change}.items() if v is not None}
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match=rf"some\.npz: .*{reason}"):
+        load_radioml(path)
+
+
+def test_zip_bomb(tmp_path):
+    path = tmp_path / "some.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("frames.npy", bytes(20_000_000))
+    with pytest.raises(ValueError, match="would unpack to 20000000 bytes"):
+        load_radioml(path)
+
+
+@given(st.binary(max_size=100))
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_random_bytes(tmp_path, data):
+    for path in (tmp_path / "some.pkl", tmp_path / "some.npz"):
+        path.write_bytes(data)
+        with pytest.raises(ValueError, match="some"):
+            load_radioml(path)
+
+
+def test_nothing_half_written(tmp_path, mapping, monkeypatch):
+    path = tmp_path / "some.pkl"
+    path.write_text("what was there")
+
+    def full(*args, **kwargs):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(pickle, "dump", full)
+    with pytest.raises(OSError, match="disk full"):
+        save_radioml(path, mapping)
+    with pytest.raises(ValueError, match="expected"):
+        save_radioml(path, {("QPSK", 2): np.zeros((3, 128))})
+    assert path.read_text() == "what was there"
+    assert os.listdir(tmp_path) == ["some.pkl"]
+
+
+def test_split(path):
+    data = load_radioml(path)
+    parts = split(data, unknown=["AM-SSB"], seed=3)
+    everything = np.concatenate([parts.train, parts.validation, parts.test, parts.unknown_test])
+    assert len(set(everything)) == len(everything)
+    known = np.concatenate([parts.train, parts.validation, parts.test])
+    assert set(known) == set(np.flatnonzero(data.labels != "AM-SSB"))
+    assert set(data.labels[parts.unknown_test]) == {"AM-SSB"}
+    assert len(parts.unknown_test) == 2  # 13 - round(9.1) - round(1.95)
+    for label, snr, train, validation, test in [("QPSK", 2, 28, 6, 6), ("QPSK", -4, 14, 3, 3)]:
+        for part, count in [("train", train), ("validation", validation), ("test", test)]:
+            index = getattr(parts, part)
+            assert np.sum((data.labels[index] == label) & (data.snrs[index] == snr)) == count
+
+
+def test_split_depends_on_the_seed_alone(path):
+    data = load_radioml(path)
+    first, again, other = (split(data, seed=seed) for seed in (3, 3, 4))
+    np.testing.assert_array_equal(first.train, again.train)
+    assert not np.array_equal(first.train, other.train)
+    # what else is read from the file does not matter
+    fewer = load_radioml(path, modulations=["QPSK"])
+    test = first.test[data.labels[first.test] == "QPSK"]
+    np.testing.assert_array_equal(fewer.frames[split(fewer, seed=3).test], data.frames[test])
+
+
+def test_split_refusals(path):
+    data = load_radioml(path)
+    with pytest.raises(ValueError, match="unknown class 'FM' is not in the data set"):
+        split(data, unknown=["FM"])
+    with pytest.raises(ValueError, match="sum to 1"):
+        split(data, fractions=(0.5, 0.1, 0.1))
+
+
+def test_npz_needs_no_pickle(tmp_path, mapping):
+    save_radioml(tmp_path / "some.npz", mapping)
+    with np.load(io.BytesIO((tmp_path / "some.npz").read_bytes()), allow_pickle=False) as arrays:
+        assert sorted(arrays) == ["frames", "labels", "snrs"]
