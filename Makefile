@@ -1,0 +1,67 @@
+# The short commands. `make build` sets everything up in .venv; the others build first, then run.
+#
+#   make demo    the main job: a RadioML replay through a real flowgraph, labels and discovered classes
+#   make test    ctest and pytest
+#   make grc     GNU Radio Companion with the blocks of this module
+#   make bench   speed, as ratios measured in one run
+#   make build   the set-up alone
+#   make clean   remove .venv and build
+#
+# All are safe to repeat. Variables: PYTHON, the interpreter that sees GNU Radio; PIP_FLAGS, e.g. the
+# package index of PyTorch's CPU builds; ARGS, more arguments for the demo or pytest.
+
+APT_PACKAGES = gnuradio gnuradio-dev pybind11-dev libeigen3-dev cmake g++ python3-dev python3-venv \
+               python3-scipy python3-click xterm
+# xterm: gnuradio needs some terminal emulator, and would bring a whole desktop's for want of one.
+
+PYTHON ?= /usr/bin/python3
+PIP_FLAGS ?=
+ARGS ?=
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+VENV := $(CURDIR)/.venv
+BIN := $(VENV)/bin
+
+.PHONY: build demo test bench grc clean
+
+build: $(VENV)/.ready
+	@cmake -S . -B build -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(VENV) \
+		-DPYTHON_EXECUTABLE=$(BIN)/python > build.log 2>&1 || { cat build.log; rm build.log; exit 1; }
+	@rm build.log
+	@cmake --build build -j$$(nproc)
+	@cmake --install build > build/install.log
+
+# The stamp is written last, so an interrupted set-up is taken up again.
+$(VENV)/.ready: requirements.txt Makefile
+	@missing=""; for package in $(APT_PACKAGES); do \
+		dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || \
+			missing="$$missing $$package"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+		echo "installing Debian packages:$$missing"; \
+		$(SUDO) apt-get update -qq && \
+		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
+	fi
+	@$(PYTHON) -c 'import gnuradio.gr' 2>/dev/null || \
+		{ echo "$(PYTHON) does not see GNU Radio: set PYTHON to the interpreter that does"; exit 1; }
+	$(PYTHON) -m venv --system-site-packages $(VENV)
+	@# GNU Radio is built against the system's numpy: pip must keep it.
+	@$(PYTHON) -c 'import numpy; print("numpy==" + numpy.__version__)' > $(VENV)/constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) \
+		-c $(VENV)/constraints.txt -r requirements.txt
+	@touch $@
+
+demo: build
+	$(BIN)/sr2cnn demo $(ARGS)
+
+test: build
+	cd build && ctest --output-on-failure
+	$(BIN)/python -m pytest tests $(ARGS)
+
+bench: build
+	$(BIN)/python tests/bench/bench.py
+
+grc: build
+	GRC_BLOCKS_PATH=$(VENV)/share/gnuradio/grc/blocks PATH=$(BIN):$$PATH gnuradio-companion
+
+clean:
+	rm -rf $(VENV) build
