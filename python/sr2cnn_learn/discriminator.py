@@ -1,0 +1,381 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The discriminator P (Algorithm 2 of the SR2CNN paper) in plain numpy.
+
+This is the reference: short, readable and slow. ``gnuradio.sr2cnn.discriminator_kernel`` is
+the same in C++ with the same API, and the tests hold the two together frame by frame.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+#: Class id of a frame that cannot be judged (not finite, or nowhere to put it while frozen).
+INVALID = -32768
+#: Discovered classes are -1 ... -32767, so that every id fits the int16 class stream.
+MAX_UNKNOWN = 32767
+
+DISTANCES = ("diagonal", "isotropic", "euclidean", "mahalanobis")
+THETA2 = ("median", "mean")
+ZERO_VARIANCE = ("floor", "ignore")
+
+_RELATIVE_FLOOR = 1e-3  # "floor": least variance, as a share of the class's mean variance
+_ABSOLUTE_FLOOR = 1e-12
+_RELATIVE_ZERO = 1e-12  # "ignore": a variance below this share of the mean counts as zero
+
+
+@dataclass(eq=False)
+class Discovered:
+    """One discovered class; ``center`` is the running mean of its members (Eq. 17, 18)."""
+
+    id: int
+    name: str
+    center: np.ndarray
+    count: int
+    first_frame: int
+    last_frame: int
+
+
+class Discriminator:
+    """Decides, frame by frame, between the known classes and classes discovered on the way.
+
+    Args:
+        centers: (K, dim) semantic centers S_k of the known classes.
+        variances: (K, dim) variances of each class; for ``"diagonal"`` and ``"isotropic"``.
+            ``"euclidean"`` does without.
+        lambda1: Θ1 = lambda1 * 3 * sqrt(dim) (Eq. 10).
+        lambda2: weight of the typical distance between known classes in Θ2 (Eq. 16).
+        distance: A_k of Eq. 8: ``"mahalanobis"`` the covariance, ``"diagonal"`` its diagonal,
+            ``"isotropic"`` trace/dim, ``"euclidean"`` the identity.
+        theta2: ``"median"`` (the paper) or ``"mean"`` (the released code) of the Euclidean
+            distances to the known centers.
+        zero_variance: ``"floor"`` raises the variances of a class to at least 1e-3 of their
+            mean; ``"ignore"`` leaves out the dimensions without variance, as the released
+            code does.
+        min_support: frames a discovered class needs before it is announced; no effect on ids.
+        max_unknown: most discovered classes kept; once reached, the nearest takes the frame.
+            None means as many as there are ids (32767).
+        covariances: (K, dim, dim), for ``"mahalanobis"``; the other distances accept it in
+            place of ``variances`` and use its diagonal.
+        thresholds: (K,) Θ_k of each class in place of one Θ1; the class is then the argmin
+            of d_k/Θ_k. Setting ``lambda1`` later returns to the one Θ1.
+
+    Raises:
+        ValueError: an argument is out of range, with its value and what was expected.
+    """
+
+    def __init__(
+        self,
+        centers,
+        variances=None,
+        lambda1=0.4,
+        lambda2=1.0,
+        distance="diagonal",
+        theta2="median",
+        zero_variance="floor",
+        min_support=1,
+        max_unknown=None,
+        covariances=None,
+        thresholds=None,
+    ):
+        _check_choice("distance", distance, DISTANCES)
+        _check_choice("theta2", theta2, THETA2)
+        _check_choice("zero_variance", zero_variance, ZERO_VARIANCE)
+        self._centers = _checked_centers(centers)
+        self._n_known, self._dim = self._centers.shape
+        spread = _checked_spread(self._centers, variances, covariances, distance)
+        self._whitening = _whitening(spread, distance, zero_variance)
+        self._theta2 = theta2
+        self.lambda1 = lambda1
+        self.lambda2 = lambda2
+        self.min_support = min_support
+        self.max_unknown = max_unknown
+        if thresholds is not None:
+            self._thresholds = _checked_thresholds(thresholds, self._n_known)
+
+        self._recorded: list[Discovered] = []
+        self._next_id = -1
+        self._frozen = False
+        self.frames = 0
+        self.invalid = 0
+        self.scores = np.empty(0)
+
+    # -- parameters -----------------------------------------------------------------------
+
+    @property
+    def lambda1(self) -> float:
+        return self._lambda1
+
+    @lambda1.setter
+    def lambda1(self, value):
+        value = float(value)
+        if not (np.isfinite(value) and value > 0):
+            raise ValueError(f"lambda1 is {value:g}, expected a number above 0")
+        self._lambda1 = value
+        self._thresholds = np.full(self._n_known, value * 3 * np.sqrt(self._dim))
+
+    @property
+    def lambda2(self) -> float:
+        return self._lambda2
+
+    @lambda2.setter
+    def lambda2(self, value):
+        value = float(value)
+        if not (np.isfinite(value) and value >= 0):
+            raise ValueError(f"lambda2 is {value:g}, expected a number of at least 0")
+        self._lambda2 = value
+
+    @property
+    def theta2(self) -> str:
+        return self._theta2
+
+    @theta2.setter
+    def theta2(self, value):
+        _check_choice("theta2", value, THETA2)
+        self._theta2 = value
+
+    @property
+    def min_support(self) -> int:
+        return self._min_support
+
+    @min_support.setter
+    def min_support(self, value):
+        if value < 1:
+            raise ValueError(f"min_support is {value}, expected at least 1")
+        self._min_support = int(value)
+
+    @property
+    def max_unknown(self) -> int | None:
+        return self._max_unknown
+
+    @max_unknown.setter
+    def max_unknown(self, value):
+        if value is not None and not 0 <= value <= MAX_UNKNOWN:
+            raise ValueError(f"max_unknown is {value}, expected 0 to {MAX_UNKNOWN}")
+        self._max_unknown = value
+
+    @property
+    def thresholds(self) -> np.ndarray:
+        """(K,) Θ_k in use; all the same, Θ1, unless thresholds per class were given."""
+        return self._thresholds.copy()
+
+    # -- Algorithm 2 ----------------------------------------------------------------------
+
+    def predict(self, z) -> np.ndarray:
+        """Class ids of ``z`` (N, dim), in order; what was discovered carries over.
+
+        Returns (N,) int64: k >= 0 a known class, < 0 a discovered one, INVALID neither.
+        ``scores`` then holds (N,) min d_k/Θ_k: below 1 means known.
+        """
+        z = np.asarray(z, dtype=np.float64)
+        if z.ndim != 2 or z.shape[1] != self._dim:
+            raise ValueError(f"z has shape {z.shape}, expected (N, {self._dim})")
+        with np.errstate(over="ignore", invalid="ignore"):
+            valid = np.isfinite(np.einsum("nd,nd->n", z, z))
+        ratios = np.full((len(z), self._n_known), np.nan)
+        ratios[valid] = self._distances(z[valid]) / self._thresholds
+        ids = np.full(len(z), INVALID)
+        ids[valid] = np.argmin(ratios[valid], axis=1)
+        self.scores = np.full(len(z), np.nan)
+        self.scores[valid] = np.min(ratios[valid], axis=1)
+
+        for n in np.flatnonzero(valid & ~(self.scores < 1)):
+            ids[n] = self._discover(z[n], self.frames + n)
+        self.frames += len(z)
+        self.invalid += int(np.count_nonzero(ids == INVALID))
+        return ids
+
+    def _distances(self, z: np.ndarray) -> np.ndarray:
+        """(N, K) generalised distances d(z, S_k), Eq. 8."""
+        columns = []
+        for center, whiten in zip(self._centers, self._whitening):
+            offset = z - center
+            offset = offset * whiten if whiten.ndim == 1 else offset @ whiten
+            columns.append(np.sqrt(np.sum(offset**2, axis=1)))
+        return np.stack(columns, axis=1)
+
+    def _discover(self, z: np.ndarray, frame: int) -> int:
+        """Id of a frame that no known class took: the nearest discovered class or a new one."""
+        full = self._frozen or self._next_id < -MAX_UNKNOWN
+        if self._max_unknown is not None:
+            full = full or len(self._recorded) >= self._max_unknown
+        nearest = None
+        if self._recorded:
+            distances = [np.linalg.norm(z - known.center) for known in self._recorded]
+            nearest = self._recorded[int(np.argmin(distances))]
+        if nearest is None and full:
+            return INVALID
+        if nearest is None or not (full or min(distances) <= self._theta2_of(z)):
+            new = Discovered(self._next_id, f"unknown_{-self._next_id}", z.copy(), 1, frame, frame)
+            self._recorded.append(new)
+            self._next_id -= 1
+            return new.id
+        if not self._frozen:
+            nearest.count += 1
+            nearest.center += (z - nearest.center) / nearest.count
+            nearest.last_frame = frame
+        return nearest.id
+
+    def _theta2_of(self, z: np.ndarray) -> float:
+        """Θ2 = (d1 + λ2·d_med)/(1 + λ2), Euclidean throughout (Eq. 16)."""
+        distances = np.linalg.norm(z - self._centers, axis=1)
+        typical = np.median(distances) if self._theta2 == "median" else np.mean(distances)
+        return (np.min(distances) + self._lambda2 * typical) / (1 + self._lambda2)
+
+    # -- discovered classes ---------------------------------------------------------------
+
+    @property
+    def discovered(self) -> list[Discovered]:
+        """Copies of the discovered classes, in order of discovery."""
+        return [
+            Discovered(d.id, d.name, d.center.copy(), d.count, d.first_frame, d.last_frame)
+            for d in self._recorded
+        ]
+
+    @property
+    def n_discovered(self) -> int:
+        return len(self._recorded)
+
+    @property
+    def frozen(self) -> bool:
+        return self._frozen
+
+    def rename(self, id: int, name: str):
+        """Names a discovered class. ValueError if the name is another's, empty or unprintable."""
+        known = self._find(id)
+        if not name or name != name.strip() or any(ord(c) < 32 or ord(c) == 127 for c in name):
+            raise ValueError(f"'{name}' is no class name: expected printable text, trimmed")
+        default = re.fullmatch(r"unknown_[0-9]+", name) and name != f"unknown_{-id}"
+        if default or any(d.name == name and d.id != id for d in self._recorded):
+            raise ValueError(f"the name '{name}' belongs to another class; merge them instead")
+        known.name = name
+
+    def merge(self, src: int, dst: int):
+        """Makes class ``src`` part of ``dst``; the center becomes the mean of all members."""
+        if src == dst:
+            raise ValueError(f"class {src} cannot be merged into itself")
+        source, target = self._find(src), self._find(dst)
+        total = source.count + target.count
+        target.center += (source.center - target.center) * (source.count / total)
+        target.count = total
+        target.first_frame = min(source.first_frame, target.first_frame)
+        target.last_frame = max(source.last_frame, target.last_frame)
+        self._recorded.remove(source)
+
+    def forget(self, id: int):
+        """Drops a discovered class. Its id is never used again."""
+        self._recorded.remove(self._find(id))
+
+    def freeze(self, on: bool = True):
+        """While frozen no class is discovered and no center moves."""
+        self._frozen = bool(on)
+
+    def _find(self, id: int) -> Discovered:
+        for known in self._recorded:
+            if known.id == id:
+                return known
+        raise ValueError(f"there is no discovered class {id}")
+
+
+def _check_choice(name, value, choices):
+    if value not in choices:
+        raise ValueError(f"{name} is '{value}', expected one of {', '.join(choices)}")
+
+
+def _shape(array) -> str:
+    return "(" + ", ".join(str(n) for n in array.shape) + ")"
+
+
+def _checked_centers(centers) -> np.ndarray:
+    centers = np.array(centers, dtype=np.float64)
+    if centers.ndim != 2 or 0 in centers.shape:
+        raise ValueError(
+            f"centers have shape {_shape(centers)}, expected (K, dim) with K and dim at least 1"
+        )
+    if not np.isfinite(centers).all():
+        raise ValueError("centers hold a value that is not finite")
+    return centers
+
+
+def _checked_spread(centers, variances, covariances, distance) -> np.ndarray:
+    """The variances (K, dim) or covariances (K, dim, dim) that the distance needs."""
+    n_known, dim = centers.shape
+    if variances is not None and covariances is not None:
+        raise ValueError("variances and covariances are both given, expected one of them")
+    if distance == "euclidean":
+        return np.ones((n_known, dim))
+    if distance == "mahalanobis" and covariances is None:
+        raise ValueError("distance 'mahalanobis' needs covariances (K, dim, dim)")
+    if variances is None and covariances is None:
+        raise ValueError(f"distance '{distance}' needs variances (K, dim)")
+
+    if covariances is not None:
+        covariances = np.array(covariances, dtype=np.float64)
+        if covariances.shape != (n_known, dim, dim):
+            raise ValueError(
+                f"covariances have shape {_shape(covariances)}, "
+                f"expected ({n_known}, {dim}, {dim}) as of the centers"
+            )
+        if not np.isfinite(covariances).all():
+            raise ValueError("covariances hold a value that is not finite")
+        for k, covariance in enumerate(covariances):
+            largest = np.abs(covariance).max()
+            if np.abs(covariance - covariance.T).max() > 1e-9 * largest:
+                raise ValueError(f"covariance of class {k} is not symmetric")
+            if np.diagonal(covariance).min() < 0:
+                raise ValueError(f"covariance of class {k} has a negative variance")
+        if distance == "mahalanobis":
+            return covariances
+        return np.diagonal(covariances, axis1=1, axis2=2)
+
+    variances = np.array(variances, dtype=np.float64)
+    if variances.shape != (n_known, dim):
+        raise ValueError(
+            f"variances have shape {_shape(variances)}, "
+            f"expected ({n_known}, {dim}) as of the centers"
+        )
+    if not np.isfinite(variances).all():
+        raise ValueError("variances hold a value that is not finite")
+    if variances.min() < 0:
+        raise ValueError(f"variances hold {variances.min():g}, expected none below 0")
+    return variances
+
+
+def _checked_thresholds(thresholds, n_known) -> np.ndarray:
+    thresholds = np.array(thresholds, dtype=np.float64)
+    if thresholds.shape != (n_known,):
+        raise ValueError(f"thresholds have shape {_shape(thresholds)}, expected ({n_known})")
+    if not np.isfinite(thresholds).all() or thresholds.min() <= 0:
+        raise ValueError("thresholds hold a value that is not a finite number above 0")
+    return thresholds
+
+
+def _whitening(spread, distance, zero_variance) -> list[np.ndarray]:
+    """Per class what maps z - S_k to a vector of length d(z, S_k): (dim,) factors or a matrix."""
+    whitening = []
+    for k, own in enumerate(spread):
+        if distance == "mahalanobis":
+            variances, directions = np.linalg.eigh(own)
+            if variances.min() < -1e-9 * max(abs(variances.max()), abs(variances.min())):
+                raise ValueError(f"covariance of class {k} is not positive semidefinite")
+            whitening.append(directions * _inverse_deviation(variances, k, zero_variance))
+        elif distance == "isotropic":
+            mean = np.full_like(own, own.mean())
+            whitening.append(_inverse_deviation(mean, k, zero_variance))
+        else:
+            whitening.append(_inverse_deviation(own, k, zero_variance))
+    return whitening
+
+
+def _inverse_deviation(variances, k, zero_variance) -> np.ndarray:
+    mean = variances.mean()
+    if zero_variance == "floor":
+        return 1 / np.sqrt(np.maximum(variances, max(_RELATIVE_FLOOR * mean, _ABSOLUTE_FLOOR)))
+    kept = variances > _RELATIVE_ZERO * mean
+    if not kept.any():
+        raise ValueError(
+            f"class {k} has no variance at all, which zero_variance 'ignore' cannot measure by"
+        )
+    return np.where(kept, 1 / np.sqrt(np.where(kept, variances, 1)), 0)
