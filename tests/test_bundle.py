@@ -1,0 +1,244 @@
+# Copyright 2026 the gr-sr2cnn authors.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The bundle: what is saved comes back, and what is wrong with a file is said in one sentence."""
+
+import json
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from sr2cnn_learn.bundle import Bundle, find, torch_device
+from torch import nn
+
+
+class Small(nn.Module):
+    """Two linear layers in the shape of a real network: fast, and its output is easy to check."""
+
+    def __init__(self, frame_len=16, dim=4, n_classes=3):
+        super().__init__()
+        self.down = nn.Linear(2 * frame_len, dim)
+        self.up = nn.Linear(dim, 2 * frame_len)
+        self.head = nn.Linear(dim, n_classes)
+
+    def forward(self, iq):
+        return self.down(iq.flatten(1))
+
+    def classify(self, z):
+        return self.head(z)
+
+
+class SmallWithDecoder(Small):
+    def reconstruct(self, iq):
+        return self.up(self(iq)).reshape(iq.shape)
+
+
+def card(**changes):
+    return {
+        **dict(
+            schema=1,
+            name="small",
+            classes=["A", "B", "C"],
+            frame_len=16,
+            dim=4,
+            samples_per_symbol=8,
+            distance="diagonal",
+            lambda1=0.4,
+            lambda2=1.0,
+            theta2="median",
+        ),
+        **changes,
+    }
+
+
+def semantics(**changes):
+    arrays = dict(centers=np.eye(3, 4), variances=np.ones((3, 4)), counts=np.array([5, 6, 7]))
+    return {**arrays, **changes}
+
+
+@pytest.fixture
+def path(tmp_path):
+    torch.manual_seed(0)
+    file = tmp_path / "small.pt"
+    Bundle.save(file, SmallWithDecoder(), card(), semantics())
+    return file
+
+
+def rewrite(path, name, data):
+    """Replace (or, with None, drop) one extra file of the archive."""
+    with zipfile.ZipFile(path) as archive:
+        members = {m.filename: archive.read(m) for m in archive.infolist()}
+    [full] = [m for m in members if m.endswith(f"/extra/{name}")]
+    del members[full]
+    if data is not None:
+        members[full] = data
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+
+
+def test_round_trip(tmp_path):
+    network = SmallWithDecoder().eval()
+    Bundle.save(tmp_path / "b.pt", network, card(thresholds=[1, 2, 3]), semantics())
+    bundle = Bundle.load(tmp_path / "b.pt")
+    assert bundle.classes == ["A", "B", "C"] and (bundle.frame_len, bundle.dim) == (16, 4)
+    assert np.array_equal(bundle.centers, np.eye(3, 4)) and bundle.counts.tolist() == [5, 6, 7]
+    assert bundle.thresholds.tolist() == [1, 2, 3]
+    x = np.random.default_rng(0).standard_normal((5, 16, 2)).astype(np.float32)
+    with torch.no_grad():
+        z = network(torch.from_numpy(x)).numpy()
+        rebuilt = network.reconstruct(torch.from_numpy(x)).numpy()
+    assert np.allclose(bundle.encode(x), z, atol=1e-5)
+    assert np.allclose(bundle.reconstruct(x), rebuilt, atol=1e-5)
+    assert bundle.classify(z).shape == (5, 3)
+    assert list(tmp_path.iterdir()) == [tmp_path / "b.pt"]  # no temporary left
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 8, 9, 100])
+def test_batches_do_not_change_vectors(path, n):
+    bundle = Bundle.load(path)
+    x = np.random.default_rng(n).standard_normal((n, 16, 2)).astype(np.float32)
+    batched = bundle.encode(x, batch_size=8)
+    assert batched.shape == (n, 4)
+    assert np.allclose(batched, bundle.encode(x), atol=1e-6)
+    assert np.array_equal(bundle.encode(x[..., 0] + 1j * x[..., 1]), bundle.encode(x))
+
+
+def test_half_precision_is_float_again_when_loaded(path, tmp_path):
+    torch.manual_seed(0)
+    Bundle.save(tmp_path / "half.pt", SmallWithDecoder(), card(), semantics(), half=True)
+    x = np.ones((2, 16, 2), np.float32)
+    half, full = (Bundle.load(p).encode(x) for p in (tmp_path / "half.pt", path))
+    assert half.dtype == np.float32 and np.allclose(half, full, atol=2e-2)
+
+
+def test_without_decoder(tmp_path):
+    Bundle.save(tmp_path / "b.pt", Small(), card(), semantics())
+    with pytest.raises(ValueError, match="no decoder"):
+        Bundle.load(tmp_path / "b.pt").reconstruct(np.zeros((1, 16, 2)))
+
+
+def test_explicit_parameter_wins_over_the_card(path):
+    bundle = Bundle.read(path)
+    options = bundle.discriminator_options(lambda1=0.7, distance=None)
+    assert (options["lambda1"], options["distance"], options["lambda2"]) == (0.7, "diagonal", 1.0)
+    with pytest.raises(ValueError, match="no covariances"):
+        bundle.discriminator_options(distance="mahalanobis")
+
+
+def test_mahalanobis_serves_the_other_distances(tmp_path):
+    covariances = np.stack([np.diag([1.0, 2, 3, 4])] * 3)
+    arrays = semantics(covariances=covariances)
+    del arrays["variances"]
+    Bundle.save(tmp_path / "m.pt", Small(), card(distance="mahalanobis"), arrays)
+    bundle = Bundle.read(tmp_path / "m.pt")
+    assert bundle.discriminator_options()["covariances"].shape == (3, 4, 4)
+    diagonal = bundle.discriminator_options(distance="diagonal")
+    assert diagonal["variances"].tolist() == [[1, 2, 3, 4]] * 3 and "covariances" not in diagonal
+
+
+def test_read_does_without_torch(path):
+    code = (
+        "import sys; from sr2cnn_learn.bundle import Bundle; "
+        f"Bundle.read({str(path)!r}); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    "changes, reason",
+    [
+        (dict(schema=99), "schema 99"),
+        (dict(classes="ABC"), "class names"),
+        (dict(classes=["A"]), "at least two"),
+        (dict(classes=["A", "A", "B"]), "each once"),
+        (dict(dim=-4), "dim = -4"),
+        (dict(dim=10**12), "at most"),
+        (dict(dim=5), r"centers .*expected"),
+        (dict(lambda1=float("nan")), "lambda1"),
+        (dict(lambda1="x"), "lambda1"),
+        (dict(distance="manhattan"), "manhattan"),
+        (dict(distance="mahalanobis"), "covariances"),
+        (dict(theta2=1), "theta2"),
+        (dict(thresholds=[1, 2]), "thresholds"),
+        (dict(frame_len=32), "does not run"),
+        (dict(name=None), "name"),
+    ],
+)
+def test_wrong_card_is_refused(path, changes, reason):
+    rewrite(path, "card.json", json.dumps(card(**changes)).encode())
+    with pytest.raises(ValueError, match=reason) as error:
+        Bundle.load(path)
+    assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("data", [None, b"", b"{", b"[]", b"\xff\xfe", b"1", b"[" * 100_000])
+def test_missing_or_broken_card_is_refused(path, data):
+    rewrite(path, "card.json", data)
+    with pytest.raises(ValueError, match=str(path)):
+        Bundle.read(path)
+
+
+@pytest.mark.parametrize("data", [None, b"", b"PK", b"\x80\x04."])
+def test_missing_or_broken_semantics_are_refused(path, data):
+    rewrite(path, "semantics.npz", data)
+    with pytest.raises(ValueError, match=str(path)):
+        Bundle.read(path)
+
+
+def test_pickled_semantics_are_refused(path, tmp_path):
+    arrays = semantics(centers=np.array([print] * 3, dtype=object))
+    np.savez(tmp_path / "s.npz", **arrays)
+    rewrite(path, "semantics.npz", (tmp_path / "s.npz").read_bytes())
+    with pytest.raises(ValueError, match=str(path)):
+        Bundle.read(path)
+
+
+def test_network_that_does_not_fit_its_card(tmp_path):
+    Bundle.save(tmp_path / "b.pt", Small(dim=4), card(), semantics())
+    wrong = card(dim=5)
+    rewrite(tmp_path / "b.pt", "card.json", json.dumps(wrong).encode())
+    np.savez(tmp_path / "s.npz", **semantics(centers=np.eye(3, 5), variances=np.ones((3, 5))))
+    rewrite(tmp_path / "b.pt", "semantics.npz", (tmp_path / "s.npz").read_bytes())
+    with pytest.raises(ValueError, match="b.pt"):
+        Bundle.load(tmp_path / "b.pt")
+
+
+def test_foreign_truncated_and_empty_files(path, tmp_path):
+    whole = path.read_bytes()
+    for name, data in dict(
+        text=b"hello", empty=b"", half=whole[: len(whole) // 2], pickle=b"cos\nsystem\n(S'false'\ntR."
+    ).items():
+        file = tmp_path / f"{name}.pt"
+        file.write_bytes(data)
+        with pytest.raises(ValueError, match=f"{name}.pt"):
+            Bundle.load(file)
+
+
+def test_missing_model_names_the_shipped_ones(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nothing.pt.*shipped models"):
+        find(tmp_path / "nothing.pt")
+    with pytest.raises(FileNotFoundError, match="shipped models"):
+        find("no-such-model")
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:x", ""])
+def test_bad_device(device):
+    with pytest.raises(ValueError, match="expected 'auto'"):
+        torch_device(device)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_cuda_asked_for_and_absent(path):
+    with pytest.raises(ValueError, match="'cuda'.*'cpu' or 'auto'"):
+        Bundle.load(path, device="cuda")
+
+
+def test_save_refuses_what_it_would_not_read(tmp_path):
+    with pytest.raises(ValueError, match="lambda2"):
+        Bundle.save(tmp_path / "b.pt", Small(), card(lambda2=0), semantics())
+    with pytest.raises(ValueError, match="centers"):
+        Bundle.save(tmp_path / "b.pt", Small(), card(), semantics(centers=np.eye(2, 4)))
+    assert not list(tmp_path.iterdir())

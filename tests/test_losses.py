@@ -1,0 +1,42 @@
+# Copyright 2026 the gr-sr2cnn authors.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The losses and Algorithm 1's update against values worked by hand."""
+
+import math
+
+import pytest
+import torch
+from sr2cnn_learn.losses import (
+    ClassCenters,
+    center_loss,
+    cross_entropy_loss,
+    reconstruction_loss,
+)
+
+
+def test_cross_entropy():
+    logits = torch.tensor([[0.0, 0.0], [math.log(3.0), 0.0]])
+    expected = (math.log(2) + math.log(4 / 3)) / 2
+    assert cross_entropy_loss(logits, torch.tensor([0, 0])).item() == pytest.approx(expected)
+
+
+def test_center_loss():
+    z = torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 3.0]])
+    centers = torch.tensor([[0.0, 0.0], [3.0, 1.0]])
+    # squared distances 1, 4 and 4; divided by 2·3
+    assert center_loss(z, torch.tensor([0, 0, 1]), centers).item() == pytest.approx(9 / 6)
+
+
+def test_reconstruction_loss():
+    frames = torch.zeros(2, 3, 2)
+    rebuilt = torch.ones(2, 3, 2)
+    assert reconstruction_loss(rebuilt, frames).item() == pytest.approx(12 / 4)
+
+
+def test_center_update():
+    centers = ClassCenters(3, 2, rate=0.5)
+    centers.centers[:] = torch.tensor([[1.0, 1.0], [2.0, 0.0], [5.0, 5.0]])
+    centers.update(torch.tensor([[3.0, 1.0], [1.0, 3.0], [2.0, 4.0]]), torch.tensor([0, 0, 1]))
+    # class 0: Δ = ((1,1)−(3,1) + (1,1)−(1,3)) / 3 = (−2/3, −2/3); class 1: Δ = (0, −4) / 2
+    expected = torch.tensor([[1 + 1 / 3, 1 + 1 / 3], [2.0, 1.0], [5.0, 5.0]])
+    assert torch.allclose(centers.centers, expected)

@@ -1,0 +1,57 @@
+# Copyright 2026 the gr-sr2cnn authors.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Open-set figures against an example worked by hand, and the choice of λ1."""
+
+import numpy as np
+import pytest
+from sr2cnn_learn.calibration import choose_lambda1
+from sr2cnn_learn.evaluation.metrics import open_set_metrics
+
+
+def test_by_hand():
+    truth = ["A", "A", "A", "A", "B", "B", "X", "X", "X", "X", "Y", "Y"]
+    ids = [0, 0, 1, -1, 1, 1, -1, -1, -2, 0, -3, -2]
+    metrics = open_set_metrics(truth, ids, ["A", "B"])
+    assert metrics == dict(
+        known_accuracy=4 / 6,
+        tkr=5 / 6,
+        tur=5 / 6,
+        known_precision=4 / 6,
+        # −1 holds A, X, X (2 X), −2 holds X, Y (1 each), −3 holds Y: dominant 2 + 1 + 1 of 6
+        unknown_precision=4 / 6,
+        new_classes=3,
+        isotopic=2,
+    )
+
+
+def test_nothing_to_share_is_none():
+    metrics = open_set_metrics(["X"], [-1], ["A", "B"])
+    assert metrics["known_accuracy"] is metrics["tkr"] is metrics["known_precision"] is None
+    assert metrics["tur"] == metrics["unknown_precision"] == 1
+
+
+def clusters(seed=0):
+    """Two known classes and an unknown one, far apart in eight dimensions."""
+    rng = np.random.default_rng(seed)
+    centers = 40 * np.eye(3, 8)
+    truth = rng.choice(["A", "B", "X"], 600)
+    z = centers[["ABX".index(t) for t in truth]] + rng.standard_normal((600, 8))
+    options = dict(centers=centers[:2], variances=np.ones((2, 8)))
+    return options, z, truth
+
+
+def test_lambda1_separates_what_can_be_separated():
+    options, z, truth = clusters()
+    lambda1, admissible = choose_lambda1(options, ["A", "B"], z, truth, upper_bound=1.0)
+    assert admissible
+    threshold = lambda1 * 3 * np.sqrt(8)
+    assert 4 < threshold < 40
+
+
+def test_lambda1_without_unknown_frames_keeps_95_percent():
+    options, z, truth = clusters()
+    known = truth != "X"
+    lambda1, admissible = choose_lambda1(options, ["A", "B"], z[known], truth[known], 1.0)
+    assert admissible is None
+    distance = np.linalg.norm(z[known] - options["centers"][(truth[known] == "B").astype(int)], axis=1)
+    assert np.mean(distance < lambda1 * 3 * np.sqrt(8)) == pytest.approx(0.95, abs=0.005)
