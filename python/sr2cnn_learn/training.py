@@ -43,6 +43,7 @@ class Recipe:
     center_rate: float = 0.5  # α of Algorithm 1
     dim: int = 256  # t
     dropout: float = 0.5
+    conv_dropout: float = 0.1  # the paper names no rate; the released code's 0.5 learns far slower
     distance: str = "diagonal"
     theta2: str = "median"
     lambda2: float = 1.0
@@ -71,7 +72,7 @@ class _Trainer:
     def __init__(self, recipe, n_classes, frame_len, seed, device):
         torch.manual_seed(seed)
         self.recipe, self.seed, self.device = recipe, seed, device
-        self.network = SR2CNN(n_classes, frame_len, recipe.dim, recipe.dropout).to(device)
+        self.network = SR2CNN(n_classes, frame_len, recipe.dim, recipe.dropout, recipe.conv_dropout).to(device)
         self.centers = losses.ClassCenters(n_classes, recipe.dim, recipe.center_rate, device)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=recipe.learning_rate)
         self.epoch = 0

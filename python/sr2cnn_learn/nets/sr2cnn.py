@@ -64,12 +64,12 @@ def dense(features_in: int, features_out: int, dropout: float = 0.0) -> nn.Seque
 class Encoder(nn.Module):
     """F: normalised frames (N, L, 2) → semantic vectors (N, dim) and the indices of three max-poolings."""
 
-    def __init__(self, frame_len: int, dim: int, dropout: float):
+    def __init__(self, frame_len: int, dim: int, dropout: float, conv_dropout: float):
         super().__init__()
-        self.conv1 = ConvStage(1, CHANNELS[0], dropout)
-        self.conv2 = ConvStage(CHANNELS[0], CHANNELS[1], dropout)
-        self.conv3 = ConvStage(CHANNELS[1], CHANNELS[2], dropout)
-        self.conv4 = ConvStage(CHANNELS[2], CHANNELS[3], dropout)
+        self.conv1 = ConvStage(1, CHANNELS[0], conv_dropout)
+        self.conv2 = ConvStage(CHANNELS[0], CHANNELS[1], conv_dropout)
+        self.conv3 = ConvStage(CHANNELS[1], CHANNELS[2], conv_dropout)
+        self.conv4 = ConvStage(CHANNELS[2], CHANNELS[3], conv_dropout)
         self.dense = nn.Sequential(
             dense(CHANNELS[3] * frame_len // REDUCTION, HIDDEN[0], dropout),
             dense(HIDDEN[0], HIDDEN[1], dropout),
@@ -102,6 +102,9 @@ class Decoder(nn.Module):
         self.conv3 = DeconvStage(CHANNELS[2], CHANNELS[1])
         self.conv2 = DeconvStage(CHANNELS[1], CHANNELS[0])
         self.conv1 = nn.ConvTranspose2d(CHANNELS[0], 1, 3, padding=1)
+        # Frames divided by Σ|x| are small: start there, or D's first errors drown the other losses.
+        nn.init.zeros_(self.conv1.weight)
+        nn.init.zeros_(self.conv1.bias)
 
     def forward(self, z, places: tuple[torch.Tensor, torch.Tensor, torch.Tensor]):
         x = self.dense(z)
@@ -137,15 +140,16 @@ class SR2CNN(EncoderClassifier):
         n_classes: number of known classes K
         frame_len: samples a frame, a multiple of 16
         dim: dimension t of the semantic space
-        dropout: share of channels and features dropped in training
+        dropout: share of features dropped in training, behind the fully connected layers
+        conv_dropout: share of channels dropped in training, behind the convolutions
     """
 
-    def __init__(self, n_classes, frame_len=128, dim=256, dropout=0.5):
+    def __init__(self, n_classes, frame_len=128, dim=256, dropout=0.5, conv_dropout=0.1):
         if n_classes < 2:
             raise ValueError(f"n_classes is {n_classes}, expected at least 2")
         if frame_len < REDUCTION or frame_len % REDUCTION:
             raise ValueError(f"frame_len is {frame_len}, expected a multiple of {REDUCTION}")
-        super().__init__(Encoder(frame_len, dim, dropout), nn.Linear(dim, n_classes))
+        super().__init__(Encoder(frame_len, dim, dropout, conv_dropout), nn.Linear(dim, n_classes))
         self.decoder = Decoder(frame_len, dim)
         self.to(memory_format=torch.channels_last)
 
