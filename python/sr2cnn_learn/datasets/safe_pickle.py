@@ -144,8 +144,9 @@ def read_arrays(path: str | Path) -> dict:
         except EOFError:
             raise ValueError(f"{path}: the pickle is cut short") from None
         except Exception as error:  # a hostile pickle can provoke any of them
-            reason = str(error) or type(error).__name__
-            raise ValueError(f"{path}: not a pickle of arrays, or damaged: {reason}") from None
+            told = isinstance(error, (ValueError, pickle.UnpicklingError))
+            reason = f": {error}" if told else ""
+            raise ValueError(f"{path}: not a pickle of arrays, or damaged{reason}") from None
     if not isinstance(content, dict):
         raise ValueError(f"{path}: holds a {type(content).__name__}, expected a dict of arrays")
     for key, value in content.items():

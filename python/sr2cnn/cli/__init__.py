@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands that need GNU Radio. They import it when they run, so that help is quick."""
+
+from .classify import classify
+from .dataset import dataset
+from .demo import demo
+
+COMMANDS = [classify, dataset, demo]

@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The `sr2cnn` command line: what every command shares, and the commands of the lab."""
+
+from __future__ import annotations
+
+import errno
+import json
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from . import __version__
+
+CANCELLED = 130  # exit status after Ctrl-C, as shells have it
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+class Names(click.ParamType):
+    """``AM-SSB,GFSK`` to a tuple of names."""
+
+    name = "name,…"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        names = tuple(name.strip() for name in value.split(","))
+        if not all(names):
+            self.fail(f"{value!r} has an empty name; expected, for example, AM-SSB,GFSK")
+        return names
+
+
+class Snrs(click.ParamType):
+    """``16,18`` or ``-20:18:2``, both ends included, to a sorted tuple of int."""
+
+    name = "dB"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        snrs = set()
+        try:
+            for part in value.split(","):
+                first, *rest = (int(number) for number in part.split(":"))
+                last, step = (*rest, 1)[:2] if rest else (first, 1)
+                if len(rest) > 2 or step < 1 or last < first or last - first > 1000 * step:
+                    raise ValueError
+                snrs.update(range(first, last + 1, step))
+        except ValueError:
+            self.fail(f"{value!r}; expected, for example, 16,18 or -20:18:2")
+        return tuple(sorted(snrs))
+
+
+class _Group(click.Group):
+    """Says an expected failure in one line, without a traceback."""
+
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            ctx.exit(CANCELLED)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # the reader of a pipe has seen enough; click knows
+                raise
+            where = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            raise click.ClickException(where) from None
+        except (ValueError, ImportError) as error:
+            raise click.ClickException(str(error)) from None
+
+
+def stderr_console() -> Console:
+    """Progress and summaries go here, so that stdout holds results alone."""
+    return Console(stderr=True, highlight=False)
+
+
+def progress_bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f} %"
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="sr2cnn", message="%(prog)s %(version)s")
+def sr2cnn():
+    """Names the modulations it knows and discovers those it does not.
+
+    \b
+    Examples:
+      sr2cnn demo                          a small replay through a real flowgraph
+      sr2cnn classify recording.sigmf-meta labels of a recording, JSON lines
+      sr2cnn dataset radioml2016 --out data.pkl --snr 16,18
+      sr2cnn train --data data.pkl --unknown AM-SSB,GFSK --out mine.pt
+      sr2cnn doctor                        is everything there?
+
+    `sr2cnn COMMAND --help` has examples for each command.
+    """
+
+
+@sr2cnn.command()
+@click.option("--data", type=FILE, required=True, help="RadioML-format file to train on.")
+@click.option("--out", type=FILE, required=True, help="Model bundle to write (.pt).")
+@click.option(
+    "--unknown", type=Names(), default=(), help="Classes held out whole, e.g. AM-SSB,GFSK."
+)
+@click.option("--preset", default="paper", show_default=True, help="Training recipe.")
+@click.option(
+    "--epochs", type=click.IntRange(min=1), help="Number of epochs; the preset's if not given."
+)
+@click.option("--snr", "snrs", type=Snrs(), help="SNRs to use, e.g. 16,18; default: all.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--decoder", is_flag=True, help="Keep the decoder in the bundle: twice the size.")
+@click.option("--json", "as_json", is_flag=True, help="Print the card as JSON on stdout.")
+def train(data, out, as_json, **options):
+    """Train a network and write its model bundle.
+
+    The epoch with the best validation accuracy is kept. A checkpoint beside OUT follows each
+    epoch: the same command takes up again where a killed one stopped.
+
+    \b
+    Example:
+      sr2cnn train --preset paper --data data.pkl --snr 16,18 \\
+                   --unknown AM-SSB,GFSK --epochs 40 --out mine.pt
+    """
+    console = stderr_console()
+    with console.status("reading the data"):
+        from .training import PRESETS, train
+
+    preset = options["preset"]
+    if preset not in PRESETS:
+        raise click.BadParameter(
+            f"{preset!r}, expected one of {', '.join(PRESETS)}", param_hint="--preset"
+        )
+    epochs = options["epochs"] or PRESETS[preset].epochs
+    with progress_bar(console) as progress:
+        task = progress.add_task("reading the data", total=None)
+
+        def on_batch(epoch, batch, n_batches):
+            progress.update(
+                task, description=f"epoch {epoch} of {epochs}", completed=batch, total=n_batches
+            )
+
+        def on_epoch(epoch):
+            console.print(
+                f"epoch {epoch.number:3d}  loss {epoch.loss:8.4f}  "
+                f"cross-entropy {epoch.cross_entropy:.4f}  center {epoch.center:.4f}  "
+                f"reconstruction {epoch.reconstruction:.4f}  "
+                f"validation {percent(epoch.validation_accuracy)}  {epoch.seconds:.0f} s"
+                + ("  best" if epoch.best else ""),
+                soft_wrap=True,
+            )
+
+        card = train(
+            data,
+            out,
+            provenance=_data_recipe(data),
+            on_epoch=on_epoch,
+            on_batch=on_batch,
+            **options,
+        )
+    console.print(f"wrote {out}")
+    if as_json:
+        click.echo(json.dumps(card, indent=2))
+    else:
+        console.print(_figures_table(card["provenance"]["metrics"]))
+
+
+def _data_recipe(data: Path) -> dict:
+    """What `sr2cnn dataset` says of a file that it wrote, for the card."""
+    beside = data.with_name(data.name + ".json")
+    if not beside.is_file():
+        return {}
+    try:
+        return {"data": json.loads(beside.read_text(encoding="utf-8"))}
+    except ValueError as error:
+        raise ValueError(f"{beside}: not JSON: {error}") from None
+
+
+@sr2cnn.command()
+@click.argument("bundle")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def info(bundle, as_json):
+    """Say what a model bundle is, from its card and semantics.
+
+    BUNDLE is a file or the name of a shipped model.
+
+    \b
+    Examples:
+      sr2cnn info sr2cnn
+      sr2cnn info mine.pt --json
+    """
+    from .bundle import Bundle
+
+    bundle = Bundle.read(bundle)
+    spread = "variances" if bundle.covariances is None else "covariances"
+    semantics = {
+        "centers": list(bundle.centers.shape),
+        spread: list(getattr(bundle, spread).shape),
+        "counts": dict(zip(bundle.classes, bundle.counts.tolist())),
+    }
+    if as_json:
+        report = {"path": str(bundle.path), "card": bundle.card, "semantics": semantics}
+        click.echo(json.dumps(report, indent=2))
+        return
+    console = Console(highlight=False)
+    console.print(f"[bold]{bundle.name}[/bold]  {bundle.path}", soft_wrap=True)
+    console.print(
+        f"{bundle.frame_len} samples a frame, {bundle.samples_per_symbol} a symbol; "
+        f"{bundle.dim} semantic dimensions",
+        f"distance {bundle.distance}, λ1 {bundle.lambda1:g}, λ2 {bundle.lambda2:g}, "
+        f"Θ2 by the {bundle.theta2}" + ("" if bundle.thresholds is None else ", a Θ1 a class"),
+        sep="\n",
+    )
+    nearest = _nearest_centers(bundle.centers)
+    table = Table("class", "training frames", "nearest class", "at distance")
+    for k, name in enumerate(bundle.classes):
+        other, distance = nearest[k]
+        table.add_row(name, str(bundle.counts[k]), bundle.classes[other], f"{distance:.3g}")
+    console.print(table)
+    provenance = dict(bundle.card.get("provenance") or {})
+    figures = provenance.pop("metrics", None)
+    if isinstance(figures, dict):
+        console.print(_figures_table(figures))
+    for key, value in provenance.items():
+        console.print(f"{key}: {value}", soft_wrap=True, markup=False)
+
+
+def _nearest_centers(centers):
+    """For each center the index of, and the Euclidean distance to, its nearest other one."""
+    import numpy as np
+
+    distances = np.linalg.norm(centers[:, None] - centers, axis=2)
+    np.fill_diagonal(distances, np.inf)
+    nearest = distances.argmin(axis=1)
+    return list(zip(nearest.tolist(), distances.min(axis=1).tolist()))
+
+
+def _figures_table(figures: dict) -> Table:
+    table = Table("figure (on the test part)", "value")
+    for name, value in figures.items():
+        table.add_row(name, f"{value:.4f}" if isinstance(value, float) else str(value))
+    return table
+
+
+@sr2cnn.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def doctor(as_json):
+    """Check that everything is there, and say what to do where it is not.
+
+    Looks at the interpreter, numpy, GNU Radio, torch, the GNU Radio module and its C++ part, the
+    blocks of GNU Radio Companion and the default model. Exit status 1 when something is broken.
+    """
+    from .doctor import examine
+
+    findings = examine()
+    if as_json:
+        click.echo(json.dumps([vars(finding) for finding in findings], indent=2))
+    else:
+        console = Console(highlight=False)
+        marks = {"ok": "[green]ok[/green]   ", "hint": "[yellow]hint[/yellow] ", "fault": "[red]fault[/red]"}
+        for finding in findings:
+            console.print(f"{marks[finding.state]} [bold]{finding.part}[/bold]: ", end="")
+            console.print(finding.detail, markup=False, soft_wrap=True)
+            if finding.remedy:
+                console.print(f"      → {finding.remedy}", markup=False, soft_wrap=True)
+    if any(finding.state == "fault" for finding in findings):
+        sys.exit(1)
+
+
+def main():
+    """The command line of the lab alone, where there is no GNU Radio."""
+    sr2cnn()

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Is the installation sound? Each finding that is not says what to do."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+GRC_FILES = "sr2cnn_*.block.yml"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One part looked at: `state` is ``"ok"``, ``"hint"`` or ``"fault"``."""
+
+    part: str
+    state: str
+    detail: str
+    remedy: str = ""
+
+
+def examine() -> list[Finding]:
+    """Look at everything, in the order in which one thing needs the other."""
+    return [
+        _interpreter(),
+        _numpy(),
+        _gnuradio(),
+        _torch(),
+        _module(),
+        _companion(),
+        _model(),
+    ]
+
+
+def _probe(code: str) -> tuple[str | None, str]:
+    """Run code in a fresh interpreter, where a crash does no harm: (output or None, last error)."""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    lines = result.stderr.strip().splitlines() or [f"exit status {result.returncode}"]
+    return (result.stdout.strip() if result.returncode == 0 else None), lines[-1]
+
+
+def _interpreter() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    detail = f"{sys.executable}, Python {version}"
+    if sys.version_info < (3, 11):
+        return Finding("interpreter", "fault", detail, "use Python 3.11 or later")
+    return Finding("interpreter", "ok", detail)
+
+
+def _numpy() -> Finding:
+    output, error = _probe("import numpy; print(numpy.__version__, numpy.__file__)")
+    if output is None:
+        return Finding("numpy", "fault", error, "install Debian's python3-numpy")
+    version, path = output.split(" ", 1)
+    detail = f"{version}, {path}"
+    # GNU Radio works with the numpy generation that it was compiled for; only trying tells.
+    works, error = _probe("from gnuradio import gr, blocks; blocks.vector_source_c([0])")
+    if works is None and int(version.split(".")[0]) >= 2 and "numpy" in error.lower():
+        return Finding(
+            "numpy",
+            "fault",
+            f"{detail}; GNU Radio does not load with it: {error}",
+            f"{sys.executable} -m pip install 'numpy<2' (GNU Radio is compiled for numpy 1)",
+        )
+    return Finding("numpy", "ok", detail)
+
+
+def _gnuradio() -> Finding:
+    output, error = _probe("from gnuradio import gr; print(gr.version())")
+    if output is None:
+        return Finding(
+            "GNU Radio",
+            "fault",
+            f"{sys.executable} does not load it: {error}",
+            "install Debian's gnuradio, then make the environment from the interpreter that has "
+            "it: rm -r .venv; make build PYTHON=/usr/bin/python3",
+        )
+    numbers = output.lstrip("v").split(".")
+    if tuple(map(int, numbers[:2])) < (3, 10):
+        return Finding("GNU Radio", "fault", output, "install GNU Radio 3.10 or later")
+    return Finding("GNU Radio", "ok", output)
+
+
+def _torch() -> Finding:
+    output, error = _probe(
+        "import torch; c = torch.cuda;"
+        "print(torch.__version__, 'with ' + c.get_device_name() if c.is_available() else 'CPU')"
+    )
+    if output is None:
+        return Finding("torch", "fault", error, f"{sys.executable} -m pip install torch==2.13.*")
+    return Finding("torch", "ok", output)
+
+
+def _module() -> Finding:
+    output, error = _probe(
+        "from gnuradio import sr2cnn; sr2cnn.discriminator_kernel, sr2cnn.tagger;"
+        "print(sr2cnn.__path__[0])"
+    )
+    if output is None:
+        return Finding(
+            "gnuradio.sr2cnn",
+            "fault",
+            error,
+            "run make build; if it is installed in another prefix, use that prefix's interpreter "
+            "or add its site-packages to PYTHONPATH",
+        )
+    return Finding("gnuradio.sr2cnn", "ok", f"{output}, C++ part loaded")
+
+
+def _companion() -> Finding:
+    """GRC finds blocks in its own folder and in those of GRC_BLOCKS_PATH."""
+    output, error = _probe(
+        "from gnuradio import gr; p = gr.prefs();"
+        "print(p.get_string('grc', 'global_blocks_path', ''),"
+        "p.get_string('grc', 'local_blocks_path', ''), sep='\\n')"
+    )
+    searched = os.environ.get("GRC_BLOCKS_PATH", "").split(os.pathsep)
+    for line in (output or "").splitlines():
+        searched += line.split(os.pathsep)
+    searched.append("~/.grc_gnuradio")
+    folders = [Path(folder).expanduser() for folder in searched if folder]
+    for folder in folders:
+        found = len(list(folder.glob(GRC_FILES)))
+        if found:
+            return Finding("GNU Radio Companion", "ok", f"{found} blocks in {folder}")
+    own = Path(sys.prefix, "share/gnuradio/grc/blocks")
+    if list(own.glob(GRC_FILES)):
+        return Finding(
+            "GNU Radio Companion",
+            "hint",
+            f"its blocks are in {own}, where GRC does not look by itself",
+            f"start it by make grc, or export GRC_BLOCKS_PATH={own}",
+        )
+    looked = ", ".join(map(str, [*folders, own]))
+    return Finding("GNU Radio Companion", "fault", f"no blocks in {looked}", "run make build")
+
+
+def _model() -> Finding:
+    try:
+        bundle = importlib.import_module(f"{__package__}.bundle").Bundle.load("sr2cnn")
+    except (OSError, ValueError, ImportError) as error:
+        return Finding("model", "fault", str(error), "run make build in a whole checkout")
+    return Finding("model", "ok", f"{bundle.path}, {len(bundle.classes)} classes")
