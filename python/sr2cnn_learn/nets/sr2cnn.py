@@ -4,7 +4,11 @@
 
 F is four 3×3 convolutions over the frame as a one-channel image of two rows, I and Q, and three fully
 connected layers; D mirrors it, taking the places of the maxima from F's max-pooling. C is one linear
-layer. Where the paper is silent, see the table in the documentation of the ``paper`` preset.
+layer. Where the paper is silent, see docs/paper-preset.md.
+
+No layer in front of a batch norm has a bias. The norm would take it out again, so it gets no gradient but
+rounding errors, which Adam blows up to full steps; at the small scale of normalised frames the norm's running
+mean lags behind these by several standard deviations, and the network fails outside training.
 """
 
 import torch
@@ -35,7 +39,7 @@ class ConvStage(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int, dropout: float):
         super().__init__()
-        self.conv = nn.Conv2d(channels_in, channels_out, 3, padding=1)
+        self.conv = nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(channels_out)
         self.dropout = nn.Dropout2d(dropout)
 
@@ -48,7 +52,7 @@ class DeconvStage(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int):
         super().__init__()
-        self.conv = nn.ConvTranspose2d(channels_in, channels_out, 3, padding=1)
+        self.conv = nn.ConvTranspose2d(channels_in, channels_out, 3, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(channels_out)
 
     def forward(self, x):
@@ -57,7 +61,8 @@ class DeconvStage(nn.Module):
 
 def dense(features_in: int, features_out: int, dropout: float = 0.0) -> nn.Sequential:
     """Linear layer, batch norm, ReLU and, if asked for, dropout."""
-    layers = [nn.Linear(features_in, features_out), nn.BatchNorm1d(features_out), nn.ReLU()]
+    linear = nn.Linear(features_in, features_out, bias=False)
+    layers = [linear, nn.BatchNorm1d(features_out), nn.ReLU()]
     return nn.Sequential(*layers, nn.Dropout(dropout)) if dropout else nn.Sequential(*layers)
 
 
