@@ -80,3 +80,21 @@ def test_every_weight_learns():
 def test_bad_arguments(arguments):
     with pytest.raises(ValueError, match="expected"):
         SR2CNN(**arguments)
+
+
+def test_running_means_follow_at_the_scale_of_normalised_frames():
+    """A bias in front of the first norm would wander by 1e-3 a step, its output's spread is 2e-3."""
+    torch.manual_seed(0)
+    network = SR2CNN(3).without_decoder()
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+    x, labels = torch.randn(24, 128, 2), torch.arange(24) % 3
+    for _ in range(20):
+        loss = nn.functional.cross_entropy(network.classify(network(x)), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    stage = network.encoder.conv1
+    image = normalise(x).transpose(1, 2).unsqueeze(1)
+    with torch.no_grad():
+        lag = (stage.conv(image).mean((0, 2, 3)) - stage.norm.running_mean).abs()
+    assert (lag < stage.norm.running_var.sqrt()).all()
