@@ -51,6 +51,8 @@ def test_multiplications_a_frame(network):
 def test_shapes(network):
     x = torch.randn(3, 128, 2)
     with torch.no_grad():
+        assert not network.reconstruct(x).any()  # where D starts
+        nn.init.normal_(network.decoder.conv1.weight)
         z, logits, rebuilt, target = network.training_outputs(x)
     assert (z.shape, logits.shape, rebuilt.shape) == ((3, 256), (3, 9), (3, 128, 2))
     assert torch.equal(target, normalise(x))
