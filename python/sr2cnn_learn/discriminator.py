@@ -245,7 +245,7 @@ class Discriminator:
     def rename(self, id: int, name: str):
         """Names a discovered class. ValueError if the name is another's, empty or unprintable."""
         known = self._find(id)
-        if not name or name != name.strip() or any(ord(c) < 32 or ord(c) == 127 for c in name):
+        if not name or name != name.strip(" ") or any(ord(c) < 32 or ord(c) == 127 for c in name):
             raise ValueError(f"'{name}' is no class name: expected printable text, trimmed")
         default = re.fullmatch(r"unknown_[0-9]+", name) and name != f"unknown_{-id}"
         if default or any(d.name == name and d.id != id for d in self._recorded):

@@ -1,0 +1,72 @@
+/* -*- c++ -*- */
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+#ifndef INCLUDED_SR2CNN_DISCRIMINATOR_OPTIONS_H
+#define INCLUDED_SR2CNN_DISCRIMINATOR_OPTIONS_H
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace gr {
+namespace sr2cnn {
+
+//! Class id of a frame that cannot be judged.
+constexpr int INVALID = -32768;
+
+//! Discovered classes are -1 ... -32767, so that every id fits the int16 class stream.
+constexpr int MAX_UNKNOWN = 32767;
+
+//! Numbers in rows, with the shape that they came with.
+struct ndarray {
+    std::vector<std::size_t> shape;
+    std::vector<double> values;
+};
+
+/*!
+ * \brief What the discriminator decides by: the semantics of a model and Algorithm 2's
+ * parameters (Dong et al., SR2CNN, IEEE TSP 2021; equations are the paper's).
+ */
+struct discriminator_options {
+    //! (K, dim) semantic centers S_k of the known classes, Eq. 7.
+    ndarray centers;
+
+    //! (K, dim) variances, for "diagonal" and "isotropic"; "euclidean" does without.
+    std::optional<ndarray> variances;
+
+    //! (K, dim, dim), for "mahalanobis"; the other distances accept it in place of
+    //! the variances and use its diagonal.
+    std::optional<ndarray> covariances;
+
+    //! Θ1 = lambda1·3·√dim, Eq. 10. Above 0.
+    double lambda1 = 0.4;
+
+    //! Weight of the typical distance to the known centers in Θ2, Eq. 16. At least 0.
+    double lambda2 = 1.0;
+
+    //! A_k of Eq. 8: "mahalanobis" Σ_k, "diagonal" its diagonal, "isotropic" trace/dim,
+    //! "euclidean" the identity.
+    std::string distance = "diagonal";
+
+    //! "median" or "mean" of the distances to the known centers in Θ2.
+    std::string theta2 = "median";
+
+    //! "floor": a variance is at least 1e-3 of its class's mean. "ignore": dimensions
+    //! without variance do not count.
+    std::string zero_variance = "floor";
+
+    //! Frames a discovered class needs before it is announced. No effect on ids.
+    int min_support = 1;
+
+    //! Most discovered classes kept; then the nearest takes the frame. None: as many as ids.
+    std::optional<int> max_unknown;
+
+    //! (K,) Θ_k in place of one Θ1; the class is then the argmin of d_k/Θ_k.
+    std::optional<ndarray> thresholds;
+};
+
+} // namespace sr2cnn
+} // namespace gr
+
+#endif /* INCLUDED_SR2CNN_DISCRIMINATOR_OPTIONS_H */

@@ -1,0 +1,461 @@
+/* -*- c++ -*- */
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+#include "discriminator_core.h"
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <numeric>
+#include <regex>
+#include <stdexcept>
+
+namespace gr {
+namespace sr2cnn {
+
+namespace {
+
+constexpr double RELATIVE_FLOOR = 1e-3; // "floor": share of the class's mean variance
+constexpr double ABSOLUTE_FLOOR = 1e-12;
+constexpr double RELATIVE_ZERO = 1e-12; // "ignore": below this share counts as zero
+
+[[noreturn]] void fail(const std::string& message)
+{
+    throw std::invalid_argument(message);
+}
+
+std::string number(double value)
+{
+    char text[32];
+    std::snprintf(text, sizeof(text), "%g", value);
+    return text;
+}
+
+std::string shape_of(const ndarray& array)
+{
+    std::string text = "(";
+    for (std::size_t i = 0; i < array.shape.size(); i++)
+        text += (i ? ", " : "") + std::to_string(array.shape[i]);
+    return text + ")";
+}
+
+void check_choice(const char* name,
+                  const std::string& value,
+                  const std::vector<std::string>& choices)
+{
+    if (std::find(choices.begin(), choices.end(), value) != choices.end())
+        return;
+    std::string list;
+    for (const auto& choice : choices)
+        list += (list.empty() ? "" : ", ") + choice;
+    fail(std::string(name) + " is '" + value + "', expected one of " + list);
+}
+
+bool all_finite(const std::vector<double>& values)
+{
+    return std::all_of(
+        values.begin(), values.end(), [](double v) { return std::isfinite(v); });
+}
+
+void check_centers(const ndarray& centers)
+{
+    if (centers.shape.size() != 2 || centers.values.empty())
+        fail("centers have shape " + shape_of(centers) +
+             ", expected (K, dim) with K and dim at least 1");
+    if (!all_finite(centers.values))
+        fail("centers hold a value that is not finite");
+}
+
+void check_covariances(const ndarray& covariances, std::size_t n_known, std::size_t dim)
+{
+    if (covariances.shape != std::vector<std::size_t>{ n_known, dim, dim }) {
+        const auto d = std::to_string(dim);
+        fail("covariances have shape " + shape_of(covariances) + ", expected (" +
+             std::to_string(n_known) + ", " + d + ", " + d + ") as of the centers");
+    }
+    if (!all_finite(covariances.values))
+        fail("covariances hold a value that is not finite");
+    for (std::size_t k = 0; k < n_known; k++) {
+        Eigen::Map<const Eigen::MatrixXd> own(
+            covariances.values.data() + k * dim * dim, dim, dim);
+        const auto which = "covariance of class " + std::to_string(k);
+        if ((own - own.transpose()).cwiseAbs().maxCoeff() >
+            1e-9 * own.cwiseAbs().maxCoeff())
+            fail(which + " is not symmetric");
+        if (own.diagonal().minCoeff() < 0)
+            fail(which + " has a negative variance");
+    }
+}
+
+void check_variances(const ndarray& variances, std::size_t n_known, std::size_t dim)
+{
+    if (variances.shape != std::vector<std::size_t>{ n_known, dim })
+        fail("variances have shape " + shape_of(variances) + ", expected (" +
+             std::to_string(n_known) + ", " + std::to_string(dim) + ") as of the centers");
+    if (!all_finite(variances.values))
+        fail("variances hold a value that is not finite");
+    const double least =
+        *std::min_element(variances.values.begin(), variances.values.end());
+    if (least < 0)
+        fail("variances hold " + number(least) + ", expected none below 0");
+}
+
+void check_thresholds(const ndarray& thresholds, std::size_t n_known)
+{
+    if (thresholds.shape != std::vector<std::size_t>{ n_known })
+        fail("thresholds have shape " + shape_of(thresholds) + ", expected (" +
+             std::to_string(n_known) + ")");
+    for (double threshold : thresholds.values)
+        if (!std::isfinite(threshold) || threshold <= 0)
+            fail("thresholds hold a value that is not a finite number above 0");
+}
+
+bool is_utf8(const std::string& text)
+{
+    for (std::size_t i = 0; i < text.size();) {
+        const auto lead = static_cast<unsigned char>(text[i++]);
+        if (lead < 0x80)
+            continue;
+        int more = lead >= 0xc2 && lead <= 0xdf   ? 1
+                   : lead >= 0xe0 && lead <= 0xef ? 2
+                   : lead >= 0xf0 && lead <= 0xf4 ? 3
+                                                  : 0;
+        if (!more)
+            return false;
+        // The second byte also rules out overlong forms, surrogates and beyond U+10FFFF.
+        unsigned char low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+        unsigned char high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+        for (; more; more--, low = 0x80, high = 0xbf) {
+            const auto next = i < text.size() ? static_cast<unsigned char>(text[i++]) : 0;
+            if (next < low || next > high)
+                return false;
+        }
+    }
+    return true;
+}
+
+bool is_class_name(const std::string& name)
+{
+    const auto control = [](unsigned char c) { return c < 32 || c == 127; };
+    return !name.empty() && name.front() != ' ' && name.back() != ' ' && is_utf8(name) &&
+           std::none_of(name.begin(), name.end(), control);
+}
+
+std::string default_name(int id) { return "unknown_" + std::to_string(-id); }
+
+Eigen::VectorXd inverse_deviation(const Eigen::VectorXd& variances,
+                                  std::size_t k,
+                                  const std::string& zero_variance)
+{
+    const double mean = variances.mean();
+    if (zero_variance == "floor") {
+        const double least = std::max(RELATIVE_FLOOR * mean, ABSOLUTE_FLOOR);
+        return variances.cwiseMax(least).cwiseSqrt().cwiseInverse();
+    }
+    if (!(variances.array() > RELATIVE_ZERO * mean).any())
+        fail("class " + std::to_string(k) +
+             " has no variance at all, which zero_variance 'ignore' cannot measure by");
+    return variances.unaryExpr(
+        [mean](double v) { return v > RELATIVE_ZERO * mean ? 1 / std::sqrt(v) : 0; });
+}
+
+} // namespace
+
+discriminator_core::discriminator_core(const discriminator_options& options)
+{
+    const auto& distance = options.distance;
+    check_choice(
+        "distance", distance, { "diagonal", "isotropic", "euclidean", "mahalanobis" });
+    set_theta2(options.theta2);
+    check_choice("zero_variance", options.zero_variance, { "floor", "ignore" });
+
+    check_centers(options.centers);
+    const auto n_known = options.centers.shape[0];
+    const auto dim = options.centers.shape[1];
+    d_centers = Eigen::Map<const matrix>(options.centers.values.data(), n_known, dim);
+
+    if (options.variances && options.covariances)
+        fail("variances and covariances are both given, expected one of them");
+    matrix spread = matrix::Ones(n_known, dim);
+    if (distance != "euclidean") {
+        if (distance == "mahalanobis" && !options.covariances)
+            fail("distance 'mahalanobis' needs covariances (K, dim, dim)");
+        if (!options.variances && !options.covariances)
+            fail("distance '" + distance + "' needs variances (K, dim)");
+        if (options.covariances) {
+            check_covariances(*options.covariances, n_known, dim);
+            spread = Eigen::Map<const matrix>(
+                options.covariances->values.data(), n_known * dim, dim);
+            if (distance != "mahalanobis") {
+                matrix variances(n_known, dim);
+                for (std::size_t k = 0; k < n_known; k++)
+                    variances.row(k) = spread.middleRows(k * dim, dim).diagonal();
+                spread = variances;
+            }
+        } else {
+            check_variances(*options.variances, n_known, dim);
+            spread = Eigen::Map<const matrix>(
+                options.variances->values.data(), n_known, dim);
+        }
+    }
+    set_whitening(spread, distance, options.zero_variance);
+
+    set_lambda1(options.lambda1);
+    set_lambda2(options.lambda2);
+    set_min_support(options.min_support);
+    set_max_unknown(options.max_unknown);
+    if (options.thresholds) {
+        check_thresholds(*options.thresholds, n_known);
+        d_thresholds = options.thresholds->values;
+    }
+
+    d_block.resize(LANES, dim);
+    d_offset.resize(LANES, dim);
+    d_distances.resize(LANES, n_known);
+    d_frame.resize(dim);
+    d_sorted.resize(n_known);
+}
+
+void discriminator_core::set_whitening(const matrix& spread,
+                                       const std::string& distance,
+                                       const std::string& zero_variance)
+{
+    const auto dim = d_centers.cols();
+    for (std::size_t k = 0; k < n_known(); k++) {
+        if (distance == "mahalanobis") {
+            Eigen::SelfAdjointEigenSolver<matrix> eigen(spread.middleRows(k * dim, dim));
+            const Eigen::VectorXd variances = eigen.eigenvalues();
+            if (variances.minCoeff() < -1e-9 * variances.cwiseAbs().maxCoeff())
+                fail("covariance of class " + std::to_string(k) +
+                     " is not positive semidefinite");
+            d_whitening.emplace_back(
+                eigen.eigenvectors() *
+                inverse_deviation(variances, k, zero_variance).asDiagonal());
+        } else {
+            Eigen::VectorXd variances = spread.row(k);
+            if (distance == "isotropic")
+                variances.setConstant(variances.mean());
+            d_whitening.emplace_back(
+                inverse_deviation(variances, k, zero_variance).transpose());
+        }
+    }
+}
+
+void discriminator_core::set_lambda1(double lambda1)
+{
+    if (!std::isfinite(lambda1) || lambda1 <= 0)
+        fail("lambda1 is " + number(lambda1) + ", expected a number above 0");
+    d_lambda1 = lambda1;
+    d_thresholds.assign(n_known(), lambda1 * 3 * std::sqrt(double(dim())));
+}
+
+void discriminator_core::set_lambda2(double lambda2)
+{
+    if (!std::isfinite(lambda2) || lambda2 < 0)
+        fail("lambda2 is " + number(lambda2) + ", expected a number of at least 0");
+    d_lambda2 = lambda2;
+}
+
+void discriminator_core::set_theta2(const std::string& theta2)
+{
+    check_choice("theta2", theta2, { "median", "mean" });
+    d_theta2 = theta2;
+}
+
+void discriminator_core::set_min_support(int min_support)
+{
+    if (min_support < 1)
+        fail("min_support is " + std::to_string(min_support) + ", expected at least 1");
+    d_min_support = min_support;
+}
+
+void discriminator_core::set_max_unknown(std::optional<int> max_unknown)
+{
+    if (max_unknown && (*max_unknown < 0 || *max_unknown > MAX_UNKNOWN))
+        fail("max_unknown is " + std::to_string(*max_unknown) + ", expected 0 to " +
+             std::to_string(MAX_UNKNOWN));
+    d_max_unknown = max_unknown;
+}
+
+template <typename T>
+void discriminator_core::predict(const T* z, std::size_t n, decision* decisions)
+{
+    const std::size_t t = dim();
+    for (std::size_t start = 0; start < n; start += LANES, z += LANES * t) {
+        const int count = std::min<std::size_t>(LANES, n - start);
+        d_block.setZero();
+        for (int lane = 0; lane < count; lane++)
+            for (std::size_t j = 0; j < t; j++)
+                d_block(lane, j) = z[lane * t + j];
+        compute_distances();
+
+        for (int lane = 0; lane < count; lane++) {
+            double squares = 0;
+            for (std::size_t j = 0; j < t; j++) {
+                d_frame[j] = z[lane * t + j];
+                squares += d_frame[j] * d_frame[j];
+            }
+            decision& out = decisions[start + lane];
+            if (std::isfinite(squares)) {
+                out.id = 0;
+                out.score = d_distances(lane, 0) / d_thresholds[0];
+                for (std::size_t k = 1; k < n_known(); k++) {
+                    const double score = d_distances(lane, k) / d_thresholds[k];
+                    if (score < out.score) {
+                        out.score = score;
+                        out.id = k;
+                    }
+                }
+                out.distance = d_distances(lane, out.id);
+                if (!(out.score < 1)) // Eq. 9
+                    out.id = discover(d_frame.data(), d_frames);
+            } else {
+                out.id = INVALID;
+                out.score = out.distance = std::numeric_limits<double>::quiet_NaN();
+            }
+            d_frames++;
+            d_invalid += out.id == INVALID;
+        }
+    }
+}
+
+template void discriminator_core::predict(const float*, std::size_t, decision*);
+template void discriminator_core::predict(const double*, std::size_t, decision*);
+
+// Eq. 8 for the frames of d_block and all known classes.
+void discriminator_core::compute_distances()
+{
+    const auto t = d_centers.cols();
+    for (std::size_t k = 0; k < n_known(); k++) {
+        const matrix& whiten = d_whitening[k];
+        lanes sum = lanes::Zero();
+        if (whiten.rows() == 1) {
+            for (Eigen::Index j = 0; j < t; j++)
+                sum += ((d_block.col(j) - d_centers(k, j)) * whiten(0, j)).square();
+        } else {
+            for (Eigen::Index j = 0; j < t; j++)
+                d_offset.col(j) = d_block.col(j) - d_centers(k, j);
+            Eigen::Index i = 0;
+            for (; i + 1 < t; i += 2) { // two at a time to read the offset half as often
+                lanes first = lanes::Zero(), second = lanes::Zero();
+                for (Eigen::Index j = 0; j < t; j++) {
+                    first += d_offset.col(j) * whiten(j, i);
+                    second += d_offset.col(j) * whiten(j, i + 1);
+                }
+                sum += first.square() + second.square();
+            }
+            for (; i < t; i++) {
+                lanes last = lanes::Zero();
+                for (Eigen::Index j = 0; j < t; j++)
+                    last += d_offset.col(j) * whiten(j, i);
+                sum += last.square();
+            }
+        }
+        d_distances.col(k) = sum.sqrt();
+    }
+}
+
+int discriminator_core::discover(const double* z, std::int64_t frame)
+{
+    const Eigen::Map<const Eigen::RowVectorXd> point(z, dim());
+    const std::size_t n = d_discovered.size();
+    const bool full = d_frozen || d_next_id < -MAX_UNKNOWN ||
+                      (d_max_unknown && n >= std::size_t(*d_max_unknown));
+    if (n == 0)
+        return full ? INVALID : record(z, frame);
+
+    std::size_t nearest = 0;
+    double least = std::numeric_limits<double>::infinity();
+    for (std::size_t i = 0; i < n; i++) {
+        const double squared = (point - d_unknown.row(i)).squaredNorm();
+        if (squared < least) {
+            least = squared;
+            nearest = i;
+        }
+    }
+    if (!full && !(std::sqrt(least) <= theta2_of(z)))
+        return record(z, frame);
+
+    auto& known = d_discovered[nearest];
+    if (!d_frozen) { // Eq. 17, 18
+        known.count++;
+        d_unknown.row(nearest) += (point - d_unknown.row(nearest)) / double(known.count);
+        known.last_frame = frame;
+    }
+    return known.id;
+}
+
+// Θ2 = (d1 + λ2·d_med)/(1 + λ2), Euclidean throughout, Eq. 16.
+double discriminator_core::theta2_of(const double* z)
+{
+    const Eigen::Map<const Eigen::RowVectorXd> point(z, dim());
+    for (std::size_t k = 0; k < n_known(); k++)
+        d_sorted[k] = (point - d_centers.row(k)).norm();
+    std::sort(d_sorted.begin(), d_sorted.end());
+    const auto n = d_sorted.size();
+    const double typical =
+        d_theta2 == "median"
+            ? (d_sorted[(n - 1) / 2] + d_sorted[n / 2]) / 2
+            : std::accumulate(d_sorted.begin(), d_sorted.end(), 0.0) / double(n);
+    return (d_sorted.front() + d_lambda2 * typical) / (1 + d_lambda2);
+}
+
+int discriminator_core::record(const double* z, std::int64_t frame)
+{
+    const auto n = Eigen::Index(d_discovered.size());
+    if (n == d_unknown.rows())
+        d_unknown.conservativeResize(std::max<Eigen::Index>(16, 2 * n), dim());
+    d_unknown.row(n) = Eigen::Map<const Eigen::RowVectorXd>(z, dim());
+    d_discovered.push_back({ d_next_id, default_name(d_next_id), 1, frame, frame });
+    return d_next_id--;
+}
+
+std::size_t discriminator_core::find(int id) const
+{
+    for (std::size_t i = 0; i < d_discovered.size(); i++)
+        if (d_discovered[i].id == id)
+            return i;
+    fail("there is no discovered class " + std::to_string(id));
+}
+
+void discriminator_core::rename(int id, const std::string& name)
+{
+    auto& known = d_discovered[find(id)];
+    if (!is_class_name(name))
+        fail("'" + name + "' is no class name: expected printable text, trimmed");
+    static const std::regex default_names("unknown_[0-9]+");
+    bool taken = std::regex_match(name, default_names) && name != default_name(id);
+    for (const auto& other : d_discovered)
+        taken = taken || (other.name == name && other.id != id);
+    if (taken)
+        fail("the name '" + name + "' belongs to another class; merge them instead");
+    known.name = name;
+}
+
+void discriminator_core::merge(int src, int dst)
+{
+    if (src == dst)
+        fail("class " + std::to_string(src) + " cannot be merged into itself");
+    const std::size_t from = find(src), into = find(dst);
+    const auto& source = d_discovered[from];
+    auto& target = d_discovered[into];
+    const auto total = source.count + target.count;
+    d_unknown.row(into) +=
+        (d_unknown.row(from) - d_unknown.row(into)) * (double(source.count) / double(total));
+    target.count = total;
+    target.first_frame = std::min(source.first_frame, target.first_frame);
+    target.last_frame = std::max(source.last_frame, target.last_frame);
+    remove(from);
+}
+
+void discriminator_core::forget(int id) { remove(find(id)); }
+
+void discriminator_core::remove(std::size_t i)
+{
+    d_discovered.erase(d_discovered.begin() + i);
+    for (; i < d_discovered.size(); i++)
+        d_unknown.row(i) = d_unknown.row(i + 1);
+}
+
+} // namespace sr2cnn
+} // namespace gr

@@ -1,0 +1,136 @@
+/* -*- c++ -*- */
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+#ifndef INCLUDED_SR2CNN_DISCRIMINATOR_CORE_H
+#define INCLUDED_SR2CNN_DISCRIMINATOR_CORE_H
+
+#include <gnuradio/sr2cnn/discriminator_options.h>
+#include <Eigen/Dense>
+#include <cstdint>
+
+namespace gr {
+namespace sr2cnn {
+
+//! What is decided about one frame.
+struct decision {
+    int id;          //!< >= 0 known class, < 0 discovered class, INVALID neither
+    double score;    //!< min d_k/Θ_k; below 1 means known; NaN if the frame is not finite
+    double distance; //!< the d_k of that class, Eq. 8
+};
+
+//! A discovered class; the center is the running mean of its members, Eq. 17 and 18.
+struct discovered_class {
+    int id;
+    std::string name;
+    std::int64_t count;
+    std::int64_t first_frame;
+    std::int64_t last_frame;
+};
+
+/*!
+ * \brief Algorithm 2 of the SR2CNN paper: known class, discovered class or a new one.
+ *
+ * Knows nothing of GNU Radio, computes in double, is not thread-safe. It decides exactly as
+ * sr2cnn_learn.discriminator.Discriminator does, the reference in numpy. A frame's result does
+ * not depend on how the stream was cut into calls.
+ *
+ * Everything that checks throws std::invalid_argument with the value and what was expected,
+ * and leaves the object as it was.
+ */
+class discriminator_core
+{
+public:
+    explicit discriminator_core(const discriminator_options& options);
+
+    //! Decides on n frames of dim() values each, in order. Allocates only for a new class.
+    template <typename T>
+    void predict(const T* z, std::size_t n, decision* decisions);
+
+    std::size_t dim() const { return d_centers.cols(); }
+    std::size_t n_known() const { return d_centers.rows(); }
+    std::int64_t frames() const { return d_frames; }
+    std::int64_t invalid() const { return d_invalid; }
+
+    double lambda1() const { return d_lambda1; }
+    double lambda2() const { return d_lambda2; }
+    const std::string& theta2() const { return d_theta2; }
+    int min_support() const { return d_min_support; }
+    std::optional<int> max_unknown() const { return d_max_unknown; }
+    bool frozen() const { return d_frozen; }
+    const std::vector<double>& thresholds() const { return d_thresholds; }
+
+    //! Also returns from thresholds per class to the one Θ1.
+    void set_lambda1(double lambda1);
+    void set_lambda2(double lambda2);
+    void set_theta2(const std::string& theta2);
+    void set_min_support(int min_support);
+    void set_max_unknown(std::optional<int> max_unknown);
+
+    //! The discovered classes in order of discovery.
+    const std::vector<discovered_class>& discovered() const { return d_discovered; }
+    //! Center (dim) of the i-th of discovered().
+    const double* discovered_center(std::size_t i) const { return d_unknown.row(i).data(); }
+    //! Place of a class in discovered(). Throws if there is none with this id.
+    std::size_t find(int id) const;
+
+    void rename(int id, const std::string& name);
+    //! Makes src part of dst; the center becomes the mean of all members.
+    void merge(int src, int dst);
+    //! Drops a class. Its id is never used again.
+    void forget(int id);
+    //! While frozen no class is discovered and no center moves.
+    void freeze(bool on) { d_frozen = on; }
+
+    //! Writes the discovered classes to a text file, whole or not at all. Throws
+    //! std::runtime_error if it cannot be written.
+    void save(const std::string& path) const;
+    //! Replaces the discovered classes by those of a file written with the same model.
+    //! Throws std::runtime_error if it cannot be read or is not such a file.
+    void load(const std::string& path);
+
+private:
+    using matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+    // Known distances are computed for this many frames side by side: sums then run along the
+    // frames and not across them, so the result of a frame cannot depend on its neighbours.
+    static constexpr int LANES = 8;
+    using lanes = Eigen::Array<double, LANES, 1>;
+
+    void set_whitening(const matrix& spread,
+                       const std::string& distance,
+                       const std::string& zero_variance);
+    void compute_distances();
+    int discover(const double* z, std::int64_t frame);
+    double theta2_of(const double* z);
+    int record(const double* z, std::int64_t frame);
+    void remove(std::size_t i);
+    std::uint64_t fingerprint() const;
+
+    matrix d_centers;                 // (K, dim)
+    std::vector<matrix> d_whitening;  // per class (1, dim) factors or (dim, dim)
+    std::vector<double> d_thresholds; // (K) Θ_k
+    double d_lambda1 = 0;
+    double d_lambda2 = 0;
+    std::string d_theta2;
+    int d_min_support = 1;
+    std::optional<int> d_max_unknown;
+
+    std::vector<discovered_class> d_discovered;
+    matrix d_unknown; // (capacity, dim) centers of the discovered classes, in their order
+    int d_next_id = -1;
+    bool d_frozen = false;
+    std::int64_t d_frames = 0;
+    std::int64_t d_invalid = 0;
+
+    // Scratch, so that a frame allocates nothing.
+    Eigen::Array<double, LANES, Eigen::Dynamic> d_block;     // (LANES, dim) frames side by side
+    Eigen::Array<double, LANES, Eigen::Dynamic> d_offset;    // (LANES, dim) z - S_k
+    Eigen::Array<double, LANES, Eigen::Dynamic> d_distances; // (LANES, K)
+    std::vector<double> d_frame;                             // (dim) one frame
+    std::vector<double> d_sorted;                            // (K)
+};
+
+} // namespace sr2cnn
+} // namespace gr
+
+#endif /* INCLUDED_SR2CNN_DISCRIMINATOR_CORE_H */

@@ -1,0 +1,65 @@
+/* -*- c++ -*- */
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+#ifndef INCLUDED_SR2CNN_CONVERSIONS_H
+#define INCLUDED_SR2CNN_CONVERSIONS_H
+
+#include <gnuradio/sr2cnn/discriminator_options.h>
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+using numbers = pybind11::array_t<double, pybind11::array::c_style | pybind11::array::forcecast>;
+
+inline gr::sr2cnn::ndarray to_ndarray(const numbers& array)
+{
+    return { { array.shape(), array.shape() + array.ndim() },
+             { array.data(), array.data() + array.size() } };
+}
+
+inline std::optional<gr::sr2cnn::ndarray> to_ndarray(const std::optional<numbers>& array)
+{
+    return array ? std::optional(to_ndarray(*array)) : std::nullopt;
+}
+
+inline gr::sr2cnn::discriminator_options to_options(const numbers& centers,
+                                                    const std::optional<numbers>& variances,
+                                                    double lambda1,
+                                                    double lambda2,
+                                                    const std::string& distance,
+                                                    const std::string& theta2,
+                                                    const std::string& zero_variance,
+                                                    int min_support,
+                                                    std::optional<int> max_unknown,
+                                                    const std::optional<numbers>& covariances,
+                                                    const std::optional<numbers>& thresholds)
+{
+    gr::sr2cnn::discriminator_options options;
+    options.centers = to_ndarray(centers);
+    options.variances = to_ndarray(variances);
+    options.covariances = to_ndarray(covariances);
+    options.lambda1 = lambda1;
+    options.lambda2 = lambda2;
+    options.distance = distance;
+    options.theta2 = theta2;
+    options.zero_variance = zero_variance;
+    options.min_support = min_support;
+    options.max_unknown = max_unknown;
+    options.thresholds = to_ndarray(thresholds);
+    return options;
+}
+
+//! A discovered class as Python sees it.
+struct discovered_view {
+    int id;
+    std::string name;
+    pybind11::array_t<double> center;
+    std::int64_t count;
+    std::int64_t first_frame;
+    std::int64_t last_frame;
+};
+
+void bind_kernel(pybind11::module& m);
+void bind_blocks(pybind11::module& m);
+
+#endif /* INCLUDED_SR2CNN_CONVERSIONS_H */

@@ -1,0 +1,9 @@
+/* -*- c++ -*- */
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+#include "conversions.h"
+
+PYBIND11_MODULE(sr2cnn_python, m)
+{
+    bind_kernel(m);
+}
