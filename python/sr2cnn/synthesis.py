@@ -8,6 +8,7 @@ does not depend on the number of processes or on which other keys are built alon
 """
 
 import os
+import signal
 import zlib
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
@@ -156,17 +157,22 @@ def radioml2016(
         raise ValueError("no keys to build: expected at least one modulation and one snr")
     dataset = dict.fromkeys(keys)  # keeps the keys in order, whichever is done first
     # Workers are spawned, not forked: GNU Radio's threads do not survive a fork.
-    with ProcessPoolExecutor(jobs or os.cpu_count(), mp_context=get_context("spawn")) as pool:
+    # They leave Ctrl-C to this process.
+    pool = ProcessPoolExecutor(
+        jobs or os.cpu_count(),
+        mp_context=get_context("spawn"),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    )
+    try:
         futures = {
             pool.submit(synthesize, *key, frames_per_key, seed, am_ssb, channel_seeds): key
             for key in keys
         }
-        try:
-            for future in as_completed(futures):
-                dataset[futures[future]] = future.result()
-                if progress:
-                    progress(frames_per_key)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        for future in as_completed(futures):
+            dataset[futures[future]] = future.result()
+            if progress:
+                progress(frames_per_key)
+    finally:
+        pool.shutdown(cancel_futures=True)
     return dataset
