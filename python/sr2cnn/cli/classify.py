@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`sr2cnn classify`: recordings in, labels out."""
+
+import json
+import os
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import click
+import numpy as np
+from rich.table import Table
+from sr2cnn_learn.cli import FILE, progress_bar, stderr_console
+from sr2cnn_learn.discriminator import INVALID
+from sr2cnn_learn.recordings import DATATYPES, open_recording
+
+
+@click.command()
+@click.argument("files", type=FILE, nargs=-1, required=True, metavar="FILE…")
+@click.option("--model", default="sr2cnn", show_default=True, help="Bundle, or a shipped model.")
+@click.option("--datatype", help=f"Of raw samples: {', '.join(DATATYPES)}; default: by the name.")
+@click.option("--rate", type=float, help="Sample rate in Hz; wins over the recording's.")
+@click.option(
+    "--hop", type=click.IntRange(min=0), default=0,
+    help="Samples from frame to frame; default: the frame length.",
+)  # fmt: skip
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--out", default="-", show_default=True, help="File for the events, - is stdout.")
+def classify(files, model, datatype, rate, hop, device, out):
+    """Label recordings: SigMF, WAV (stereo I/Q or mono), raw cf32, ci16, ci8, cu8.
+
+    Each recording runs through a GNU Radio flowgraph of its own, as a radio's samples would. Every
+    whole frame gets a label: the name of a known modulation, or unknown_1, unknown_2, … for
+    classes discovered on the way. A run of frames with one label is one JSON line ("event":
+    "label"); a line with "event": "recording" precedes those of each file. Samples are taken as
+    they are: a model sees right only what has the samples a symbol that it was trained on.
+
+    \b
+    Examples:
+      sr2cnn classify recording.sigmf-meta
+      sr2cnn classify radio.bin --datatype ci16 --rate 1.6e6 --out labels.jsonl
+      sr2cnn classify *.cf32 | jq -r 'select(.event == "label") | .label'
+    """
+    for file in files:  # before anything is written
+        open_recording(file, datatype, rate)
+    if not Path(out).absolute().parent.is_dir():
+        raise FileNotFoundError(f"{out}: no such folder")
+    if out == "-":
+        for file in files:
+            _classify(file, model, datatype, rate, hop, device, sys.stdout, "-")
+        return
+    out = Path(out)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
+        whole, events = Path(folder, "whole"), Path(folder, "events")
+        with open(whole, "w", encoding="utf-8") as lines:
+            for file in files:
+                _classify(file, model, datatype, rate, hop, device, lines, events)
+                lines.write(events.read_text(encoding="utf-8"))
+        os.replace(whole, out)
+
+
+def _classify(file, model, datatype, rate, hop, device, header, events):
+    """One recording through a flowgraph; its events go to the path `events`."""
+    from gnuradio import blocks, gr
+
+    from ..event_sink import event_sink
+    from ..recognizer import recognizer
+    from ..recording_source import recording_source
+    from .flowgraph import run
+
+    source = recording_source(str(file), datatype, rate)
+    chain = recognizer(model=model, hop=hop, device=device)
+    recording = source.recording
+    about = {
+        "event": "recording",
+        "file": str(file),
+        "datatype": recording.datatype,
+        "sample_rate": recording.sample_rate,
+        "center_frequency": recording.center_frequency,
+        "n_samples": recording.n_samples,
+        "trailing_bytes": recording.trailing_bytes,
+        "model": model,
+    }
+    header.write(json.dumps(about) + "\n")
+    header.flush()
+    sink, ids = event_sink(str(events)), blocks.vector_sink_s()
+    top_block = gr.top_block("classify", catch_exceptions=False)
+    top_block.connect(source, chain, ids)
+    for port in ("labels", "novel", "status"):
+        top_block.msg_connect((chain, port), (sink, port))
+    console = stderr_console()
+    with progress_bar(console) as progress:
+        task = progress.add_task(file.name, total=recording.n_samples)
+        run(top_block, lambda: progress.update(task, completed=source.samples_read))
+    sink.drain()
+    if source.error:
+        raise source.error
+    if sink.lines_lost:
+        raise OSError(f"{events}: {sink.lines_lost} lines could not be written")
+    _summary(console, file, recording, chain, np.array(ids.data(), dtype=int))
+
+
+def _summary(console, file, recording, chain, ids):
+    classes = chain.bundle.classes
+    judged = ids[ids != INVALID]
+    notes = [f"{len(judged)} frames labelled"]
+    for n, what in (
+        (chain.frames_skipped, "frames skipped for NaN or Inf"),
+        (len(ids) - len(judged), "frames invalid"),
+        (chain.samples_left, "samples at the end make no frame"),
+        (recording.trailing_bytes, "bytes at the end make no sample"),
+    ):
+        if n:
+            notes.append(f"{n} {what}")
+    console.print(f"[bold]{file}[/bold]: {', '.join(notes)}", soft_wrap=True)
+    table = Table("label", "frames", "share")
+    for i, n in Counter(judged.tolist()).most_common():
+        label = classes[i] if i >= 0 else f"unknown_{-i}"
+        table.add_row(label, str(n), f"{100 * n / len(judged):.1f} %")
+    if len(judged):
+        console.print(table)

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`sr2cnn demo`: the main job on a small fresh replay."""
+
+import json
+import os
+import time
+from collections import Counter
+from pathlib import Path
+
+import click
+import numpy as np
+from rich.live import Live
+from rich.table import Table
+from sr2cnn_learn.cli import FILE, Snrs, percent, progress_bar, stderr_console
+
+MAP_FRAMES = 1500  # frames on the map of the semantic space
+
+
+@click.command()
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default="out",
+              show_default=True, help="Folder for the replay, the picture and the JSON lines.")  # fmt: skip
+@click.option("--json", "json_path", type=FILE, help="File for the figures, as JSON.")
+@click.option("--frames-per-key", type=click.IntRange(min=1), default=300, show_default=True,
+              help="Frames for each modulation and SNR.")  # fmt: skip
+@click.option("--snr", "snrs", type=Snrs(), default="16,18", show_default=True, help="SNRs.")
+@click.option("--seed", type=click.IntRange(min=0), default=20260, show_default=True,
+              help="Of the replay; never the model's training seed.")  # fmt: skip
+@click.option("--model", default="sr2cnn", show_default=True, help="Bundle, or a shipped model.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+def demo(out, json_path, frames_per_key, snrs, seed, model, device):
+    """Watch a model name what it knows and discover what it does not.
+
+    Builds a fresh replay of the eleven RadioML modulations, runs it through a GNU Radio flowgraph
+    (radioml_source → recognizer → scorer and event_sink) and scores it against the truth. Writes
+    demo.png (confusion matrix, map of the semantic space), labels.jsonl (the labels as they came)
+    and replay.npz (the frames) to the folder OUT.
+
+    \b
+    Examples:
+      sr2cnn demo
+      sr2cnn demo --model mine.pt --snr 0:18:6 --out mine --json mine.json
+    """
+    from sr2cnn_learn.bundle import Bundle
+    from sr2cnn_learn.evaluation.pictures import draw_run
+
+    console = stderr_console()
+    bundle = Bundle.load(model, device)
+    if seed in _training_seeds(bundle.card):
+        raise ValueError(f"seed {seed} is one that {bundle.path} was trained with; take another")
+    out.mkdir(parents=True, exist_ok=True)
+    replay = out / "replay.npz"
+    _build(console, replay, frames_per_key, snrs, seed)
+    truth, ids, samples, report, seconds = _play(
+        console, replay, out / "labels.jsonl", bundle, model, device, seed
+    )
+
+    figures = {
+        "frames": report["frames"],
+        "known_accuracy": report["known_accuracy"],
+        "tkr": report["tkr"],
+        "tur": report["tur"],
+        "new_classes": report["new_classes"],
+        "frames_per_second": report["frames"] / seconds,
+    }
+    labels = [bundle.classes[i] if i >= 0 else f"unknown_{-i}" for i in ids.tolist()]
+    draw_run(
+        out / "demo.png",
+        truth,
+        labels,
+        bundle.encode(samples[:MAP_FRAMES]),
+        bundle.classes,
+        bundle.centers,
+        f"{bundle.name}: {figures['frames']} frames at {', '.join(map(str, snrs))} dB, "
+        f"known accuracy {percent(figures['known_accuracy'])}, "
+        f"TKR {percent(figures['tkr'])}, TUR {percent(figures['tur'])}",
+    )
+    _summary(console, bundle, figures, truth, out)
+    if json_path:
+        temporary = json_path.with_name(f".{json_path.name}.tmp")
+        temporary.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        os.replace(temporary, json_path)
+
+
+def _training_seeds(card) -> set:
+    """Every value under a key "seed", or "…_seed", of the card's provenance."""
+    seeds, left = set(), [card.get("provenance")]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            seeds |= {v for k, v in value.items() if k.endswith("seed") and isinstance(v, int)}
+            left += value.values()
+    return seeds
+
+
+def _build(console, path, frames_per_key, snrs, seed):
+    from sr2cnn_learn.datasets import save_radioml
+
+    from ..synthesis import radioml2016
+    from ..transmitters import TRANSMITTERS
+
+    with progress_bar(console) as progress:
+        total = len(TRANSMITTERS) * len(snrs) * frames_per_key
+        task = progress.add_task("building the replay", total=total)
+        frames = radioml2016(
+            frames_per_key,
+            snrs,
+            seed,
+            am_ssb="noise",
+            progress=lambda n: progress.advance(task, n),
+        )
+    save_radioml(path, frames)
+
+
+def _play(console, replay, events, bundle, model, device, seed):
+    """Run the flowgraph: truth (N,), class ids (N,), frames (N, frame_len), report, seconds."""
+    from gnuradio import blocks, gr
+
+    from ..event_sink import event_sink
+    from ..radioml_source import radioml_source
+    from ..recognizer import recognizer
+    from ..scorer import scorer
+    from .flowgraph import run
+
+    source = radioml_source(str(replay), order="shuffled", seed=seed)
+    chain = recognizer(model=model, device=device)
+    score, lines = scorer(bundle.classes), event_sink(str(events))
+    iq, ids = blocks.vector_sink_c(), blocks.vector_sink_s()
+    top_block = gr.top_block("demo", catch_exceptions=False)
+    top_block.connect(source, chain, score)
+    top_block.connect(source, iq)
+    top_block.connect(chain, ids)
+    for port in ("labels", "novel", "status"):
+        top_block.msg_connect((chain, port), (lines, port))
+
+    start = time.monotonic()
+    with Live(console=console, transient=True, auto_refresh=False) as live:
+
+        def show():
+            live.update(_live_table(bundle, score.report(), time.monotonic() - start), refresh=True)
+
+        run(top_block, show if console.is_terminal else lambda: None)
+    seconds = time.monotonic() - start
+    lines.drain()
+    ids = np.array(ids.data(), dtype=np.int64)
+    frames = np.array(iq.data(), dtype=np.complex64).reshape(-1, bundle.frame_len)
+    truth = _truth(iq.tags(), len(frames), bundle.frame_len)
+    return truth, ids, frames, score.report(), seconds
+
+
+def _truth(tags, n_frames, frame_len):
+    """The label of each frame, from tags that say where it changes."""
+    import pmt
+
+    truth = np.empty(n_frames, dtype=object)
+    for tag in sorted(tags, key=lambda tag: tag.offset):
+        if pmt.symbol_to_string(tag.key) == "truth":
+            truth[tag.offset // frame_len :] = pmt.to_python(tag.value)["label"]
+    return truth.astype(str)
+
+
+def _live_table(bundle, report, seconds):
+    table = Table(
+        "truth", "frames", "most labelled", "share",
+        title=f"{report['frames']} frames, {report['frames'] / seconds:.0f} a second",
+    )  # fmt: skip
+    for truth, given in sorted(report["confusion"].items(), key=lambda row: _order(bundle, row[0])):
+        label, n = max(given.items(), key=lambda item: item[1])
+        total = sum(given.values())
+        name = truth if truth in bundle.classes else f"{truth} (never seen)"
+        style = None if label == truth else "cyan" if label not in bundle.classes else "yellow"
+        table.add_row(name, str(total), label, f"{100 * n / total:.0f} %", style=style)
+    for new in report["new_classes"]:
+        table.add_row("", "", f"discovered {new['label']}", str(new["frames"]), style="cyan")
+    return table
+
+
+def _order(bundle, truth):
+    return (truth not in bundle.classes, truth)
+
+
+def _summary(console, bundle, figures, truth, out):
+    unseen = sorted(set(truth.tolist()) - set(bundle.classes))
+    console.print(
+        f"{figures['frames']} frames, {figures['frames_per_second']:.0f} a second",
+        f"known accuracy {percent(figures['known_accuracy'])}: "
+        f"frames of the {len(bundle.classes)} known classes given their own name",
+        f"TKR {percent(figures['tkr'])}: frames of known classes taken for known",
+        f"TUR {percent(figures['tur'])}: frames of {', '.join(unseen) or 'no class'} "
+        "(never seen in training) taken for unknown",
+        sep="\n",
+    )
+    table = Table("discovered", "frames", "made of")
+    for new in figures["new_classes"]:
+        parts = Counter(new["made_of"]).most_common()
+        table.add_row(
+            new["label"], str(new["frames"]), ", ".join(f"{n} {label}" for label, n in parts)
+        )
+    console.print(table if figures["new_classes"] else "no class discovered")
+    console.print(f"wrote {out / 'demo.png'}, labels.jsonl, replay.npz", soft_wrap=True)

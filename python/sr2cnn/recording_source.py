@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A recording as a source of complex samples."""
+
+import numpy as np
+import pmt
+from gnuradio import gr
+from sr2cnn_learn.recordings import open_recording
+
+
+class recording_source(gr.sync_block):
+    """Plays a recording once: SigMF, WAV, or raw cf32, ci16, ci8, cu8.
+
+    The first sample carries the tags ``rx_rate`` and ``rx_freq`` (double) where the recording
+    says its sample rate and center frequency.
+
+    Args:
+        path, datatype, sample_rate: see `sr2cnn_learn.recordings.open_recording`
+
+    Attributes:
+        recording: the open `Recording`
+        samples_read: samples given out so far
+        error: what ended the reading early, or None
+
+    Raises:
+        FileNotFoundError, ValueError: the recording is missing, damaged or empty
+    """
+
+    def __init__(self, path, datatype=None, sample_rate=None):
+        gr.sync_block.__init__(
+            self, name="SR2CNN Recording Source", in_sig=None, out_sig=[np.complex64]
+        )
+        self.recording = open_recording(path, datatype, sample_rate)
+        self._blocks = self.recording.read_blocks()
+        self._rest = np.empty(0, np.complex64)
+        self.samples_read = 0
+        self.error = None
+
+    def work(self, input_items, output_items):
+        out = output_items[0]
+        try:
+            while not len(self._rest):
+                self._rest = next(self._blocks)
+        except StopIteration:
+            return -1
+        except (OSError, ValueError) as error:
+            self.error = error
+            self.logger.error(str(error))
+            return -1
+        if self.samples_read == 0:
+            self._tag("rx_rate", self.recording.sample_rate)
+            self._tag("rx_freq", self.recording.center_frequency)
+        n = min(len(out), len(self._rest))
+        out[:n] = self._rest[:n]
+        self._rest = self._rest[n:]
+        self.samples_read += n
+        return n
+
+    def _tag(self, key, value):
+        if value is not None:
+            self.add_item_tag(0, 0, pmt.intern(key), pmt.from_double(float(value)))

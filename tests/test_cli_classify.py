@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`sr2cnn classify`: a label for every whole frame, one line for every bad input."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+from cli_support import FRAME_LEN, events, fails, run_cli, write_small_bundle
+
+pytest.importorskip("gnuradio")
+
+N_FRAMES = 50
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return write_small_bundle(tmp_path_factory.mktemp("bundle") / "small.pt")
+
+
+@pytest.fixture
+def samples():
+    rng = np.random.default_rng(2)
+    tones = np.exp(2j * np.pi * rng.uniform(-0.2, 0.2, (N_FRAMES, 1)) * np.arange(FRAME_LEN))
+    noise = rng.standard_normal((N_FRAMES, FRAME_LEN, 2)) @ [0.1, 0.1j]
+    return (0.5 * (tones + noise)).ravel().astype(np.complex64)
+
+
+def labelled(lines):
+    """The labels' runs, checked to follow each other without a gap: number of frames."""
+    runs = [event for event in lines if event["event"] == "label"]
+    start = runs[0]["start_sample"]
+    for run in runs:
+        assert run["start_sample"] == start
+        start += run["n_frames"] * FRAME_LEN
+    return sum(run["n_frames"] for run in runs)
+
+
+@pytest.mark.parametrize("suffix", ["cf32", "ci16", "ci8", "cu8", "wav"])
+def test_every_whole_frame_gets_a_label(bundle, samples, tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    samples = np.append(samples, samples[:37])
+    values = samples.view(np.float32)
+    if suffix == "wav":
+        soundfile.write(path, values.reshape(-1, 2), 48000, subtype="FLOAT")
+    else:
+        stored = {
+            "cf32": values,
+            "ci16": np.round(values * 2**15).astype("<i2"),
+            "ci8": np.round(values * 2**7).astype("i1"),
+            "cu8": np.round(values * 2**7 + 127.5).astype("u1"),
+        }[suffix]
+        path.write_bytes(stored.tobytes())
+    result = run_cli("classify", path, "--model", bundle)
+    assert result.returncode == 0, result.stderr
+    recording, *lines = events(result.stdout)
+    assert recording["event"] == "recording" and recording["file"] == str(path)
+    assert recording["n_samples"] == N_FRAMES * FRAME_LEN + 37
+    assert labelled(lines) == N_FRAMES
+    assert f"{N_FRAMES} frames labelled" in result.stderr
+
+
+def test_several_files_to_one(bundle, samples, tmp_path):
+    paths = [tmp_path / "a.bin", tmp_path / "b.bin"]
+    for path in paths:
+        path.write_bytes(samples.tobytes() + b"123")
+    out = tmp_path / "labels.jsonl"
+    result = run_cli(
+        "classify", *paths, "--datatype", "cf32", "--rate", 1e6, "--model", bundle, "--out", out
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == ""
+    assert "3 bytes at the end make no sample" in result.stderr
+    lines = events(out.read_text())
+    starts = [i for i, event in enumerate(lines) if event["event"] == "recording"]
+    assert [lines[i]["file"] for i in starts] == [str(path) for path in paths]
+    assert lines[0]["sample_rate"] == 1e6
+    first, second = lines[1 : starts[1]], lines[starts[1] + 1 :]
+    assert labelled(first) == labelled(second) == N_FRAMES
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.bin", "b.bin", "labels.jsonl"]
+
+
+def test_nan_and_inf_are_counted_never_a_class(bundle, samples, tmp_path):
+    samples[5 * FRAME_LEN + 3] = np.nan
+    samples[20 * FRAME_LEN] = np.inf
+    path = tmp_path / "a.cf32"
+    path.write_bytes(samples.tobytes())
+    result = run_cli("classify", path, "--model", bundle)
+    assert result.returncode == 0, result.stderr
+    runs = [event for event in events(result.stdout) if event["event"] == "label"]
+    assert sum(run["n_frames"] for run in runs) == N_FRAMES - 2
+    assert "2 frames skipped for NaN or Inf" in result.stderr
+
+
+def test_bad_input(bundle, samples, tmp_path):
+    good, path, out = tmp_path / "good.cf32", tmp_path / "a.cf32", tmp_path / "labels.jsonl"
+    good.write_bytes(samples.tobytes())
+
+    def classify(*arguments, model=bundle):
+        return run_cli("classify", *arguments, "--model", model, "--out", out)
+
+    fails(classify(path), "a.cf32: no such file")
+    fails(classify(good, path), "a.cf32: no such file")
+    fails(classify(good, "--datatype", "cf99"), "good.cf32", "cf99", "ci16")
+    fails(classify(good, "--rate", "-1"), "sample rate is -1")
+    fails(classify(good, "--hop", "-1"), "hop", status=2)
+    fails(classify(good, "--device", "tpu"), "tpu")
+    fails(classify(good, model=tmp_path / "none.pt"), "none.pt: no such model file")
+    fails(classify(good, model=good), "good.cf32: not a model bundle")
+    fails(classify(), "FILE", status=2)
+    path.write_bytes(b"")
+    fails(classify(path), "a.cf32: the file is empty")
+    path.write_bytes(b"123")
+    fails(classify(path), "a.cf32: no samples")
+    (tmp_path / "a.dat").write_bytes(samples.tobytes())
+    fails(classify(tmp_path / "a.dat"), "a.dat: the name does not tell the datatype")
+    (tmp_path / "a.wav").write_bytes(b"RIFF")
+    fails(classify(tmp_path / "a.wav"), "a.wav: not a WAV file")
+    meta = {
+        "global": {"core:datatype": "ci16_le", "core:version": "1.0.0"},
+        "captures": [{"core:sample_start": 0}],
+        "annotations": [],
+    }
+    (tmp_path / "a.sigmf-meta").write_text(json.dumps(meta))
+    fails(classify(tmp_path / "a.sigmf-meta"), "a.sigmf-data: no such file")
+    assert not out.exists() and not list(tmp_path.glob(".*"))
+
+
+def test_cuda_absent(bundle, samples, tmp_path):
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("CUDA is here")
+    path = tmp_path / "a.cf32"
+    path.write_bytes(samples.tobytes())
+    fails(run_cli("classify", path, "--model", bundle, "--device", "cuda"), "CUDA", "cpu")
+
+
+def test_shorter_than_a_frame(bundle, samples, tmp_path):
+    path = tmp_path / "a.cf32"
+    path.write_bytes(samples[:100].tobytes())
+    result = run_cli("classify", path, "--model", bundle)
+    assert result.returncode == 0, result.stderr
+    assert "0 frames labelled" in result.stderr

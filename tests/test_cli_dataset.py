@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`sr2cnn dataset`."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from cli_support import APP, fails, run_cli
+from sr2cnn_learn.datasets import load_radioml
+
+pytest.importorskip("gnuradio")
+
+SMALL = ("--frames-per-key", 5, "--snr", "16,18", "--modulations", "QPSK,AM-SSB")
+
+
+def build(path, *options):
+    return run_cli("dataset", "radioml2016", "--out", path, *options)
+
+
+def test_radioml2016(tmp_path):
+    for name in ("data.pkl", "data.npz"):
+        result = build(tmp_path / name, *SMALL, "--seed", 3, "--am-ssb", "noise")
+        assert result.returncode == 0, result.stderr
+    pickled, plain = (load_radioml(tmp_path / name) for name in ("data.pkl", "data.npz"))
+    assert pickled.keys == {(m, s): 5 for m in ("AM-SSB", "QPSK") for s in (16, 18)}
+    np.testing.assert_array_equal(pickled.frames, plain.frames)
+    recipe = json.loads((tmp_path / "data.pkl.json").read_text())
+    assert recipe["seed"] == 3 and recipe["am_ssb"] == "noise" and recipe["snrs"] == [16, 18]
+    assert recipe["channel_seeds"] == "fresh" and recipe["sha256"] == pickled.sha256
+
+
+def test_faithful(tmp_path):
+    assert build(tmp_path / "data.npz", *SMALL, "--faithful").returncode == 0
+    recipe = json.loads((tmp_path / "data.npz.json").read_text())
+    assert (recipe["am_ssb"], recipe["channel_seeds"]) == ("noise", "fixed")
+    fails(build(tmp_path / "data.npz", "--faithful", "--am-ssb", "signal"), "noise", status=2)
+
+
+def test_refusals(tmp_path):
+    path = tmp_path / "data.npz"
+    fails(build(path, "--modulations", "QPSK,FM"), "FM", "8PSK")
+    fails(build(path, "--snr", "loud"), "loud", status=2)
+    fails(build(path, "--frames-per-key", 0), "frames-per-key", status=2)
+    fails(build(tmp_path / "none" / "data.npz", *SMALL), "none")
+    assert not list(tmp_path.iterdir())
+
+
+def test_interrupted_leaves_nothing(tmp_path):
+    command = [sys.executable, APP, "dataset", "radioml2016", "--out", tmp_path / "data.pkl"]
+    process = subprocess.Popen(
+        [*map(str, command)], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    time.sleep(4)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in stderr and "Traceback" not in stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_info(tmp_path):
+    path = tmp_path / "data.pkl"
+    assert build(path, *SMALL).returncode == 0
+    assert "QPSK" in run_cli("dataset", "info", path).stdout
+    report = json.loads(run_cli("dataset", "info", path, "--json").stdout)
+    assert report["frames"] == 20 and report["modulations"] == ["AM-SSB", "QPSK"]
+    assert report["keys"][0] == {"modulation": "AM-SSB", "snr": 16, "frames": 5}
+    fails(run_cli("dataset", "info", tmp_path / "none.pkl"), "none.pkl", "no such file")
+    path.write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    fails(run_cli("dataset", "info", path), "data.pkl", "os.system")

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Commands that need no GNU Radio: train, info, doctor; help and exit statuses."""
+
+import json
+
+import numpy as np
+import pytest
+from cli_support import CLASSES, FRAME_LEN, fails, run_cli, write_small_bundle
+from click.testing import CliRunner
+from sr2cnn_learn import __version__, doctor
+from sr2cnn_learn.bundle import Bundle
+from sr2cnn_learn.cli import Snrs, sr2cnn
+from sr2cnn_learn.datasets import save_radioml
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return write_small_bundle(tmp_path_factory.mktemp("bundle") / "small.pt", seed=5)
+
+
+@pytest.fixture
+def data(tmp_path):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "data.pkl"
+    frames = {
+        (name, snr): rng.standard_normal((20, 2, 128)).astype("f4")
+        for name in ("BPSK", "QPSK", "GFSK")
+        for snr in (16, 18)
+    }
+    save_radioml(path, frames)
+    return path
+
+
+def test_help_and_version():
+    result = run_cli("--help")
+    assert result.returncode == 0 and "Examples:" in result.stdout
+    assert run_cli("--version").stdout == f"sr2cnn {__version__}\n"
+    for command in ("train", "info", "doctor", "classify", "demo", "dataset"):
+        assert command in result.stdout
+        assert run_cli(command, "--help").returncode == 0
+    fails(run_cli("frobnicate"), "frobnicate", status=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "snrs"),
+    [
+        ("16,18", (16, 18)),
+        ("-20:18:2", tuple(range(-20, 20, 2))),
+        ("0:2", (0, 1, 2)),
+        ("7", (7,)),
+        ("18,-2,0:4:2,2", (-2, 0, 2, 4, 18)),
+    ],
+)
+def test_snrs(text, snrs):
+    assert Snrs().convert(text, None, None) == snrs
+
+
+@pytest.mark.parametrize("text", ["", "x", "1,", "5:1", "1:5:0", "1:2:3:4", "1.5", "0:9999999"])
+def test_bad_snrs(text):
+    result = CliRunner().invoke(sr2cnn, ["train", "--data", "x", "--out", "y", "--snr", text])
+    assert result.exit_code == 2 and "expected, for example, 16,18 or -20:18:2" in result.output
+
+
+def test_info(bundle):
+    result = run_cli("info", bundle)
+    assert result.returncode == 0
+    for word in ("small", "QAM64", "diagonal", "128 samples a frame", "seed: 5"):
+        assert word in result.stdout
+    report = json.loads(run_cli("info", bundle, "--json").stdout)
+    assert report["card"] == Bundle.read(bundle).card
+    assert report["semantics"]["centers"] == [len(CLASSES), 4]
+    assert report["semantics"]["counts"]["QPSK"] == 100
+    assert report["card"]["frame_len"] == FRAME_LEN
+
+
+def test_info_of_what_is_no_bundle(tmp_path):
+    fails(run_cli("info", tmp_path / "none.pt"), "none.pt", "no such model file")
+    for content in (b"", b"hello"):
+        (tmp_path / "bad.pt").write_bytes(content)
+        fails(run_cli("info", tmp_path / "bad.pt"), "bad.pt", "not a model bundle")
+
+
+def test_train(data, tmp_path):
+    out = tmp_path / "new.pt"
+    (tmp_path / "data.pkl.json").write_text('{"recipe": "noise", "seed": 77}')
+    arguments = ("--data", data, "--out", out, "--unknown", "GFSK", "--epochs", 1, "--seed", 4)
+    result = run_cli("train", *arguments, "--device", "cpu", "--json")
+    assert result.returncode == 0, result.stderr
+    assert "epoch   1" in result.stderr and "validation" in result.stderr
+    card = json.loads(result.stdout)
+    bundle = Bundle.read(out)
+    assert bundle.classes == ["BPSK", "QPSK"] and bundle.card == card
+    assert card["provenance"]["seed"] == 4
+    assert card["provenance"]["data"] == {"recipe": "noise", "seed": 77}
+    assert not list(tmp_path.glob("*.checkpoint"))
+
+
+def test_train_refusals(data, tmp_path):
+    out = tmp_path / "new.pt"
+
+    def train(*arguments):
+        return run_cli("train", "--out", out, "--epochs", 1, *arguments)
+
+    fails(train("--data", tmp_path / "none.pkl"), "none.pkl: no such file")
+    fails(train("--data", data, "--unknown", "FM"), "unknown class 'FM'")
+    fails(train("--data", data, "--snr", "30"), "data.pkl", "no SNR of 30")
+    fails(train("--data", data, "--device", "tpu"), "tpu")
+    fails(train("--data", data, "--preset", "x"), "--preset", "paper", status=2)
+    data.write_bytes(data.read_bytes()[:5000])
+    fails(train("--data", data), "data.pkl", "pickle")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data.pkl"]
+
+
+def test_doctor_report_and_status(monkeypatch):
+    findings = [
+        doctor.Finding("numpy", "ok", "1.24"),
+        doctor.Finding("GNU Radio Companion", "hint", "elsewhere", "export it"),
+    ]
+    monkeypatch.setattr(doctor, "examine", lambda: findings)
+    result = CliRunner().invoke(sr2cnn, ["doctor"])
+    assert result.exit_code == 0 and "→ export it" in result.output
+    findings.append(doctor.Finding("torch", "fault", "No module named torch", "install it"))
+    result = CliRunner().invoke(sr2cnn, ["doctor", "--json"])
+    assert result.exit_code == 1
+    assert [part["state"] for part in json.loads(result.output)] == ["ok", "hint", "fault"]
+
+
+@pytest.mark.parametrize(
+    ("look", "remedy"),
+    [
+        (doctor._numpy, "python3-numpy"),
+        (doctor._gnuradio, "make build PYTHON=/usr/bin/python3"),
+        (doctor._torch, "pip install torch"),
+        (doctor._module, "make build"),
+    ],
+)
+def test_doctor_says_what_to_do(monkeypatch, look, remedy):
+    monkeypatch.setattr(doctor, "_probe", lambda code: (None, "ImportError: it is broken"))
+    finding = look()
+    assert finding.state == "fault"
+    assert "it is broken" in finding.detail and remedy in finding.remedy
+
+
+def test_doctor_finds_numpy_2_under_gnu_radio_for_numpy_1(monkeypatch):
+    def probe(code):
+        if "gnuradio" in code:
+            return None, "ImportError: numpy.core.multiarray failed to import"
+        return "2.1.0 /somewhere/numpy", ""
+
+    monkeypatch.setattr(doctor, "_probe", probe)
+    finding = doctor._numpy()
+    assert finding.state == "fault" and "numpy<2" in finding.remedy
+
+
+def test_doctor_on_companion(monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor, "_probe", lambda code: ("", ""))
+    monkeypatch.setattr(doctor.sys, "prefix", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GRC_BLOCKS_PATH", "")
+    assert doctor._companion().state == "fault"
+    blocks = tmp_path / "share/gnuradio/grc/blocks"
+    blocks.mkdir(parents=True)
+    (blocks / "sr2cnn_framer.block.yml").touch()
+    finding = doctor._companion()
+    assert finding.state == "hint" and f"GRC_BLOCKS_PATH={blocks}" in finding.remedy
+    monkeypatch.setenv("GRC_BLOCKS_PATH", str(blocks))
+    assert doctor._companion().state == "ok"
