@@ -17,6 +17,19 @@ class kernel
 public:
     explicit kernel(const discriminator_options& options) : d_core(options) {}
 
+    // Calls f with the core, locked. The GIL goes first: a predict that holds the lock never
+    // waits for the GIL with it.
+    template <typename F>
+    auto with(F f)
+    {
+        std::unique_lock<std::mutex> lock(d_mutex, std::defer_lock);
+        {
+            py::gil_scoped_release released;
+            lock.lock();
+        }
+        return f(d_core);
+    }
+
     py::array_t<std::int64_t> predict(const py::array& z)
     {
         const std::size_t dim = d_core.dim();
@@ -57,19 +70,6 @@ public:
             }
             return views;
         });
-    }
-
-    // Calls f with the core, locked. The GIL goes first: a predict that holds the lock never
-    // waits for the GIL with it.
-    template <typename F>
-    auto with(F f)
-    {
-        std::unique_lock<std::mutex> lock(d_mutex, std::defer_lock);
-        {
-            py::gil_scoped_release released;
-            lock.lock();
-        }
-        return f(d_core);
     }
 
 private:
