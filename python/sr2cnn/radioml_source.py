@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""RadioML data sets as a source of complex samples."""
+
+import numpy as np
+import pmt
+from gnuradio import gr
+from sr2cnn_learn.datasets import load_radioml
+
+TRUTH = pmt.intern("truth")
+ORDERS = ("sequential", "shuffled")
+
+
+class radioml_source(gr.sync_block):
+    """Plays the frames of a data set in the layout of RML2016.10a, one after the other.
+
+    The tag ``truth``, a dict of ``label`` (symbol) and ``snr`` (long, dB), lies on the first sample
+    of each frame whose label or SNR is not the one of the frame before.
+
+    Output: complex.
+
+    Args:
+        path: pickle or ``.npz``, see `sr2cnn_learn.datasets.load_radioml`
+        modulations: play these only; None or none of them plays all
+        snrs: play these only, dB; None or none of them plays all
+        frames_per_key: frames to play of each (modulation, SNR), the first ones; None plays all
+        order: ``"sequential"``, key by key, or ``"shuffled"``, all frames in a random order
+        seed: of the random order; each repetition has a new one
+        repeat: play again from the start for ever
+
+    Attributes:
+        dataset: the `RadioML` that is played
+
+    Raises:
+        FileNotFoundError, ValueError: the file is missing, damaged or has none of a modulation or
+            SNR asked for; an argument is out of range
+    """
+
+    def __init__(
+        self,
+        path,
+        modulations=None,
+        snrs=None,
+        frames_per_key=None,
+        order="sequential",
+        seed=0,
+        repeat=False,
+    ):
+        if order not in ORDERS:
+            raise ValueError(f"order is {order!r}, expected one of {', '.join(ORDERS)}")
+        if frames_per_key is not None and frames_per_key < 1:
+            raise ValueError(f"frames_per_key is {frames_per_key}, expected at least 1")
+        self.dataset = load_radioml(path, modulations or None, snrs or None)
+        counts = list(self.dataset.keys.values())
+        within = np.concatenate([np.arange(count) for count in counts])
+        key_of = np.repeat(np.arange(len(counts)), counts)
+        limit = max(counts) if frames_per_key is None else frames_per_key
+        self._order = np.flatnonzero(within < limit)
+        self._key_of = key_of
+        self._truth = [
+            pmt.to_pmt({"label": label, "snr": snr}) for label, snr in self.dataset.keys
+        ]
+        self._shuffled = order == "shuffled"
+        self._seed = seed
+        self._repeat = repeat
+        self.start()
+        gr.sync_block.__init__(
+            self, name="SR2CNN RadioML Source", in_sig=None, out_sig=[np.complex64]
+        )
+
+    def start(self):
+        self._rng = np.random.default_rng(self._seed)
+        self._position = 0  # samples played of this repetition
+        self._last_key = None
+        self._begin()
+        return True
+
+    def _begin(self):
+        """Set out on a repetition."""
+        self._position = 0
+        self._now = self._rng.permutation(self._order) if self._shuffled else self._order
+
+    def work(self, input_items, output_items):
+        out = output_items[0]
+        frame_len = self.dataset.frames.shape[2]
+        if self._position == len(self._now) * frame_len:
+            if not self._repeat:
+                return -1
+            self._begin()
+        first, skip = divmod(self._position, frame_len)
+        frames = self._now[first : first + (skip + len(out) - 1) // frame_len + 1]
+        i, q = self.dataset.frames[frames].transpose(1, 0, 2).reshape(2, -1)
+        n = min(len(out), i.size - skip)
+        out.real[:n] = i[skip : skip + n]
+        out.imag[:n] = q[skip : skip + n]
+
+        written = self.nitems_written(0)
+        for k, key in enumerate(self._key_of[frames]):
+            offset = k * frame_len - skip
+            if offset >= 0 and key != self._last_key:
+                self.add_item_tag(0, written + offset, TRUTH, self._truth[key], self.alias_pmt())
+                self._last_key = key
+        self._position += n
+        return n

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole chain in one block."""
+
+import pmt
+from gnuradio import blocks, gr
+
+from .discriminator import discriminator_from_bundle
+from .encoder import encoder
+from .framer import framer
+
+BUFFERED_BATCHES = 4  # in front of and behind the encoder, so that it finds whole batches
+
+
+class recognizer(gr.hier_block2):
+    """Framer, encoder and discriminator of a model: samples in, class ids and messages out.
+
+    Input: complex. Output (may be left unconnected): int16, a class id a frame, see `discriminator`.
+    Message outputs ``labels``, ``novel`` and ``status``, message input ``cmd``: the
+    discriminator's; ``status`` also has the figures of framer and encoder.
+
+    Args:
+        model: path of a bundle, or the bare name of a shipped model
+        hop: samples from one frame's start to the next one's; 0 means the model's frame_len
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:<n>"``
+        batch_size: most frames that the network takes at once
+        lambda1, lambda2, distance, theta2: of the discriminator; None takes the model's own
+        min_support: frames that a discovered class needs before it is announced on ``novel``
+        max_unknown: most discovered classes; None means as many as there are ids
+        emit: which frames get a ``signal_class`` tag: ``"change"``, ``"every"`` or ``"unknown"``
+        max_run: most frames of a message on ``labels``
+
+    Attributes:
+        framer, encoder, discriminator: the blocks inside
+
+    Raises:
+        FileNotFoundError, ValueError: the model is missing or damaged, or an argument is out of
+            range
+    """
+
+    def __init__(
+        self,
+        model="sr2cnn",
+        hop=0,
+        device="auto",
+        batch_size=256,
+        lambda1=None,
+        lambda2=None,
+        distance=None,
+        theta2=None,
+        min_support=1,
+        max_unknown=None,
+        emit="change",
+        max_run=1000,
+    ):
+        gr.hier_block2.__init__(
+            self,
+            "SR2CNN Recognizer",
+            gr.io_signature(1, 1, gr.sizeof_gr_complex),
+            gr.io_signature(0, 1, gr.sizeof_short),
+        )
+        self.encoder = encoder(model, device, batch_size)
+        self.framer = framer(self.encoder.bundle.frame_len, hop)
+        self.discriminator = discriminator_from_bundle(
+            model,
+            lambda1=lambda1,
+            lambda2=lambda2,
+            distance=distance,
+            theta2=theta2,
+            min_support=min_support,
+            max_unknown=max_unknown,
+            emit=emit,
+            max_run=max_run,
+            hop=hop,
+        )
+        self.framer.set_min_output_buffer(BUFFERED_BATCHES * batch_size)
+        self.encoder.set_min_output_buffer(BUFFERED_BATCHES * batch_size)
+        # A block needs an output that is connected; the one of this block may not be.
+        self._null = blocks.null_sink(gr.sizeof_short)
+        self.connect(self, self.framer, self.encoder, self.discriminator, self)
+        self.connect(self.discriminator, self._null)
+
+        for block in (self.framer, self.encoder):
+            self.msg_connect((block, "status"), (self.discriminator, "upstream"))
+        for port in ("labels", "novel", "status"):
+            self.message_port_register_hier_out(pmt.intern(port))
+            self.msg_connect((self.discriminator, port), (self, port))
+        self.message_port_register_hier_in(pmt.intern("cmd"))
+        self.msg_connect((self, "cmd"), (self.discriminator, "cmd"))
+
+    @property
+    def frames(self):
+        """Frames that the framer has put out."""
+        return self.framer.frames
+
+    @property
+    def frames_skipped(self):
+        """Frames left out for NaN or infinity."""
+        return self.framer.frames_skipped
+
+    @property
+    def samples_left(self):
+        """Samples of the frame that is not whole yet."""
+        return self.framer.samples_left
+
+    def set_lambda1(self, lambda1):
+        """Θ1 = λ1·3·√t from now on (Eq. 10), in place of thresholds per class, too."""
+        self.discriminator.set_lambda1(lambda1)
+
+    def set_lambda2(self, lambda2):
+        """Weight of the typical distance between known classes in Θ2 (Eq. 16)."""
+        self.discriminator.set_lambda2(lambda2)
+
+    def set_theta2(self, theta2):
+        """``"median"`` or ``"mean"`` distance to the known centers in Θ2."""
+        self.discriminator.set_theta2(theta2)
+
+    def set_min_support(self, min_support):
+        """Frames that a discovered class needs before it is announced."""
+        self.discriminator.set_min_support(min_support)
+
+    def set_max_unknown(self, max_unknown):
+        """Most discovered classes; None means as many as there are ids."""
+        self.discriminator.set_max_unknown(max_unknown)
+
+    def set_emit(self, emit):
+        """Which frames get a tag: ``"change"``, ``"every"`` or ``"unknown"``."""
+        self.discriminator.set_emit(emit)
+
+    def set_max_run(self, max_run):
+        """Most frames of a message on ``labels``."""
+        self.discriminator.set_max_run(max_run)

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures of more than one test file."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+CLASSES = ["BPSK", "QPSK", "GFSK"]
+
+
+def _frames_of_classes(n, seed):
+    """Synthetic frames: complex64 (3 n, 128), labels (3 n,). Tones and noise, easily told apart."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(len(CLASSES)), n)
+    tone = np.exp(2j * np.pi * np.outer(0.02 + 0.15 * labels, np.arange(128)))
+    noise = rng.normal(size=(2, len(labels), 128)) * (0.05 + 0.2 * labels[:, None])
+    return (tone + noise[0] + 1j * noise[1]).astype(np.complex64), labels
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory):
+    """Path of a whole model bundle: a network of random weights, semantics measured with it."""
+    import torch
+    from sr2cnn_learn.bundle import SCHEMA, Bundle
+    from sr2cnn_learn.nets.sr2cnn import normalise
+    from sr2cnn_learn.semantics import class_semantics
+
+    dim = 16
+    torch.manual_seed(0)
+
+    class Tiny(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = torch.nn.Conv1d(2, 16, 9, stride=4)
+            self.dense = torch.nn.Linear(16, dim)
+            self.classifier = torch.nn.Linear(dim, len(CLASSES))
+
+        def forward(self, iq):
+            x = torch.relu(self.conv(normalise(iq).transpose(1, 2)))
+            return self.dense(x.mean(2))
+
+        def classify(self, z):
+            return self.classifier(z)
+
+    network = Tiny().eval()
+    frames, labels = _frames_of_classes(40, seed=1)
+    with torch.no_grad():
+        z = network(torch.view_as_real(torch.from_numpy(frames))).numpy()
+    card = {
+        "schema": SCHEMA,
+        "name": "tiny",
+        "classes": CLASSES,
+        "frame_len": 128,
+        "dim": dim,
+        "samples_per_symbol": 8,
+        "distance": "diagonal",
+        "lambda1": 0.4,
+        "lambda2": 1.0,
+        "theta2": "median",
+    }
+    path = tmp_path_factory.mktemp("bundle") / "tiny.pt"
+    Bundle.save(path, network, card, class_semantics(z, labels, len(CLASSES)))
+    return path
+
+
+@pytest.fixture(scope="session")
+def mixed_samples():
+    """complex64 (128·600 + 50,): known and strange frames in turns, and a partial last frame."""
+    known, _ = _frames_of_classes(100, seed=2)
+    rng = np.random.default_rng(3)
+    shape = (300, 128)
+    strange = rng.normal(size=shape) * np.exp(2j * np.pi * 0.4 * np.arange(128))
+    strange[150:] = np.sign(rng.normal(size=(150, 128)))
+    frames = np.concatenate([known, strange.astype(np.complex64)])
+    samples = frames[rng.permutation(len(frames))].ravel()
+    return np.concatenate([samples, samples[:50]])
+
+
+@pytest.fixture(scope="session")
+def replay(tmp_path_factory):
+    """Path of a small data set in the RadioML layout: three known classes and an unseen one."""
+    from sr2cnn_learn.datasets import save_radioml
+
+    frames, labels = _frames_of_classes(12, seed=4)
+    mapping = {}
+    for k, name in enumerate(CLASSES):
+        own = frames[labels == k]
+        pairs = np.stack([own.real, own.imag], axis=1)
+        mapping[name, 16], mapping[name, 18] = pairs[:5], pairs[5:]
+    rng = np.random.default_rng(5)
+    mapping["AM-SSB", 18] = rng.normal(size=(9, 2, 128)).astype(np.float32)
+    path = tmp_path_factory.mktemp("replay") / "replay.npz"
+    save_radioml(path, mapping)
+    return path
