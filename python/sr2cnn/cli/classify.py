@@ -85,7 +85,7 @@ def _classify(file, model, datatype, rate, hop, device, header, events):
     header.write(json.dumps(about) + "\n")
     header.flush()
     sink, ids = event_sink(str(events)), blocks.vector_sink_s()
-    top_block = gr.top_block("classify", catch_exceptions=False)
+    top_block = gr.top_block("classify")
     top_block.connect(source, chain, ids)
     for port in ("labels", "novel", "status"):
         top_block.msg_connect((chain, port), (sink, port))
@@ -98,11 +98,16 @@ def _classify(file, model, datatype, rate, hop, device, header, events):
         raise source.error
     if sink.lines_lost:
         raise OSError(f"{events}: {sink.lines_lost} lines could not be written")
-    _summary(console, file, recording, chain, np.array(ids.data(), dtype=int))
+    ids = np.array(ids.data(), dtype=int)
+    frame_len = chain.encoder.bundle.frame_len
+    whole = max(0, 1 + (recording.n_samples - frame_len) // (hop or frame_len))
+    if len(ids) + chain.frames_skipped != whole:
+        raise click.ClickException(f"{file}: only {len(ids)} of {whole} frames came through")
+    _summary(console, file, recording, chain, ids)
 
 
 def _summary(console, file, recording, chain, ids):
-    classes = chain.bundle.classes
+    classes = chain.encoder.bundle.classes
     judged = ids[ids != INVALID]
     notes = [f"{len(judged)} frames labelled"]
     for n, what in (

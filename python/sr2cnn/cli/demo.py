@@ -14,6 +14,8 @@ from rich.table import Table
 from sr2cnn_learn.cli import FILE, Snrs, percent, progress_bar, stderr_console
 
 MAP_FRAMES = 1500  # frames on the map of the semantic space
+MAX_ROWS = 8  # discovered classes in a table
+MAX_PARTS = 4  # true classes named in a row
 
 
 @click.command()
@@ -125,7 +127,7 @@ def _play(console, replay, events, bundle, model, device, seed):
     chain = recognizer(model=model, device=device)
     score, lines = scorer(bundle.classes), event_sink(str(events))
     iq, ids = blocks.vector_sink_c(), blocks.vector_sink_s()
-    top_block = gr.top_block("demo", catch_exceptions=False)
+    top_block = gr.top_block("demo")
     top_block.connect(source, chain, score)
     top_block.connect(source, iq)
     top_block.connect(chain, ids)
@@ -142,6 +144,8 @@ def _play(console, replay, events, bundle, model, device, seed):
     seconds = time.monotonic() - start
     lines.drain()
     ids = np.array(ids.data(), dtype=np.int64)
+    if len(ids) != len(source.dataset):
+        raise click.ClickException(f"only {len(ids)} of {len(source.dataset)} frames came through")
     frames = np.array(iq.data(), dtype=np.complex64).reshape(-1, bundle.frame_len)
     truth = _truth(iq.tags(), len(frames), bundle.frame_len)
     return truth, ids, frames, score.report(), seconds
@@ -169,9 +173,17 @@ def _live_table(bundle, report, seconds):
         name = truth if truth in bundle.classes else f"{truth} (never seen)"
         style = None if label == truth else "cyan" if label not in bundle.classes else "yellow"
         table.add_row(name, str(total), label, f"{100 * n / total:.0f} %", style=style)
-    for new in report["new_classes"]:
-        table.add_row("", "", f"discovered {new['label']}", str(new["frames"]), style="cyan")
+    table.add_section()
+    for new in report["new_classes"][:MAX_ROWS]:
+        made_of = _made_of(new["made_of"])
+        table.add_row(f"new: {new['label']}", str(new["frames"]), made_of, style="cyan")
     return table
+
+
+def _made_of(parts):
+    """The largest parts: "90 GFSK, 3 PAM4, …"."""
+    largest = [f"{n} {label}" for label, n in Counter(parts).most_common(MAX_PARTS)]
+    return ", ".join(largest + ["…"] * (len(parts) > MAX_PARTS))
 
 
 def _order(bundle, truth):
@@ -190,10 +202,11 @@ def _summary(console, bundle, figures, truth, out):
         sep="\n",
     )
     table = Table("discovered", "frames", "made of")
-    for new in figures["new_classes"]:
-        parts = Counter(new["made_of"]).most_common()
-        table.add_row(
-            new["label"], str(new["frames"]), ", ".join(f"{n} {label}" for label, n in parts)
-        )
-    console.print(table if figures["new_classes"] else "no class discovered")
+    new_classes = figures["new_classes"]
+    for new in new_classes[:MAX_ROWS]:
+        table.add_row(new["label"], str(new["frames"]), _made_of(new["made_of"]))
+    smaller = sum(new["frames"] for new in new_classes[MAX_ROWS:])
+    if smaller:
+        table.add_row(f"{len(new_classes) - MAX_ROWS} more", str(smaller))
+    console.print(table if new_classes else "no class discovered")
     console.print(f"wrote {out / 'demo.png'}, labels.jsonl, replay.npz", soft_wrap=True)

@@ -3,19 +3,24 @@
 
 import threading
 
-TICK = 0.1  # seconds
+TICK = 0.2  # seconds
+PATIENCE = 10  # seconds for the blocks to end what they are at
 
 
 def run(top_block, on_tick):
-    """Run to the end, calling `on_tick` ten times a second; Ctrl-C stops the flowgraph."""
+    """Run to the end, calling `on_tick` every now and then; Ctrl-C stops the flowgraph."""
+    done = threading.Event()
+
+    def wait():
+        top_block.wait()
+        done.set()
+
     top_block.start()
-    waiting = threading.Thread(target=top_block.wait, daemon=True)  # wait() is deaf to Ctrl-C
-    waiting.start()
+    threading.Thread(target=wait, daemon=True).start()  # in this thread it would swallow Ctrl-C
     try:
-        while waiting.is_alive():
-            waiting.join(TICK)
+        while not done.wait(TICK):
             on_tick()
     except BaseException:
         top_block.stop()
-        waiting.join(10)
+        done.wait(PATIENCE)  # the interpreter must not end under running blocks
         raise
