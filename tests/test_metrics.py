@@ -4,7 +4,7 @@
 
 import numpy as np
 import pytest
-from sr2cnn_learn.calibration import choose_lambda1
+from sr2cnn_learn.calibration import choose_discriminator
 from sr2cnn_learn.evaluation.metrics import open_set_metrics
 
 
@@ -42,16 +42,30 @@ def clusters(seed=0):
 
 def test_lambda1_separates_what_can_be_separated():
     options, z, truth = clusters()
-    lambda1, admissible = choose_lambda1(options, ["A", "B"], z, truth, upper_bound=1.0)
+    chosen, admissible = choose_discriminator(options, ["A", "B"], z, truth, upper_bound=1.0)
     assert admissible
-    threshold = lambda1 * 3 * np.sqrt(8)
+    threshold = chosen["lambda1"] * 3 * np.sqrt(8)  # all variances are 1: so are all distances
     assert 4 < threshold < 40
+
+
+def test_distance_is_the_one_that_separates():
+    """An unknown along the one dimension in which the known classes spread: variances hide it."""
+    rng = np.random.default_rng(1)
+    truth = rng.choice(["A", "B", "X"], 600)
+    spread = np.array([10, 1, 1, 1.0])
+    centers = np.array([[0, 20, 0, 0], [0, -20, 0, 0], [0, 20, 8, 0.0]])
+    z = centers[["ABX".index(t) for t in truth]]
+    noise = rng.standard_normal((600, 4))
+    z = z + np.where((truth == "X")[:, None], 0.1 * noise, spread * noise)
+    options = dict(centers=centers[:2], variances=np.tile(spread**2, (2, 1)))
+    chosen, _ = choose_discriminator(options, ["A", "B"], z, truth, upper_bound=1.0)
+    assert chosen["distance"] == "diagonal"
 
 
 def test_lambda1_without_unknown_frames_keeps_95_percent():
     options, z, truth = clusters()
     known = truth != "X"
-    lambda1, admissible = choose_lambda1(options, ["A", "B"], z[known], truth[known], 1.0)
-    assert admissible is None
+    chosen, admissible = choose_discriminator(options, ["A", "B"], z[known], truth[known], 1.0)
+    assert admissible is None and chosen["distance"] == "diagonal"
     distance = np.linalg.norm(z[known] - options["centers"][(truth[known] == "B").astype(int)], axis=1)
-    assert np.mean(distance < lambda1 * 3 * np.sqrt(8)) == pytest.approx(0.95, abs=0.005)
+    assert np.mean(distance < chosen["lambda1"] * 3 * np.sqrt(8)) == pytest.approx(0.95, abs=0.005)

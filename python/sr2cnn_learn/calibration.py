@@ -1,12 +1,13 @@
 # Copyright 2026 the gr-sr2cnn authors.
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Choice of the discrimination coefficient λ1 on validation data (section V of the paper)."""
+"""Choice of distance and discrimination coefficient λ1 on validation data (section V of the paper)."""
 
 import numpy as np
 
 from .discriminator import Discriminator
 from .evaluation.metrics import open_set_metrics
 
+DISTANCES = ("diagonal", "isotropic", "euclidean")  # those that do with variances
 TKR_WITHOUT_UNKNOWNS = 0.95  # aim of the choice where no unknown frames are at hand
 MAX_ISOTOPIC = 2
 N_CANDIDATES = 25
@@ -27,35 +28,40 @@ def is_admissible(metrics, upper_bound):
     )
 
 
-def choose_lambda1(options, classes, z, truth, upper_bound):
-    """λ1 by the paper's rule on validation frames.
+def choose_discriminator(options, classes, z, truth, upper_bound):
+    """Distance and λ1 by the paper's rule on validation frames.
 
-    The candidates are quantiles of the known frames' own scores, so that none is out of range. With
-    unknown frames among them, the admissible candidate of the largest objective wins; where none is
-    admissible, the largest objective. Without unknown frames, the one that keeps 95 % of the known.
+    The candidates for λ1 are quantiles of the known frames' own scores, so that none is out of range. With
+    unknown frames among them, the admissible pair of the largest objective wins; where none is
+    admissible, the largest objective. Without unknown frames, the diagonal distance with the λ1 that keeps
+    95 % of the known.
 
     Args:
-        options: keyword arguments of ``Discriminator``; its ``lambda1`` is ignored
+        options: keyword arguments of ``Discriminator`` but for ``distance`` and ``lambda1``
         classes: names of the known classes
         z: (N, dim) semantic vectors in stream order
         truth: (N,) labels
         upper_bound: closed-set accuracy on known frames, UB
 
     Returns:
-        λ1 and whether the constraints are met (None where there were no unknown frames)
+        dict of ``distance`` and ``lambda1``, and whether the constraints are met (None where there were no
+        unknown frames)
     """
     truth = np.asarray(truth)
-    scale = Discriminator(**{**options, "lambda1": 1.0})
-    scale.predict(z)
     known = np.isin(truth, classes)
-    if known.all():
-        return float(np.quantile(scale.scores, TKR_WITHOUT_UNKNOWNS)), None
-
-    candidates = np.unique(np.quantile(scale.scores[known], np.linspace(0.5, 1.0, N_CANDIDATES)))
     results = []
-    for lambda1 in candidates:
-        ids = Discriminator(**{**options, "lambda1": float(lambda1)}).predict(z)
-        results.append((float(lambda1), open_set_metrics(truth, ids, classes)))
+    for distance in DISTANCES:
+        # At λ1 = 1 the score is the λ1 that a frame needs to be accepted.
+        scale = Discriminator(**options, distance=distance, lambda1=1.0)
+        scale.predict(z)
+        needed = scale.scores[known]
+        if known.all():
+            lambda1 = float(np.quantile(needed, TKR_WITHOUT_UNKNOWNS))
+            return dict(distance=distance, lambda1=lambda1), None
+        for lambda1 in np.unique(np.quantile(needed, np.linspace(0.5, 1.0, N_CANDIDATES))):
+            chosen = dict(distance=distance, lambda1=float(lambda1))
+            ids = Discriminator(**options, **chosen).predict(z)
+            results.append((chosen, open_set_metrics(truth, ids, classes)))
     admissible = [r for r in results if is_admissible(r[1], upper_bound)]
-    lambda1, _ = max(admissible or results, key=lambda r: objective(r[1]))
-    return lambda1, bool(admissible)
+    chosen, _ = max(admissible or results, key=lambda r: objective(r[1]))
+    return chosen, bool(admissible)

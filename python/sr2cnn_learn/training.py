@@ -5,7 +5,7 @@
 The ``paper`` preset follows Dong et al. (IEEE TSP 2021): Adam at 1e-3, batches of 256, the sum of
 cross-entropy, center and reconstruction loss (Eq. 2) from one encoder pass a batch, class centers moved by
 Algorithm 1. The epoch with the best closed-set validation accuracy is kept. Then the semantics of the known
-classes are measured (Eq. 7) and λ1 is chosen on the validation part.
+classes are measured (Eq. 7), distance and λ1 are chosen on the validation part.
 """
 
 import copy
@@ -19,7 +19,7 @@ from sklearn.metrics import roc_auc_score
 
 from . import losses
 from .bundle import SCHEMA, Bundle, torch_device
-from .calibration import choose_lambda1
+from .calibration import choose_discriminator
 from .datasets import load_radioml, split
 from .discriminator import Discriminator
 from .evaluation.metrics import open_set_metrics
@@ -44,7 +44,6 @@ class Recipe:
     dim: int = 256  # t
     dropout: float = 0.5
     conv_dropout: float = 0.1  # the paper names no rate; the released code's 0.5 learns far slower
-    distance: str = "diagonal"
     theta2: str = "median"
     lambda2: float = 1.0
 
@@ -302,11 +301,10 @@ def _closed_set_accuracy(network, z, labels):
 
 
 def _calibrate(recipe, classes, semantics, network, z, parts, truth, seed):
-    """λ1 from the validation part, then all figures on the test part: metrics, card parameters."""
+    """Distance and λ1 from the validation part, then all figures on the test part: metrics, card parameters."""
     options = dict(
         centers=semantics["centers"],
         variances=semantics["variances"],
-        distance=recipe.distance,
         theta2=recipe.theta2,
         lambda2=recipe.lambda2,
     )
@@ -322,19 +320,17 @@ def _calibrate(recipe, classes, semantics, network, z, parts, truth, seed):
         index = {name: k for k, name in enumerate(classes)}
         return _closed_set_accuracy(network, z[part], [index[t] for t in truth[getattr(parts, part)]])
 
-    lambda1, admissible = choose_lambda1(
+    chosen, admissible = choose_discriminator(
         options, classes, *stream("validation", "unknown_validation"), closed_set_accuracy("validation")
     )
-    parameters = dict(
-        distance=recipe.distance, theta2=recipe.theta2, lambda1=lambda1, lambda2=recipe.lambda2
-    )
-    discriminator = Discriminator(**options, lambda1=lambda1)
+    parameters = dict(chosen, theta2=recipe.theta2, lambda2=recipe.lambda2)
+    discriminator = Discriminator(**options, **chosen)
     vectors, labels = stream("test", "unknown_test")
     figures = open_set_metrics(labels, discriminator.predict(vectors), classes)
     unknown = ~np.isin(labels, classes)
     figures.update(
         closed_set_accuracy=closed_set_accuracy("test"),
         auroc=float(roc_auc_score(unknown, discriminator.scores)) if unknown.any() else None,
-        lambda1_constraints_met=admissible,
+        constraints_met=admissible,
     )
     return figures, parameters
