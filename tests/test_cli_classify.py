@@ -2,11 +2,15 @@
 """`sr2cnn classify`: a label for every whole frame, one line for every bad input."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
 import soundfile
-from cli_support import FRAME_LEN, events, fails, run_cli, write_small_bundle
+from cli_support import APP, FRAME_LEN, events, fails, run_cli, write_small_bundle
 
 pytest.importorskip("gnuradio")
 
@@ -141,3 +145,19 @@ def test_shorter_than_a_frame(bundle, samples, tmp_path):
     result = run_cli("classify", path, "--model", bundle)
     assert result.returncode == 0, result.stderr
     assert "0 frames labelled" in result.stderr
+
+
+def test_interrupted_leaves_nothing(bundle, samples, tmp_path):
+    path, out = tmp_path / "a.cf32", tmp_path / "labels.jsonl"
+    path.write_bytes(samples.tobytes() * 5000)
+    command = [sys.executable, APP, "classify", path, "--model", bundle, "--out", out]
+    process = subprocess.Popen([*map(str, command)], stderr=subprocess.PIPE, text=True)
+    while not list(tmp_path.glob(".*/events")):  # the flowgraph is being made
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.1)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in stderr and "Traceback" not in stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["a.cf32"]

@@ -17,6 +17,7 @@ _LAZY = {
     "framer": "framer",
     "radioml_source": "radioml_source",
     "recognizer": "recognizer",
+    "recording_source": "recording_source",
     "scorer": "scorer",
 }
 

@@ -271,9 +271,10 @@ def doctor(as_json):
         click.echo(json.dumps([vars(finding) for finding in findings], indent=2))
     else:
         console = Console(highlight=False)
-        marks = {"ok": "[green]ok[/green]   ", "hint": "[yellow]hint[/yellow] ", "fault": "[red]fault[/red]"}
+        colors = {"ok": "green", "hint": "yellow", "fault": "red"}
         for finding in findings:
-            console.print(f"{marks[finding.state]} [bold]{finding.part}[/bold]: ", end="")
+            mark = f"[{colors[finding.state]}]{finding.state:5}[/]"
+            console.print(f"{mark} [bold]{finding.part}[/bold]: ", end="")
             console.print(finding.detail, markup=False, soft_wrap=True)
             if finding.remedy:
                 console.print(f"      → {finding.remedy}", markup=False, soft_wrap=True)

@@ -19,14 +19,20 @@ MAX_PARTS = 4  # true classes named in a row
 
 
 @click.command()
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default="out",
-              show_default=True, help="Folder for the replay, the picture and the JSON lines.")  # fmt: skip
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), default="out", show_default=True,
+    help="Folder for the replay, the picture and the JSON lines.",
+)  # fmt: skip
 @click.option("--json", "json_path", type=FILE, help="File for the figures, as JSON.")
-@click.option("--frames-per-key", type=click.IntRange(min=1), default=300, show_default=True,
-              help="Frames for each modulation and SNR.")  # fmt: skip
+@click.option(
+    "--frames-per-key", type=click.IntRange(min=1), default=300, show_default=True,
+    help="Frames for each modulation and SNR.",
+)  # fmt: skip
 @click.option("--snr", "snrs", type=Snrs(), default="16,18", show_default=True, help="SNRs.")
-@click.option("--seed", type=click.IntRange(min=0), default=20260, show_default=True,
-              help="Of the replay; never the model's training seed.")  # fmt: skip
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=20260, show_default=True,
+    help="Of the replay; never the model's training seed.",
+)  # fmt: skip
 @click.option("--model", default="sr2cnn", show_default=True, help="Bundle, or a shipped model.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 def demo(out, json_path, frames_per_key, snrs, seed, model, device):
@@ -167,7 +173,9 @@ def _live_table(bundle, report, seconds):
         "truth", "frames", "most labelled", "share",
         title=f"{report['frames']} frames, {report['frames'] / seconds:.0f} a second",
     )  # fmt: skip
-    for truth, given in sorted(report["confusion"].items(), key=lambda row: _order(bundle, row[0])):
+    confusion = report["confusion"]
+    for truth in sorted(confusion, key=lambda name: (name not in bundle.classes, name)):
+        given = confusion[truth]
         label, n = max(given.items(), key=lambda item: item[1])
         total = sum(given.values())
         name = truth if truth in bundle.classes else f"{truth} (never seen)"
@@ -184,10 +192,6 @@ def _made_of(parts):
     """The largest parts: "90 GFSK, 3 PAM4, …"."""
     largest = [f"{n} {label}" for label, n in Counter(parts).most_common(MAX_PARTS)]
     return ", ".join(largest + ["…"] * (len(parts) > MAX_PARTS))
-
-
-def _order(bundle, truth):
-    return (truth not in bundle.classes, truth)
 
 
 def _summary(console, bundle, figures, truth, out):
