@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The whole chain in one block."""
 
-import pmt
 from gnuradio import blocks, gr
 
 from .discriminator import discriminator_from_bundle
@@ -56,7 +55,7 @@ class recognizer(gr.hier_block2):
             self,
             "SR2CNN Recognizer",
             gr.io_signature(1, 1, gr.sizeof_gr_complex),
-            gr.io_signature(0, 1, gr.sizeof_short),
+            gr.io_signature(1, 1, gr.sizeof_short),
         )
         self.encoder = encoder(model, device, batch_size)
         self.framer = framer(self.encoder.bundle.frame_len, hop)
@@ -82,9 +81,9 @@ class recognizer(gr.hier_block2):
         for block in (self.framer, self.encoder):
             self.msg_connect((block, "status"), (self.discriminator, "upstream"))
         for port in ("labels", "novel", "status"):
-            self.message_port_register_hier_out(pmt.intern(port))
+            self.message_port_register_hier_out(port)
             self.msg_connect((self.discriminator, port), (self, port))
-        self.message_port_register_hier_in(pmt.intern("cmd"))
+        self.message_port_register_hier_in("cmd")
         self.msg_connect((self, "cmd"), (self.discriminator, "cmd"))
 
     @property
