@@ -296,6 +296,7 @@ void discriminator_core::predict(const T* z, std::size_t n, decision* decisions)
                 squares += d_frame[j] * d_frame[j];
             }
             decision& out = decisions[start + lane];
+            out.support = 0;
             if (std::isfinite(squares)) {
                 out.id = 0;
                 out.score = d_distances(lane, 0) / d_thresholds[0];
@@ -308,7 +309,7 @@ void discriminator_core::predict(const T* z, std::size_t n, decision* decisions)
                 }
                 out.distance = d_distances(lane, out.id);
                 if (!(out.score < 1)) // Eq. 9
-                    out.id = discover(d_frame.data(), d_frames);
+                    discover(d_frame.data(), out);
             } else {
                 out.id = INVALID;
                 out.score = out.distance = std::numeric_limits<double>::quiet_NaN();
@@ -355,15 +356,12 @@ void discriminator_core::compute_distances()
     }
 }
 
-int discriminator_core::discover(const double* z, std::int64_t frame)
+void discriminator_core::discover(const double* z, decision& out)
 {
     const Eigen::Map<const Eigen::RowVectorXd> point(z, dim());
     const std::size_t n = d_discovered.size();
     const bool full = d_frozen || d_next_id < -MAX_UNKNOWN ||
                       (d_max_unknown && n >= std::size_t(*d_max_unknown));
-    if (n == 0)
-        return full ? INVALID : record(z, frame);
-
     std::size_t nearest = 0;
     double least = std::numeric_limits<double>::infinity();
     for (std::size_t i = 0; i < n; i++) {
@@ -373,16 +371,22 @@ int discriminator_core::discover(const double* z, std::int64_t frame)
             nearest = i;
         }
     }
-    if (!full && !(std::sqrt(least) <= theta2_of(z)))
-        return record(z, frame);
 
-    auto& known = d_discovered[nearest];
-    if (!d_frozen) { // Eq. 17, 18
+    if (n == 0 && full) {
+        out.id = INVALID;
+        return;
+    }
+    if (!full && (n == 0 || !(std::sqrt(least) <= theta2_of(z)))) {
+        record(z, d_frames);
+        nearest = n;
+    } else if (!d_frozen) { // Eq. 17, 18
+        auto& known = d_discovered[nearest];
         known.count++;
         d_unknown.row(nearest) += (point - d_unknown.row(nearest)) / double(known.count);
-        known.last_frame = frame;
+        known.last_frame = d_frames;
     }
-    return known.id;
+    out.id = d_discovered[nearest].id;
+    out.support = d_discovered[nearest].count;
 }
 
 // Θ2 = (d1 + λ2·d_med)/(1 + λ2), Euclidean throughout, Eq. 16.
@@ -400,14 +404,14 @@ double discriminator_core::theta2_of(const double* z)
     return (d_sorted.front() + d_lambda2 * typical) / (1 + d_lambda2);
 }
 
-int discriminator_core::record(const double* z, std::int64_t frame)
+void discriminator_core::record(const double* z, std::int64_t frame)
 {
     const auto n = Eigen::Index(d_discovered.size());
     if (n == d_unknown.rows())
         d_unknown.conservativeResize(std::max<Eigen::Index>(16, 2 * n), dim());
     d_unknown.row(n) = Eigen::Map<const Eigen::RowVectorXd>(z, dim());
     d_discovered.push_back({ d_next_id, default_name(d_next_id), 1, frame, frame });
-    return d_next_id--;
+    d_next_id--;
 }
 
 std::size_t discriminator_core::find(int id) const

@@ -16,6 +16,7 @@ struct decision {
     int id;          //!< >= 0 known class, < 0 discovered class, INVALID neither
     double score;    //!< min d_k/Θ_k; below 1 means known; NaN if the frame is not finite
     double distance; //!< the d_k of that class, Eq. 8
+    std::int64_t support; //!< members of the discovered class, this frame included; or 0
 };
 
 //! A discovered class; the center is the running mean of its members, Eq. 17 and 18.
@@ -100,9 +101,9 @@ private:
                        const std::string& distance,
                        const std::string& zero_variance);
     void compute_distances();
-    int discover(const double* z, std::int64_t frame);
+    void discover(const double* z, decision& out);
     double theta2_of(const double* z);
-    int record(const double* z, std::int64_t frame);
+    void record(const double* z, std::int64_t frame);
     void remove(std::size_t i);
     std::uint64_t fingerprint() const;
 

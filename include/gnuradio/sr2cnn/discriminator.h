@@ -1,0 +1,113 @@
+/* -*- c++ -*- */
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+#ifndef INCLUDED_SR2CNN_DISCRIMINATOR_H
+#define INCLUDED_SR2CNN_DISCRIMINATOR_H
+
+#include <gnuradio/block.h>
+#include <gnuradio/sr2cnn/api.h>
+#include <gnuradio/sr2cnn/discriminator_options.h>
+#include <cstdint>
+
+namespace gr {
+namespace sr2cnn {
+
+/*!
+ * \brief Names what is known and discovers what is not, frame by frame (Algorithm 2 of SR2CNN).
+ *
+ * Input: semantic vectors, dim floats a frame. Output 0: class ids, int16: k >= 0 the k-th
+ * known class, -n the n-th discovered class (`unknown_n`), INVALID (-32768) a frame that is
+ * not finite. Output 1 (optional): score, float: d1/Θ1, below 1 means known.
+ *
+ * Tags pass from the vectors to the class stream, which also gets `signal_class`: a dict of
+ * `label` (symbol), `class_id` (long), `known` (bool), `score` (double), `n_samples` (long,
+ * samples of the frame).
+ *
+ * Message outputs:
+ * - `labels`: one PDU a run of equal labels, when it ends: the keys of `signal_class` for the
+ *   run (score: the mean) plus `start_sample` (uint64, in the stream that entered the framer),
+ *   `n_frames`, `distance` (mean d1), and `rx_time`, `rx_freq`, `sample_rate`, `model` when
+ *   known; the vector is the run's mean semantic vector (f32). Runs also end where `rx_freq`
+ *   or `rx_rate` changes, at a gap in the stream, and after max_run frames.
+ * - `novel`: one PDU a discovered class when it has min_support members: the same keys about
+ *   its latest frame, `n_frames` its members; the vector is its center (f32).
+ * - `status`: once a second and at the end, a dict of `frames_in`, `frames_out`,
+ *   `n_discovered`, `invalid`, and whatever last came in at `upstream`.
+ *
+ * Message inputs:
+ * - `cmd`: a dict (or one pair) of `lambda1`, `lambda2`, `theta2`, `min_support`,
+ *   `max_unknown`, `emit`, `max_run`: a value; `rename`: dict of `id` or `label`, and `name`;
+ *   `merge`: dict of `from`, `into`; `forget`: an id or label; `freeze`: bool; `save`, `load`:
+ *   a path. A command that cannot be done is logged and answered on `status` with `error` and
+ *   `command`; it never stops the flowgraph.
+ * - `upstream`: dicts that are merged into `status`, for a chain with one status.
+ *
+ * The samples of a frame follow from `frame_start` tags (uint64, absolute index of its first
+ * sample) and the hop. All setters may be called while running.
+ *
+ * The last run is published from work, before the scheduler tells the receivers that this
+ * block is done: what a block publishes in stop() may never be handled. For the scheduler to
+ * make that last call, output 0 must be connected (to a null sink, if need be).
+ */
+class SR2CNN_API discriminator : virtual public gr::block
+{
+public:
+    typedef std::shared_ptr<discriminator> sptr;
+
+    //! A discovered class; center (dim) is the mean of its members.
+    struct discovered_class {
+        int id;
+        std::string name;
+        std::vector<double> center;
+        std::int64_t count;
+        std::int64_t first_frame;
+        std::int64_t last_frame;
+    };
+
+    /*!
+     * \param classes labels of the K known classes, in the order of the centers
+     * \param options semantics of the model and parameters of Algorithm 2
+     * \param emit when to tag: "change" of class, "every" frame, every "unknown" frame
+     * \param max_run frames after which a run is published in pieces
+     * \param frame_len samples a frame
+     * \param hop samples from frame to frame; 0 means frame_len
+     * \param model name for the `model` of messages; empty: none
+     *
+     * Throws std::invalid_argument with the value and what was expected.
+     */
+    static sptr make(const std::vector<std::string>& classes,
+                     const discriminator_options& options,
+                     const std::string& emit = "change",
+                     int max_run = 1000,
+                     int frame_len = 128,
+                     int hop = 0,
+                     const std::string& model = "");
+
+    virtual void set_lambda1(double lambda1) = 0;
+    virtual void set_lambda2(double lambda2) = 0;
+    virtual void set_theta2(const std::string& theta2) = 0;
+    virtual void set_min_support(int min_support) = 0;
+    virtual void set_max_unknown(std::optional<int> max_unknown) = 0;
+    virtual void set_emit(const std::string& emit) = 0;
+    virtual void set_max_run(int max_run) = 0;
+
+    virtual double lambda1() const = 0;
+    virtual double lambda2() const = 0;
+    virtual std::string theta2() const = 0;
+    virtual int min_support() const = 0;
+    virtual std::optional<int> max_unknown() const = 0;
+    virtual std::string emit() const = 0;
+    virtual int max_run() const = 0;
+
+    //! The discovered classes, in order of discovery.
+    virtual std::vector<discovered_class> discovered() const = 0;
+
+    //! Frames that came, and those of them that could not be judged.
+    virtual std::uint64_t frames() const = 0;
+    virtual std::uint64_t invalid() const = 0;
+};
+
+} // namespace sr2cnn
+} // namespace gr
+
+#endif /* INCLUDED_SR2CNN_DISCRIMINATOR_H */

@@ -1,0 +1,131 @@
+/* -*- c++ -*- */
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+#ifndef INCLUDED_SR2CNN_DISCRIMINATOR_IMPL_H
+#define INCLUDED_SR2CNN_DISCRIMINATOR_IMPL_H
+
+#include "discriminator_core.h"
+#include <gnuradio/sr2cnn/discriminator.h>
+#include <chrono>
+#include <mutex>
+#include <set>
+
+namespace gr {
+namespace sr2cnn {
+
+class discriminator_impl : public discriminator
+{
+public:
+    discriminator_impl(const std::vector<std::string>& classes,
+                       const discriminator_options& options,
+                       const std::string& emit,
+                       int max_run,
+                       int frame_len,
+                       int hop,
+                       const std::string& model);
+
+    bool start() override;
+    bool stop() override;
+    void forecast(int noutput_items, gr_vector_int& ninput_items_required) override;
+    int general_work(int noutput_items,
+                     gr_vector_int& ninput_items,
+                     gr_vector_const_void_star& input_items,
+                     gr_vector_void_star& output_items) override;
+
+    void set_lambda1(double lambda1) override;
+    void set_lambda2(double lambda2) override;
+    void set_theta2(const std::string& theta2) override;
+    void set_min_support(int min_support) override;
+    void set_max_unknown(std::optional<int> max_unknown) override;
+    void set_emit(const std::string& emit) override;
+    void set_max_run(int max_run) override;
+
+    double lambda1() const override;
+    double lambda2() const override;
+    std::string theta2() const override;
+    int min_support() const override;
+    std::optional<int> max_unknown() const override;
+    std::string emit() const override;
+    int max_run() const override;
+
+    std::vector<discriminator::discovered_class> discovered() const override;
+    std::uint64_t frames() const override;
+    std::uint64_t invalid() const override;
+
+private:
+    using lock = std::lock_guard<std::mutex>;
+
+    struct time_spec {
+        std::uint64_t seconds;
+        double fraction;
+    };
+
+    //! What the radio said about the samples, as of the frame at hand.
+    struct radio {
+        std::optional<time_spec> time; // of sample time_sample
+        std::uint64_t time_sample = 0;
+        pmt::pmt_t freq; // null if unknown, as the rate
+        pmt::pmt_t rate;
+
+        std::optional<time_spec> time_at(std::uint64_t sample) const;
+        double samples_per_second() const; // 0 if unknown
+    };
+
+    //! Frames in a row with one class.
+    struct run {
+        int id = INVALID;
+        std::uint64_t start_sample = 0;
+        std::int64_t n_frames = 0; // 0: there is no run
+        double score = 0;          // sums over the frames
+        double distance = 0;
+        std::vector<double> vector; // (dim)
+    };
+
+    bool at_end() const;
+    bool follow_tags(std::uint64_t offset);
+
+    pmt::pmt_t label_of(int id) const;
+    pmt::pmt_t describe(int id, double score, std::uint64_t n_samples) const;
+    pmt::pmt_t add_radio(pmt::pmt_t meta, std::uint64_t start_sample) const;
+
+    void begin_run(int id, std::uint64_t start_sample);
+    void end_run();
+    void announce(const decision& decided, std::uint64_t start_sample);
+    void publish_status();
+    void finish();
+
+    void handle_cmd(const pmt::pmt_t& message);
+    void execute(const std::string& command, const pmt::pmt_t& value);
+    int discovered_id(const pmt::pmt_t& id_or_label) const;
+
+    const std::size_t d_dim;
+    const int d_frame_len;
+    const int d_hop;
+    const std::string d_model;
+    std::vector<pmt::pmt_t> d_labels; // of the known classes
+    pmt::pmt_t d_srcid;               // of tags: the alias
+
+    mutable std::mutex d_mutex; // guards all below: work, messages and setters meet here
+    discriminator_core d_core;
+    std::string d_emit;
+    int d_max_run;
+
+    std::vector<decision> d_decisions;
+    std::vector<tag_t> d_tags; // of the call at hand, by offset
+    std::size_t d_tag = 0;     // the first not followed yet
+    radio d_radio;
+    run d_run;
+    std::uint64_t d_start_sample = 0; // of the frame at hand
+    std::uint64_t d_next_start = 0;   // of the next one, if no tag says otherwise
+    std::set<int> d_announced;
+    std::uint64_t d_frames_in = 0;
+    std::uint64_t d_frames_out = 0;
+    pmt::pmt_t d_upstream; // status of the blocks before this one
+    std::chrono::steady_clock::time_point d_status_due;
+    bool d_finished = true;
+};
+
+} // namespace sr2cnn
+} // namespace gr
+
+#endif /* INCLUDED_SR2CNN_DISCRIMINATOR_IMPL_H */

@@ -1,0 +1,129 @@
+/* -*- c++ -*- */
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+#include "conversions.h"
+#include <gnuradio/sr2cnn/discriminator.h>
+#include <gnuradio/sr2cnn/tagger.h>
+
+namespace py = pybind11;
+using gr::sr2cnn::discriminator;
+using gr::sr2cnn::tagger;
+
+void bind_blocks(py::module& m)
+{
+    py::module::import("gnuradio.gr"); // the base classes
+    // Setters and getters wait for work's lock, and must not hold the GIL meanwhile.
+    using released = py::call_guard<py::gil_scoped_release>;
+
+    py::class_<discriminator, gr::block, gr::basic_block, std::shared_ptr<discriminator>>(
+        m,
+        "discriminator",
+        "Names what is known and discovers what is not, frame by frame (Algorithm 2).\n\n"
+        "Vectors of dim floats in; class ids (int16) and, optionally, scores (float) out;\n"
+        "messages labels, novel, status out, cmd and upstream in. Output 0 must be connected.\n"
+        "discriminator_from_bundle takes all that it needs from a model.")
+        .def(py::init([](const std::vector<std::string>& classes,
+                         const numbers& centers,
+                         const std::optional<numbers>& variances,
+                         double lambda1,
+                         double lambda2,
+                         const std::string& distance,
+                         const std::string& theta2,
+                         const std::string& zero_variance,
+                         int min_support,
+                         std::optional<int> max_unknown,
+                         const std::optional<numbers>& covariances,
+                         const std::optional<numbers>& thresholds,
+                         const std::string& emit,
+                         int max_run,
+                         int frame_len,
+                         int hop,
+                         const std::string& model) {
+                 return discriminator::make(classes,
+                                            to_options(centers,
+                                                       variances,
+                                                       lambda1,
+                                                       lambda2,
+                                                       distance,
+                                                       theta2,
+                                                       zero_variance,
+                                                       min_support,
+                                                       max_unknown,
+                                                       covariances,
+                                                       thresholds),
+                                            emit,
+                                            max_run,
+                                            frame_len,
+                                            hop,
+                                            model);
+             }),
+             py::arg("classes"),
+             py::arg("centers"),
+             py::arg("variances") = py::none(),
+             py::arg("lambda1") = 0.4,
+             py::arg("lambda2") = 1.0,
+             py::arg("distance") = "diagonal",
+             py::arg("theta2") = "median",
+             py::arg("zero_variance") = "floor",
+             py::arg("min_support") = 1,
+             py::arg("max_unknown") = py::none(),
+             py::arg("covariances") = py::none(),
+             py::arg("thresholds") = py::none(),
+             py::arg("emit") = "change",
+             py::arg("max_run") = 1000,
+             py::arg("frame_len") = 128,
+             py::arg("hop") = 0,
+             py::arg("model") = "")
+        .def("set_lambda1", &discriminator::set_lambda1, py::arg("lambda1"), released())
+        .def("set_lambda2", &discriminator::set_lambda2, py::arg("lambda2"), released())
+        .def("set_theta2", &discriminator::set_theta2, py::arg("theta2"), released())
+        .def("set_min_support",
+             &discriminator::set_min_support,
+             py::arg("min_support"),
+             released())
+        .def("set_max_unknown",
+             &discriminator::set_max_unknown,
+             py::arg("max_unknown"),
+             released())
+        .def("set_emit", &discriminator::set_emit, py::arg("emit"), released())
+        .def("set_max_run", &discriminator::set_max_run, py::arg("max_run"), released())
+        .def("lambda1", &discriminator::lambda1, released())
+        .def("lambda2", &discriminator::lambda2, released())
+        .def("theta2", &discriminator::theta2, released())
+        .def("min_support", &discriminator::min_support, released())
+        .def("max_unknown", &discriminator::max_unknown, released())
+        .def("emit", &discriminator::emit, released())
+        .def("max_run", &discriminator::max_run, released())
+        .def("frames", &discriminator::frames, released())
+        .def("invalid", &discriminator::invalid, released())
+        .def(
+            "discovered",
+            [](const discriminator& block) {
+                std::vector<discriminator::discovered_class> classes;
+                {
+                    py::gil_scoped_release released;
+                    classes = block.discovered();
+                }
+                std::vector<discovered_view> views;
+                for (const auto& known : classes)
+                    views.push_back(
+                        { known.id,
+                          known.name,
+                          py::array_t<double>(known.center.size(), known.center.data()),
+                          known.count,
+                          known.first_frame,
+                          known.last_frame });
+                return views;
+            },
+            "The discovered classes, in order of discovery.");
+
+    py::class_<tagger, gr::block, gr::basic_block, std::shared_ptr<tagger>>(
+        m,
+        "tagger",
+        "Puts the signal_class tags of the class stream back on the IQ stream.\n\n"
+        "Complex and class ids (int16) in, complex out.")
+        .def(py::init(&tagger::make),
+             py::arg("frame_len") = 128,
+             py::arg("hop") = 0,
+             py::arg("emit") = "change");
+}
