@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Label an IQ file or SigMF recording: JSON lines on stdout.
+
+    .venv/bin/python examples/recording_to_labels.py recording.sigmf-meta
+    .venv/bin/python examples/recording_to_labels.py samples.bin --datatype ci16 --rate 1e6
+"""
+
+import argparse
+import os
+
+os.environ.setdefault("GR_CONF_LOG_LOG_FILE", "stderr")  # stdout is for the JSON lines
+
+from gnuradio import gr, sr2cnn  # noqa: E402
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("path", help="SigMF, WAV, cf32, ci16, ci8 or cu8 recording")
+    parser.add_argument("--datatype", help="of raw samples, where the name does not say it")
+    parser.add_argument("--rate", type=float, help="sample rate in Hz; wins over the recording's")
+    parser.add_argument("--model", default="sr2cnn", help="bundle, or a shipped model")
+    parser.add_argument("--events", default="-", help="file for the JSON lines, - for stdout")
+    options = parser.parse_args()
+
+    top = gr.top_block("Recording to labels")
+    source = sr2cnn.recording_source(options.path, options.datatype, options.rate)
+    recognizer = sr2cnn.recognizer(options.model)
+    events = sr2cnn.event_sink(options.events)
+    top.connect(source, recognizer)
+    for port in ("labels", "novel", "status"):
+        top.msg_connect((recognizer, port), (events, port))
+
+    try:
+        top.run()
+    except KeyboardInterrupt:
+        top.stop()
+        top.wait()
+    events.drain()
+
+
+if __name__ == "__main__":
+    main()
