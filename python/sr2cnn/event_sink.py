@@ -99,7 +99,7 @@ def event(message):
     Raises:
         ValueError: it is neither
     """
-    if pmt.is_dict(message):
+    if pmt.is_dict(message) and not pmt.is_null(message):
         return plain(message)
     if pmt.is_pair(message) and pmt.is_dict(pmt.car(message)):
         return {**plain(pmt.car(message)), "vector": plain(pmt.cdr(message))}
@@ -108,6 +108,8 @@ def event(message):
 
 def plain(value):
     """A PMT as what JSON can say: numbers that are not finite become None, complex ones [re, im]."""
+    if pmt.is_null(value):  # GNU Radio calls this a dict, too
+        return None
     if pmt.is_dict(value):
         items = pmt.dict_items(value)
         pairs = (pmt.nth(k, items) for k in range(pmt.length(items)))
@@ -122,7 +124,7 @@ def plain(value):
         return [plain(pmt.car(value)), plain(pmt.cdr(value))]
     if pmt.is_uint64(value):
         return pmt.to_uint64(value)
-    if pmt.is_null(value) or pmt.is_bool(value) or pmt.is_number(value) or pmt.is_symbol(value):
+    if pmt.is_bool(value) or pmt.is_number(value) or pmt.is_symbol(value):
         return _number(pmt.to_python(value))
     return str(value)
 
