@@ -30,8 +30,11 @@ public:
         return f(d_core);
     }
 
-    py::array_t<std::int64_t> predict(const py::array& z)
+    py::array_t<std::int64_t> predict(const py::object& array_like)
     {
+        const auto z = py::array::ensure(array_like);
+        if (!z)
+            throw std::invalid_argument("z is no array of numbers");
         const std::size_t dim = d_core.dim();
         if (z.ndim() != 2 || std::size_t(z.shape(1)) != dim)
             throw std::invalid_argument("z has shape " + std::string(py::str(z.attr("shape"))) +

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The discriminator with what a model says."""
+
+from sr2cnn_learn.bundle import Bundle, find
+
+from .sr2cnn_python import discriminator
+
+
+def discriminator_from_bundle(
+    model="sr2cnn",
+    lambda1=None,
+    lambda2=None,
+    distance=None,
+    theta2=None,
+    min_support=1,
+    max_unknown=None,
+    emit="change",
+    max_run=1000,
+    hop=0,
+    zero_variance=None,
+):
+    """A `discriminator` block with a model's classes and semantics. Does not load the network.
+
+    Args:
+        model: path of a bundle, or the bare name of a shipped model
+        lambda1, lambda2, distance, theta2: None takes the model's own
+        min_support: frames that a discovered class needs before it is announced on ``novel``
+        max_unknown: most discovered classes; None means as many as there are ids
+        emit: which frames get a ``signal_class`` tag: ``"change"``, ``"every"`` or ``"unknown"``
+        max_run: most frames of a message on ``labels``
+        hop: the framer's: samples from frame to frame; 0 means the model's frame_len
+        zero_variance: ``"floor"`` (None) or ``"ignore"``
+
+    Raises:
+        FileNotFoundError, ValueError: the model is missing or damaged, or an argument is out of
+            range
+    """
+    bundle = Bundle.read(find(model))
+    options = bundle.discriminator_options(
+        lambda1=lambda1,
+        lambda2=lambda2,
+        distance=distance,
+        theta2=theta2,
+        max_unknown=max_unknown,
+        zero_variance=zero_variance,
+    )
+    return discriminator(
+        bundle.classes,
+        **options,
+        min_support=min_support,
+        emit=emit,
+        max_run=max_run,
+        frame_len=bundle.frame_len,
+        hop=hop,
+        model=bundle.name,
+    )

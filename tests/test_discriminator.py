@@ -1,0 +1,404 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The discriminator, in numpy and in C++: the released code's labels, and each other's."""
+
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gnuradio.sr2cnn import discriminator_kernel
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from sr2cnn_learn.discriminator import DISTANCES, INVALID, Discriminator
+
+GOLDEN = Path(__file__).parents[2] / "shared" / "golden"
+BOTH = pytest.mark.parametrize("implementation", [Discriminator, discriminator_kernel])
+
+
+@BOTH
+@pytest.mark.parametrize("case", ["case1", "case2"])
+def test_golden(implementation, case):
+    if not GOLDEN.is_dir():
+        pytest.skip(f"{GOLDEN} is absent")
+    given_case = np.load(GOLDEN / f"{case}.npz")
+    lambdas = float(given_case["lambda1"]), float(given_case["lambda2"])
+    d = implementation(given_case["centers"], given_case["variances"], *lambdas, theta2="mean")
+    np.testing.assert_array_equal(d.predict(given_case["z"]), given_case["ids"])
+
+
+# -- the two agree ------------------------------------------------------------------------
+
+
+def stream(rng, n, n_known=6, dim=12):
+    """Semantics of known classes, and vectors (n, dim) of those, of unseen classes and astray."""
+    centers = rng.normal(size=(n_known, dim)) * 4
+    factors = rng.normal(size=(n_known, dim, dim)) * rng.uniform(0.1, 0.5, (n_known, 1, dim))
+    covariances = factors @ factors.transpose(0, 2, 1)
+    sources = np.concatenate([centers, rng.normal(size=(15, dim)) * 6])
+    z = sources[rng.integers(len(sources), size=n)] + rng.normal(size=(n, dim)) * 0.7
+    z[rng.random(n) < 0.001, 0] = rng.choice([np.nan, np.inf, -np.inf])
+    return centers, covariances, z
+
+
+def in_pieces(rng, d, z):
+    """Ids and scores of z, given to d in pieces of random length, some of them empty."""
+    cuts = np.sort(rng.integers(0, len(z) + 1, size=60))
+    ids, scores = [], []
+    for piece in np.split(z, cuts):
+        ids.append(d.predict(piece))
+        scores.append(np.array(d.scores))
+    return np.concatenate(ids), np.concatenate(scores)
+
+
+OPTIONS = [
+    *(dict(distance=d, theta2=t) for d, t in product(DISTANCES, ("median", "mean"))),
+    *(dict(distance=d, max_unknown=5) for d in DISTANCES),
+    dict(distance="diagonal", thresholds=np.linspace(3, 7, 6), lambda2=0.3),
+    dict(distance="mahalanobis", thresholds=np.linspace(7, 3, 6), lambda2=3),
+    dict(distance="diagonal", max_unknown=0),
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda o: "-".join(map(str, o.values()))[:40])
+def test_kernel_equals_reference(options):
+    rng = np.random.default_rng(7)
+    centers, covariances, z = stream(rng, 100_000)
+    key = "covariances" if options["distance"] == "mahalanobis" else "variances"
+    spread = covariances if key == "covariances" else np.diagonal(covariances, axis1=1, axis2=2)
+    arguments = {"centers": centers, key: spread, "lambda1": 0.45, **options}
+
+    reference, kernel = Discriminator(**arguments), discriminator_kernel(**arguments)
+    expected = reference.predict(z)
+    ids, scores = in_pieces(rng, kernel, z)
+    np.testing.assert_array_equal(ids, expected)
+    np.testing.assert_allclose(scores, reference.scores, rtol=1e-9)
+    assert (expected >= 0).any() and (expected < 0).any()
+    assert kernel.frames == reference.frames == len(z)
+    assert kernel.invalid == reference.invalid == np.count_nonzero(ids == INVALID) > 0
+    assert_same_memory(kernel, reference)
+
+
+@pytest.mark.parametrize("distance", ["diagonal", "isotropic", "mahalanobis"])
+@pytest.mark.parametrize("zero_variance", ["floor", "ignore"])
+def test_zero_variance(distance, zero_variance):
+    rng = np.random.default_rng(8)
+    centers, covariances, z = stream(rng, 5000)
+    covariances[:, :3] = covariances[:, :, :3] = 0  # three dead units
+    options = dict(centers=centers, covariances=covariances, distance=distance, lambda1=1)
+    options["zero_variance"] = zero_variance
+    reference, kernel = Discriminator(**options), discriminator_kernel(**options)
+    np.testing.assert_array_equal(kernel.predict(z), reference.predict(z))
+
+
+def test_pieces_of_a_stream_do_not_matter():
+    rng = np.random.default_rng(9)
+    centers, covariances, z = stream(rng, 3000)
+    whole = Discriminator(centers, covariances=covariances)
+    parts = Discriminator(centers, covariances=covariances)
+    np.testing.assert_array_equal(in_pieces(rng, parts, z)[0], whole.predict(z))
+
+
+def test_float32_is_read_as_it_is():
+    rng = np.random.default_rng(10)
+    centers, covariances, z = stream(rng, 2000)
+    z = z.astype(np.float32)
+    single = discriminator_kernel(centers, covariances=covariances)
+    double = discriminator_kernel(centers, covariances=covariances)
+    np.testing.assert_array_equal(single.predict(z), double.predict(z.astype(np.float64)))
+    np.testing.assert_array_equal(single.scores, double.scores)
+
+
+def assert_same_memory(a, b):
+    assert a.n_discovered == b.n_discovered == len(a.discovered) == len(b.discovered)
+    for x, y in zip(a.discovered, b.discovered):
+        assert (x.id, x.name, x.count) == (y.id, y.name, y.count)
+        assert (x.first_frame, x.last_frame) == (y.first_frame, y.last_frame)
+        np.testing.assert_allclose(x.center, y.center, rtol=1e-9, atol=1e-12)
+
+
+# -- Algorithm 2 by hand ------------------------------------------------------------------
+
+
+def plane(implementation, **options):
+    """Known classes of variance 1 at (0, 0), (10, 0), (0, 20); Θ1 = 1.5·√2."""
+    centers = [[0, 0], [10, 0], [0, 20]]
+    return implementation(centers, np.ones((3, 2)), lambda1=0.5, **options)
+
+
+@BOTH
+def test_known_below_threshold_only(implementation):
+    d = plane(implementation)
+    edge = 0.5 * 3 * np.sqrt(2)
+    assert d.predict([[0, edge * 0.999], [10, 0], [0, 21]]).tolist() == [0, 1, 2]
+    assert d.predict([[0, edge * 1.001]]).tolist() == [-1]
+    np.testing.assert_allclose(d.scores, 1.001)
+
+
+@BOTH
+def test_discovered_class_takes_what_is_near(implementation):
+    # At (4, 3): distances 5, 6.7, 17.5; Θ2 = (5 + 6.7)/2 = 5.85. At (4, 8): 8.9, 10, 12.6; 9.5.
+    d = plane(implementation)
+    assert d.predict([[4, 3], [4, 8], [-30, -30]]).tolist() == [-1, -1, -2]
+    first, second = d.discovered
+    np.testing.assert_allclose(first.center, [4, 5.5])
+    assert (first.name, first.count, first.first_frame, first.last_frame) == ("unknown_1", 2, 0, 1)
+    assert (second.id, second.count) == (-2, 1)
+
+
+@BOTH
+def test_full(implementation):
+    d = plane(implementation, max_unknown=1)
+    assert d.predict([[4, 3], [-300, -300]]).tolist() == [-1, -1]
+    d.max_unknown = None
+    assert d.predict([[9000, 0]]).tolist() == [-2]
+
+
+@BOTH
+def test_not_finite(implementation):
+    d = plane(implementation)
+    z = [[np.nan, 0], [0, np.inf], [1e200, 0], [4, 3]]
+    assert d.predict(z).tolist() == [INVALID, INVALID, INVALID, -1]
+    assert d.invalid == 3 and d.n_discovered == 1 and d.discovered[0].first_frame == 3
+    assert np.isnan(d.scores[:3]).all()
+
+
+@BOTH
+def test_thresholds_per_class(implementation):
+    d = plane(implementation, thresholds=[1, 100, 1])
+    assert d.predict([[1.5, 0]]).tolist() == [1]  # 1.5 of 1, and 8.5 of 100
+    d.lambda1 = 0.5  # back to the one Θ1
+    assert d.predict([[1.5, 0]]).tolist() == [0]
+
+
+# -- discovered classes -------------------------------------------------------------------
+
+
+@BOTH
+def test_rename_merge_forget(implementation):
+    d = plane(implementation)
+    d.predict([[-30, 0], [-31, 0], [0, -90], [900, 0]])
+    d.rename(-1, "DMR")
+    d.merge(-2, -1)
+    (a, b) = d.discovered
+    assert (a.id, a.name, a.count, a.first_frame, a.last_frame) == (-1, "DMR", 3, 0, 2)
+    np.testing.assert_allclose(a.center, [-61 / 3, -30])
+    d.forget(-3)
+    assert d.predict([[900, 0]]).tolist() == [-4]
+    assert [c.id for c in d.discovered] == [-1, -4]
+
+
+@BOTH
+def test_frozen(implementation):
+    d = plane(implementation)
+    d.freeze()
+    assert d.frozen and d.predict([[4, 3]]).tolist() == [INVALID]
+    d.freeze(False)
+    assert d.predict([[4, 3]]).tolist() == [-1]
+    d.freeze(True)
+    assert d.predict([[4, 8], [-500, 0], [10, 0]]).tolist() == [-1, -1, 1]
+    np.testing.assert_allclose(d.discovered[0].center, [4, 3])
+    assert d.discovered[0].count == 1
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda d: d.rename(-9, "X"), "no discovered class -9"),
+        (lambda d: d.rename(0, "X"), "no discovered class 0"),
+        (lambda d: d.rename(-1, ""), "no class name"),
+        (lambda d: d.rename(-1, " X"), "no class name"),
+        (lambda d: d.rename(-1, "a\nb"), "no class name"),
+        (lambda d: d.rename(-1, "unknown_2"), "another class"),
+        (lambda d: d.rename(-1, "unknown_77"), "another class"),
+        (lambda d: d.merge(-1, -1), "into itself"),
+        (lambda d: d.merge(-1, 0), "no discovered class 0"),
+        (lambda d: d.forget(-3), "no discovered class -3"),
+    ],
+)
+def test_refused(implementation, call, message):
+    d = plane(implementation)
+    d.predict([[-30, 0], [300, 0]])
+    with pytest.raises(ValueError, match=message):
+        call(d)
+    assert [c.name for c in d.discovered] == ["unknown_1", "unknown_2"]
+
+
+# -- validation ---------------------------------------------------------------------------
+
+BAD = {
+    "centers have shape (2), expected (K, dim)": dict(centers=[1, 2]),
+    "centers have shape (0, 2), expected (K, dim)": dict(centers=np.empty((0, 2))),
+    "centers hold a value that is not finite": dict(centers=[[np.nan, 0], [0, 0]]),
+    "variances have shape (2, 3), expected (2, 2)": dict(variances=np.ones((2, 3))),
+    "variances hold a value that is not finite": dict(variances=[[1, 1], [1, np.inf]]),
+    "variances hold -1, expected none below 0": dict(variances=[[1, 1], [-1, 1]]),
+    "lambda1 is 0, expected a number above 0": dict(lambda1=0),
+    "lambda1 is nan, expected a number above 0": dict(lambda1=float("nan")),
+    "lambda2 is -0.5, expected a number of at least 0": dict(lambda2=-0.5),
+    "distance is 'cosine', expected one of diagonal": dict(distance="cosine"),
+    "theta2 is 'mode', expected one of median, mean": dict(theta2="mode"),
+    "zero_variance is 'no', expected one of floor, ignore": dict(zero_variance="no"),
+    "min_support is 0, expected at least 1": dict(min_support=0),
+    "max_unknown is -1, expected 0 to 32767": dict(max_unknown=-1),
+    "max_unknown is 40000, expected 0 to 32767": dict(max_unknown=40000),
+    "thresholds have shape (3), expected (2)": dict(thresholds=[1, 2, 3]),
+    "thresholds hold a value that is not": dict(thresholds=[1, 0]),
+    "distance 'diagonal' needs variances": dict(variances=None),
+    "distance 'mahalanobis' needs covariances": dict(distance="mahalanobis"),
+    "both given": dict(covariances=np.ones((2, 2, 2))),
+    "covariances have shape (2, 2), expected (2, 2, 2)": dict(
+        variances=None, covariances=np.eye(2)
+    ),
+    "covariance of class 1 is not symmetric": dict(
+        variances=None, covariances=[np.eye(2), [[1, 0.5], [0, 1]]]
+    ),
+    "covariance of class 0 is not positive semidefinite": dict(
+        variances=None, covariances=[[[1, 2], [2, 1]], np.eye(2)], distance="mahalanobis"
+    ),
+    "covariance of class 0 has a negative variance": dict(
+        variances=None, covariances=[[[-1, 0], [0, 1]], np.eye(2)]
+    ),
+    "class 1 has no variance at all": dict(
+        variances=[[1, 1], [0, 0]], zero_variance="ignore"
+    ),
+}
+
+
+@pytest.mark.parametrize("message", BAD, ids=lambda m: m[:30])
+def test_constructor_refuses(message):
+    arguments = dict(centers=np.zeros((2, 2)), variances=np.ones((2, 2))) | BAD[message]
+    errors = []
+    for implementation in (Discriminator, discriminator_kernel):
+        with pytest.raises(ValueError) as error:
+            implementation(**arguments)
+        errors.append(str(error.value))
+    assert message in errors[0]
+    assert errors[0] == errors[1]
+
+
+@BOTH
+@pytest.mark.parametrize("shape", [(3,), (4, 3), (2, 2, 2)])
+def test_predict_refuses_shape(implementation, shape):
+    with pytest.raises(ValueError, match=r"z has shape .*expected \(N, 2\)"):
+        plane(implementation).predict(np.zeros(shape))
+
+
+NUMBERS = st.floats(allow_nan=True, allow_infinity=True, width=32)
+SHAPES = array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=3)
+ARRAYS = arrays(np.float64, SHAPES, elements=NUMBERS)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    centers=ARRAYS,
+    spread=ARRAYS,
+    key=st.sampled_from(["variances", "covariances"]),
+    distance=st.sampled_from(DISTANCES),
+    lambdas=st.tuples(NUMBERS, NUMBERS),
+    z=ARRAYS,
+)
+def test_any_input_gives_ids_or_one_error(centers, spread, key, distance, lambdas, z):
+    results = []
+    for implementation in (Discriminator, discriminator_kernel):
+        try:
+            d = implementation(
+                centers, **{key: spread}, distance=distance, lambda1=lambdas[0], lambda2=lambdas[1]
+            )
+            d.predict(z)
+            results.append("ids")
+        except ValueError as error:
+            results.append(str(error))
+    assert results[0] == results[1]
+
+
+# -- the file of discovered classes -------------------------------------------------------
+
+
+@pytest.fixture
+def remembered():
+    d = plane(discriminator_kernel)
+    d.predict([[4 / 3, 30], [-30, 0.1], [4 / 3, 31]])
+    d.rename(-2, "TETRA – 25 kHz")
+    return d
+
+
+def test_save_and_load(remembered, tmp_path):
+    path = tmp_path / "classes.txt"
+    remembered.save(str(path))
+    assert [p.name for p in tmp_path.iterdir()] == ["classes.txt"]
+    other = plane(discriminator_kernel)
+    other.load(str(path))
+    assert_same_memory(other, remembered)
+    for a, b in zip(other.discovered, remembered.discovered):
+        np.testing.assert_array_equal(a.center, b.center)  # to the last bit
+    assert other.predict([[700, -700]]).tolist() == [-3]
+
+
+def test_load_refuses_any_cut_and_leaves_all(remembered, tmp_path):
+    path, cut = tmp_path / "classes.txt", tmp_path / "cut.txt"
+    remembered.save(str(path))
+    whole = path.read_bytes()
+    other = plane(discriminator_kernel)
+    other.predict([[50, 50]])
+    for n in range(len(whole)):
+        cut.write_bytes(whole[:n])
+        with pytest.raises(RuntimeError, match="cut.txt: "):
+            other.load(str(cut))
+    cut.write_bytes(whole + b"more\n")
+    with pytest.raises(RuntimeError, match="after its end"):
+        other.load(str(cut))
+    assert [c.count for c in other.discovered] == [1]
+
+
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        ("sr2cnn-discovered 1", "sr2cnn-discovered 2", "'sr2cnn-discovered 1' is missing"),
+        ("classes 2 -3", "classes 99999999 -3", "99999999 classes"),
+        ("classes 2 -3", "classes 2 -40000", "out of range"),
+        ("-2 1 1 1", "-1 1 1 1", "out of order"),
+        ("-2 1 1 1", "-3 1 1 1", "out of order"),
+        ("-2 1 1 1", "5 1 1 1", "out of order"),
+        ("-2 1 1 1", "-2 0 1 1", "out of order"),
+        ("\n-30 0.1\n", "\nnan 0.1\n", "not finite"),
+        ("\n-30 0.1\n", "\n-30 1e999\n", "number"),
+        ("\n-30 0.1\n", "\n-30\n", "number"),
+        ("TETRA", "\x07", "no class name"),
+        ("TETRA", "x" * 2000, "name"),
+    ],
+)
+def test_load_refuses_damage(remembered, tmp_path, old, new, message):
+    path = tmp_path / "classes.txt"
+    remembered.save(str(path))
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with pytest.raises(RuntimeError, match=message):
+        remembered.load(str(path))
+    assert remembered.n_discovered == 2
+
+
+def test_load_refuses_another_model(remembered, tmp_path):
+    path = tmp_path / "classes.txt"
+    remembered.save(str(path))
+    with pytest.raises(RuntimeError, match="a model of dim 2, expected 3"):
+        discriminator_kernel(np.zeros((3, 3)), np.ones((3, 3))).load(str(path))
+    with pytest.raises(RuntimeError, match="another model"):
+        discriminator_kernel(np.zeros((3, 2)), np.ones((3, 2))).load(str(path))
+
+
+def test_load_refuses_what_is_no_file(remembered, tmp_path):
+    for path in (tmp_path / "absent", tmp_path, Path("/dev/zero")):
+        with pytest.raises(RuntimeError, match=str(path)):
+            remembered.load(str(path))
+
+
+def test_save_that_fails_leaves_the_old_file(remembered, tmp_path):
+    with pytest.raises(RuntimeError, match="cannot be written"):
+        remembered.save(str(tmp_path / "no" / "such" / "folder"))
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(RuntimeError, match="cannot be written"):
+        remembered.save(str(tmp_path / "taken"))
+    assert [p.name for p in tmp_path.iterdir()] == ["taken"]
