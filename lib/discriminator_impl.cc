@@ -40,8 +40,9 @@ constexpr auto STATUS_PERIOD = std::chrono::seconds(1);
 
 std::size_t checked_dim(const discriminator_options& options)
 {
-    // The core checks all of it; this only must not run over.
-    return options.centers.shape.size() == 2 ? options.centers.shape[1] : 1;
+    // The core checks all of it, later; until then any dim will do.
+    const auto& shape = options.centers.shape;
+    return shape.size() == 2 && shape[1] > 0 ? shape[1] : 1;
 }
 
 int checked_max_run(int max_run)

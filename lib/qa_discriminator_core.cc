@@ -4,7 +4,203 @@
 #define BOOST_TEST_MODULE discriminator_core
 #include "discriminator_core.h"
 #include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <unistd.h>
 
 using namespace gr::sr2cnn;
 
-BOOST_AUTO_TEST_CASE(placeholder) {}
+namespace {
+
+long allocations = 0;
+
+// Known classes at (0, 0), (10, 0), (0, 20), variance 1; Θ1 = 0.5·3·√2 = 2.12.
+discriminator_options plane()
+{
+    discriminator_options options;
+    options.centers = { { 3, 2 }, { 0, 0, 10, 0, 0, 20 } };
+    options.variances = ndarray{ { 3, 2 }, std::vector<double>(6, 1.0) };
+    options.lambda1 = 0.5;
+    return options;
+}
+
+std::vector<int> predict(discriminator_core& core, const std::vector<double>& z)
+{
+    std::vector<decision> decisions(z.size() / core.dim());
+    core.predict(z.data(), decisions.size(), decisions.data());
+    std::vector<int> ids;
+    for (const auto& decided : decisions)
+        ids.push_back(decided.id);
+    return ids;
+}
+
+void check_ids(const std::vector<int>& ids, const std::vector<int>& expected)
+{
+    BOOST_CHECK_EQUAL_COLLECTIONS(
+        ids.begin(), ids.end(), expected.begin(), expected.end());
+}
+
+std::string error_of(const discriminator_options& options)
+{
+    try {
+        discriminator_core core(options);
+    } catch (const std::invalid_argument& e) {
+        return e.what();
+    }
+    return "";
+}
+
+} // namespace
+
+#ifdef __GLIBC__ // counts what the standard library and Eigen take, both
+extern "C" void* __libc_malloc(std::size_t size);
+extern "C" void* malloc(std::size_t size) noexcept
+{
+    allocations++;
+    return __libc_malloc(size);
+}
+#endif
+
+BOOST_AUTO_TEST_CASE(known_classes)
+{
+    discriminator_core core(plane());
+    check_ids(predict(core, { 0, 2.1, 10, 0, 0, 21, 0, 2.2 }), { 0, 1, 2, -1 });
+}
+
+BOOST_AUTO_TEST_CASE(score_and_distance)
+{
+    discriminator_core core(plane());
+    const double z[] = { 0, 1.5 };
+    decision decided;
+    core.predict(z, 1, &decided);
+    BOOST_CHECK_CLOSE(decided.distance, 1.5, 1e-9);
+    BOOST_CHECK_CLOSE(decided.score, 1.5 / (1.5 * std::sqrt(2)), 1e-9);
+    BOOST_CHECK_EQUAL(decided.support, 0);
+}
+
+// By hand: at (4, 8) the known are 8.94, 10 and 12.65 away, Θ2 = (8.94 + 10)/2 = 9.47, and the
+// class recorded at (4, 3) is 5 away; at (-30, -30) it is 47.4, Θ2 = (42.4 + 50)/2 = 46.2.
+BOOST_AUTO_TEST_CASE(discovery)
+{
+    discriminator_core core(plane());
+    check_ids(predict(core, { 4, 3, 4, 8, -30, -30 }), { -1, -1, -2 });
+    BOOST_CHECK_CLOSE(core.discovered_center(0)[1], 5.5, 1e-12);
+    BOOST_CHECK_EQUAL(core.discovered()[0].count, 2);
+    BOOST_CHECK_EQUAL(core.discovered()[1].first_frame, 2);
+}
+
+// One class with Σ = ((2, 1), (1, 2)): Σ⁻¹ = ((2, -1), (-1, 2))/3.
+BOOST_AUTO_TEST_CASE(distances)
+{
+    discriminator_options options;
+    options.centers = { { 1, 2 }, { 1, 1 } };
+    options.covariances = ndarray{ { 1, 2, 2 }, { 2, 1, 1, 2 } };
+    options.lambda1 = 100;
+    const double z[] = { 4, 1 };
+    decision decided;
+    for (const auto& [distance, expected] :
+         { std::pair{ "mahalanobis", std::sqrt(6.0) },
+           { "diagonal", std::sqrt(4.5) },
+           { "isotropic", std::sqrt(4.5) },
+           { "euclidean", 3.0 } }) {
+        options.distance = distance;
+        discriminator_core(options).predict(z, 1, &decided);
+        BOOST_CHECK_CLOSE(decided.distance, expected, 1e-9);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(float_frames)
+{
+    discriminator_core core(plane());
+    const float z[] = { 0, 1, 10, 1 };
+    decision decided[2];
+    core.predict(z, 2, decided);
+    BOOST_CHECK_EQUAL(decided[0].id, 0);
+    BOOST_CHECK_EQUAL(decided[1].id, 1);
+}
+
+BOOST_AUTO_TEST_CASE(not_finite)
+{
+    discriminator_core core(plane());
+    check_ids(predict(core, { NAN, 0, 0, INFINITY, 1e200, 0, 0, 0 }),
+              { INVALID, INVALID, INVALID, 0 });
+    BOOST_CHECK_EQUAL(core.invalid(), 3);
+    BOOST_CHECK(core.discovered().empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_frame_allocates_nothing)
+{
+    discriminator_core core(plane());
+    std::vector<double> z;
+    for (int i = 0; i < 1000; i++)
+        z.insert(z.end(), { double(i % 7) * 3, double(i % 5) * 9 });
+    std::vector<decision> decisions(1000);
+    core.predict(z.data(), 1000, decisions.data()); // discovers what there is
+    const auto before = allocations;
+    core.predict(z.data(), 1000, decisions.data());
+    const auto after = allocations;
+    BOOST_CHECK_EQUAL(after, before);
+}
+
+BOOST_AUTO_TEST_CASE(ids_run_out)
+{
+    auto options = plane();
+    options.lambda2 = 0;
+    discriminator_core core(options);
+    for (int i = 1; i <= MAX_UNKNOWN; i++) {
+        check_ids(predict(core, { -1e9, 0 }), { -i });
+        core.forget(-i);
+    }
+    check_ids(predict(core, { -1e9, 0 }), { INVALID }); // -32768 is no class
+}
+
+BOOST_AUTO_TEST_CASE(refused)
+{
+    auto options = plane();
+    options.centers.shape = { 6 };
+    BOOST_CHECK_EQUAL(
+        error_of(options),
+        "centers have shape (6), expected (K, dim) with K and dim at least 1");
+    options = plane();
+    options.variances->values[3] = -2;
+    BOOST_CHECK_EQUAL(error_of(options), "variances hold -2, expected none below 0");
+    options = plane();
+    options.lambda1 = 0;
+    BOOST_CHECK_EQUAL(error_of(options), "lambda1 is 0, expected a number above 0");
+}
+
+BOOST_AUTO_TEST_CASE(names)
+{
+    discriminator_core core(plane());
+    predict(core, { -30, 0 });
+    core.rename(-1, "Prüfsender 7");
+    for (const std::string bad : { "\xff", "\xc0\xaf", "\xed\xa0\x80", "\xe2\x82", "a\tb" })
+        BOOST_CHECK_THROW(core.rename(-1, bad), std::invalid_argument);
+    BOOST_CHECK_EQUAL(core.discovered()[0].name, "Prüfsender 7");
+}
+
+BOOST_AUTO_TEST_CASE(file)
+{
+    char path[] = "/tmp/sr2cnn_discovered_XXXXXX";
+    const int descriptor = mkstemp(path);
+    BOOST_REQUIRE(descriptor >= 0);
+    close(descriptor);
+
+    discriminator_core core(plane());
+    predict(core, { -30, 1.0 / 3, 300, 1, 301, 1 });
+    core.rename(-1, "a name");
+    core.save(path);
+    discriminator_core other(plane());
+    other.load(path);
+    BOOST_REQUIRE_EQUAL(other.discovered().size(), 2);
+    BOOST_CHECK_EQUAL(other.discovered()[0].name, "a name");
+    BOOST_CHECK_EQUAL(other.discovered()[1].count, 2);
+    BOOST_CHECK_EQUAL(other.discovered_center(0)[1], 1.0 / 3); // to the last bit
+
+    std::ofstream(path) << "sr2cnn-discovered 1\nmodel 1 2\n";
+    BOOST_CHECK_THROW(other.load(path), std::runtime_error);
+    BOOST_CHECK_EQUAL(other.discovered().size(), 2);
+    std::remove(path);
+}

@@ -1,0 +1,341 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The discriminator block in running flowgraphs: ids, tags, runs, messages, commands."""
+
+import json
+import time
+
+import numpy as np
+import pmt
+import pytest
+from gnuradio import blocks, gr, sr2cnn
+from sr2cnn_learn.discriminator import INVALID, Discriminator
+
+CLASSES = ["near", "right", "up"]
+CENTERS = np.array([[0, 0], [10, 0], [0, 20]], dtype=float)
+NEAR, RIGHT, UP = CENTERS.tolist()
+FAR, LEFT = [4, 8], [-300, 0]  # neither known nor like each other
+NAN = [np.nan, 0]
+
+
+def make(**options):
+    return sr2cnn.discriminator(CLASSES, CENTERS, np.ones((3, 2)), lambda1=0.5, **options)
+
+
+def tag(offset, key, value):
+    return gr.tag_utils.python_to_tag((offset, pmt.intern(key), value, pmt.intern("test")))
+
+
+def frame_start(offset, sample):
+    return tag(offset, "frame_start", pmt.from_uint64(sample))
+
+
+def rx_time(offset, seconds, fraction):
+    value = pmt.make_tuple(pmt.from_uint64(seconds), pmt.from_double(fraction))
+    return tag(offset, "rx_time", value)
+
+
+class Outcome:
+    """What a run of the block gave."""
+
+    def __init__(self, block, frames, tags=(), cmds=(), path=None, most=None, scores=True):
+        vectors = np.array(frames, np.float32).ravel().tolist()
+        self.top = top = gr.top_block()
+        self.source = blocks.vector_source_f(vectors, False, 2, list(tags))
+        self.ids = blocks.vector_sink_s()
+        self.sink = sr2cnn.event_sink(str(path))
+        top.connect(self.source, block, self.ids)
+        if scores:
+            self.scores = blocks.vector_sink_f()
+            top.connect((block, 1), self.scores)
+        for port in ("labels", "novel", "status"):
+            top.msg_connect((block, port), (self.sink, port))
+        for cmd in cmds:
+            block.to_basic_block()._post(pmt.intern("cmd"), pmt.to_pmt(cmd))
+        if most:
+            top.run(most)
+        else:
+            top.run()
+        events = [json.loads(line) for line in path.read_text().splitlines()]
+        self.labels = [e for e in events if e["event"] == "label"]
+        self.novel = [e for e in events if e["event"] == "novel"]
+        self.status = [e for e in events if e["event"] == "status"]
+
+    @property
+    def runs(self):
+        return [(e["label"], e["start_sample"], e["n_frames"]) for e in self.labels]
+
+    def tags(self, key="signal_class"):
+        found = [t for t in self.ids.tags() if pmt.eq(t.key, pmt.intern(key))]
+        return [(t.offset, pmt.to_python(t.value)) for t in found]
+
+
+@pytest.fixture
+def run(tmp_path):
+    return lambda *args, **kw: Outcome(*args, path=tmp_path / "events.jsonl", **kw)
+
+
+@pytest.mark.parametrize("most", [1, 7, 100, None])
+def test_equals_reference(run, most):
+    rng = np.random.default_rng(1)
+    sources = np.concatenate([CENTERS, rng.normal(size=(6, 2)) * 30])
+    z = sources[rng.integers(len(sources), size=2000)] + rng.normal(size=(2000, 2))
+    z = z.astype(np.float32)
+    z[[5, 700]] = np.nan
+    block = make()
+    outcome = run(block, z, most=most)
+    reference = Discriminator(CENTERS, np.ones((3, 2)), lambda1=0.5)
+    np.testing.assert_array_equal(outcome.ids.data(), reference.predict(z))
+    np.testing.assert_allclose(outcome.scores.data(), reference.scores, rtol=1e-6)
+    assert [d.count for d in block.discovered()] == [d.count for d in reference.discovered]
+    assert (block.frames(), block.invalid()) == (2000, 2)
+    assert sum(e["n_frames"] for e in outcome.labels) == 1998
+    last = outcome.status[-1]
+    assert (last["frames_in"], last["frames_out"], last["invalid"]) == (2000, 2000, 2)
+    assert last["n_discovered"] == reference.n_discovered
+
+
+def test_runs(run):
+    frames = [NEAR, NEAR, FAR, FAR, FAR, NAN, FAR, UP]
+    outcome = run(make(model="m"), frames)
+    assert outcome.ids.data() == [0, 0, -1, -1, -1, INVALID, -1, 2]
+    first = outcome.labels[0]
+    assert first == {
+        "event": "label",
+        "label": "near",
+        "class_id": 0,
+        "known": True,
+        "score": 0.0,
+        "n_samples": 256,
+        "start_sample": 0,
+        "n_frames": 2,
+        "distance": 0.0,
+        "model": "m",
+        "vector": [0.0, 0.0],
+    }
+    assert outcome.runs == [
+        ("near", 0, 2),
+        ("unknown_1", 256, 3),
+        ("unknown_1", 768, 1),
+        ("up", 896, 1),
+    ]
+    unknown = outcome.labels[1]
+    assert (unknown["class_id"], unknown["known"], unknown["vector"]) == (-1, False, [4.0, 8.0])
+    assert unknown["distance"] == pytest.approx(np.sqrt(80))
+    assert unknown["score"] == pytest.approx(np.sqrt(80) / (1.5 * np.sqrt(2)))
+
+
+def test_score_and_vector_are_means(run):
+    outcome = run(make(), [[0, 1], [1, 0], [0, 0]])
+    (label,) = outcome.labels
+    assert label["distance"] == pytest.approx(2 / 3)
+    assert label["vector"] == pytest.approx([1 / 3, 1 / 3])
+
+
+@pytest.mark.parametrize("repeat", range(20))
+def test_last_run_arrives(run, repeat):
+    outcome = run(make(), [NEAR] * (1000 + repeat), scores=False)
+    assert sum(e["n_frames"] for e in outcome.labels) == 1000 + repeat
+    assert outcome.status[-1]["frames_in"] == 1000 + repeat
+
+
+def test_max_run(run):
+    outcome = run(make(max_run=4), [NEAR] * 10)
+    assert outcome.runs == [("near", 0, 4), ("near", 512, 4), ("near", 1024, 2)]
+    assert len(outcome.tags()) == 1  # a piece is no change
+
+
+def test_hop(run):
+    outcome = run(make(frame_len=100, hop=25), [NEAR] * 3 + [UP] * 2, [frame_start(0, 40)])
+    assert outcome.runs == [("near", 40, 3), ("up", 115, 2)]
+    assert [e["n_samples"] for e in outcome.labels] == [150, 125]
+
+
+def test_gap_ends_run(run):
+    tags = [frame_start(0, 0), frame_start(3, 1000), frame_start(5, 1256)]
+    outcome = run(make(), [NEAR] * 8, tags)
+    assert outcome.runs == [("near", 0, 3), ("near", 1000, 5)]  # the last tag is where it must be
+    assert [offset for offset, _ in outcome.tags()] == [0, 3]
+
+
+@pytest.mark.parametrize("most", [1, 3, None])
+def test_radio(run, most):
+    tags = [
+        rx_time(0, 100, 0.5),
+        tag(0, "rx_rate", pmt.from_double(128.0)),
+        tag(0, "rx_freq", pmt.from_double(1e6)),
+        tag(2, "rx_freq", pmt.from_double(1e6)),  # no change
+        rx_time(3, 103, 0.5),  # no jump
+        tag(4, "rx_freq", pmt.from_double(2e6)),
+        rx_time(7, 200, 0.25),  # lost samples
+    ]
+    outcome = run(make(), [NEAR] * 9, tags, most=most)
+    assert outcome.runs == [("near", 0, 4), ("near", 512, 3), ("near", 896, 2)]
+    assert [e["rx_freq"] for e in outcome.labels] == [1e6, 2e6, 2e6]
+    assert [e["rx_time"] for e in outcome.labels] == [[100, 0.5], [104, 0.5], [200, 0.25]]
+    assert {e["sample_rate"] for e in outcome.labels} == {128.0}
+
+
+def test_time_without_rate_is_of_its_sample_only(run):
+    outcome = run(make(), [NEAR, UP], [rx_time(0, 7, 0.0)])
+    assert [e.get("rx_time") for e in outcome.labels] == [[7, 0.0], None]
+
+
+def test_strange_tags_do_no_harm(run):
+    tags = [tag(0, key, value) for key in ("rx_time", "rx_freq", "rx_rate", "frame_start")
+            for value in (pmt.PMT_NIL, pmt.intern("x"), pmt.make_tuple(pmt.PMT_T, pmt.PMT_T))]
+    assert run(make(), [NEAR] * 3, tags).ids.data() == [0, 0, 0]
+
+
+def test_tags_pass(run):
+    tags = [tag(k, "truth", pmt.from_long(k)) for k in (0, 3, 4)]
+    outcome = run(make(), [NEAR] * 6, tags, most=2)
+    assert outcome.tags("truth") == [(0, 0), (3, 3), (4, 4)]
+
+
+FRAMES = [NEAR, FAR, FAR, UP, NAN, UP]
+
+
+@pytest.mark.parametrize(
+    "emit, offsets", [("change", [0, 1, 3, 5]), ("every", [0, 1, 2, 3, 5]), ("unknown", [1, 2])]
+)
+def test_emit(run, emit, offsets):
+    block = make(emit=emit)
+    outcome = run(block, FRAMES)
+    assert [offset for offset, _ in outcome.tags()] == offsets
+    value = dict(outcome.tags())[1]
+    score = value.pop("score")
+    assert score == pytest.approx(np.sqrt(80) / (1.5 * np.sqrt(2)))
+    assert value == {"label": "unknown_1", "class_id": -1, "known": False, "n_samples": 128}
+    (first, *_) = [t for t in outcome.ids.tags() if pmt.eq(t.key, pmt.intern("signal_class"))]
+    assert pmt.symbol_to_string(first.srcid) == block.alias()
+
+
+@pytest.mark.parametrize("most", [1, 4, None])
+def test_novel(run, most):
+    outcome = run(make(min_support=3), [FAR, LEFT, FAR, FAR, FAR, LEFT], most=most)
+    (novel,) = outcome.novel
+    assert (novel["label"], novel["class_id"], novel["n_frames"]) == ("unknown_1", -1, 3)
+    assert novel["start_sample"] == 3 * 128
+    assert novel["vector"] == [4.0, 8.0]
+
+
+# -- commands -----------------------------------------------------------------------------
+
+
+def test_commands_set_parameters(run):
+    block = make()
+    values = dict(lambda1=0.7, lambda2=2, theta2="mean", min_support=4, max_unknown=9)
+    run(block, [NEAR], cmds=[values | dict(emit="every", max_run=5)])
+    assert {name: getattr(block, name)() for name in values} == values
+    assert (block.emit(), block.max_run()) == ("every", 5)
+
+
+def test_commands_on_discovered_classes(run, tmp_path):
+    path = str(tmp_path / "classes.txt")
+    block = make()
+    run(block, [FAR, LEFT, [0, -900]])
+    run(block, [FAR, UP], cmds=[
+        {"rename": {"id": -1, "name": "DMR"}},
+        {"rename": {"label": "unknown_2", "name": "LTE"}},
+        {"forget": "unknown_3"},
+        {"save": path},
+    ])  # fmt: skip
+    assert [(d.id, d.name, d.count) for d in block.discovered()] == [(-1, "DMR", 2), (-2, "LTE", 1)]
+    outcome = run(block, [FAR], cmds=[{"merge": {"from": "LTE", "into": -1}}, {"freeze": True}])
+    assert outcome.runs == [("DMR", 0, 1)]
+    assert [(d.id, d.count) for d in block.discovered()] == [(-1, 3)]
+
+    other = make()
+    outcome = run(other, [LEFT], cmds=[{"load": path}])
+    assert outcome.runs == [("LTE", 0, 1)] and outcome.novel == []
+
+
+@pytest.mark.parametrize(
+    "cmd, error",
+    [
+        ("nonsense", "expected a dict of commands"),
+        ({"what": 1}, "what: there is no such command"),
+        ({"lambda1": -1}, "lambda1: lambda1 is -1, expected a number above 0"),
+        ({"lambda1": "x"}, "lambda1: expected a number"),
+        ({"min_support": 1.5}, "min_support: expected a whole number"),
+        ({"emit": "never"}, "emit: emit is 'never'"),
+        ({"rename": {"id": -7, "name": "x"}}, "rename: there is no discovered class -7"),
+        ({"rename": 4}, "rename: expected a dict with 'name'"),
+        ({"merge": {"from": "a"}}, "merge: there is no discovered class 'a'"),
+        ({"forget": None}, "forget: expected a number"),
+        ({"freeze": 1}, "freeze: expected true or false"),
+        ({"save": "/no/such/folder/file"}, "save: /no/such/folder/file: cannot be written"),
+        ({"load": "/no/such/file"}, "load: /no/such/file: no such file"),
+        ({1: 2}, "expected a text"),
+    ],
+)
+def test_bad_command_is_answered_and_no_more(run, cmd, error):
+    outcome = run(make(), [NEAR, FAR], cmds=[cmd])
+    answers = [e for e in outcome.status if "error" in e]
+    assert len(answers) == 1 and error in answers[0]["error"] and "command" in answers[0]
+    assert outcome.ids.data() == [0, -1]
+
+
+def test_upstream_is_merged_into_status(run, tmp_path):
+    block = make()
+    block.to_basic_block()._post(pmt.intern("upstream"), pmt.to_pmt({"mean_batch": 12.5}))
+    block.to_basic_block()._post(pmt.intern("upstream"), pmt.to_pmt({"frames_skipped": 3}))
+    last = run(block, [NEAR]).status[-1]
+    assert (last["mean_batch"], last["frames_skipped"], last["frames_in"]) == (12.5, 3, 1)
+
+
+def test_setters_while_running():
+    top = gr.top_block()
+    source = blocks.null_source(2 * gr.sizeof_float)
+    throttle = blocks.throttle(2 * gr.sizeof_float, 200_000)
+    block, sink = make(), blocks.null_sink(gr.sizeof_short)
+    status = blocks.message_debug()
+    top.connect(source, throttle, block, sink)
+    top.msg_connect((block, "status"), (status, "store"))
+    top.start()
+    end = time.monotonic() + 2.3
+    while time.monotonic() < end:
+        for k in range(50):
+            block.set_lambda1(0.1 + 0.01 * k)
+            block.set_lambda2(k)
+            block.set_theta2(["mean", "median"][k % 2])
+            block.set_emit(["every", "change", "unknown"][k % 3])
+            block.set_max_run(1 + k)
+            block.set_min_support(1 + k)
+            block.set_max_unknown([None, k][k % 2])
+            block.discovered()
+    top.stop()
+    top.wait()
+    assert block.frames() > 0
+    assert 2 <= status.num_messages() <= 4  # once a second and at the end
+    with pytest.raises(ValueError, match="lambda1 is -1"):
+        block.set_lambda1(-1)
+    with pytest.raises(ValueError, match="emit is 'x', expected one of change, every, unknown"):
+        block.set_emit("x")
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (dict(emit="no"), "emit is 'no', expected one of"),
+        (dict(max_run=0), "max_run is 0, expected at least 1"),
+        (dict(frame_len=0), "frame_len is 0, expected at least 1"),
+        (dict(hop=-1), "hop is -1, expected at least 0"),
+        (dict(distance="x"), "distance is 'x'"),
+    ],
+)
+def test_constructor_refuses(options, message):
+    with pytest.raises(ValueError, match=message):
+        make(**options)
+
+
+@pytest.mark.parametrize("classes", [["a", "b"], ["a", "a", "b"], ["", "a", "b"]])
+def test_constructor_refuses_labels(classes):
+    with pytest.raises(ValueError, match="class"):
+        sr2cnn.discriminator(classes, CENTERS, np.ones((3, 2)))
+
+
+@pytest.mark.parametrize("centers", [np.empty((0, 0)), np.zeros((3, 0)), np.zeros(3)])
+def test_constructor_refuses_empty(centers):
+    with pytest.raises(ValueError, match="centers have shape"):
+        sr2cnn.discriminator(CLASSES, centers, np.ones((3, 2)))
