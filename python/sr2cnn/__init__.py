@@ -4,31 +4,16 @@
 Importing this does not import torch; making an encoder or a recognizer does.
 """
 
-import importlib
-
 from gnuradio import gr as _gr  # registers the types that the blocks derive from
+
+from .discriminator import discriminator_from_bundle
+from .encoder import encoder
+from .event_sink import event_sink
+from .framer import framer
+from .radioml_source import radioml_source
+from .recognizer import recognizer
+from .recording_source import recording_source
+from .scorer import scorer
+
+# Last: the import of the module .discriminator bound its name, which the C++ block shall have.
 from .sr2cnn_python import *
-
-#: Python block or function -> the module of this package that holds it, imported when asked for.
-_LAZY = {
-    "discriminator_from_bundle": "discriminator",
-    "encoder": "encoder",
-    "event_sink": "event_sink",
-    "framer": "framer",
-    "radioml_source": "radioml_source",
-    "recognizer": "recognizer",
-    "recording_source": "recording_source",
-    "scorer": "scorer",
-}
-
-
-def __getattr__(name):
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__():
-    return sorted(set(globals()) | set(_LAZY))

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The recognizer: the whole chain in one block."""
+
+import time
+
+import numpy as np
+import pmt
+import pytest
+from gnuradio import blocks, gr, sr2cnn
+
+
+class message_log(gr.basic_block):
+    """Keeps messages of the ports labels, novel and status."""
+
+    def __init__(self):
+        gr.basic_block.__init__(self, "message log", None, None)
+        self.labels, self.novel, self.status = [], [], []
+        for port, handler in (
+            ("labels", self._on_labels),
+            ("novel", self._on_novel),
+            ("status", self._on_status),
+        ):
+            self.message_port_register_in(pmt.intern(port))
+            self.set_msg_handler(pmt.intern(port), handler)
+
+    def _on_labels(self, message):
+        self.labels.append(pmt.to_python(pmt.car(message)))
+
+    def _on_novel(self, message):
+        self.novel.append(pmt.to_python(pmt.car(message)))
+
+    def _on_status(self, message):
+        self.status.append(pmt.to_python(message))
+
+
+def run(samples, bundle, sink=None, **parameters):
+    recognizer = sr2cnn.recognizer(str(bundle), device="cpu", **parameters)
+    source, log = blocks.vector_source_c(samples), message_log()
+    top_block = gr.top_block()
+    top_block.connect(source, recognizer)
+    if sink is not None:
+        top_block.connect(recognizer, sink)
+    for port in ("labels", "novel", "status"):
+        top_block.msg_connect((recognizer, port), (log, port))
+    top_block.run()
+    return recognizer, log
+
+
+@pytest.mark.parametrize("connected", [True, False])
+def test_labels_cover_every_frame(tiny_bundle, mixed_samples, connected):
+    sink = blocks.vector_sink_s() if connected else None
+    recognizer, log = run(mixed_samples, tiny_bundle, sink)
+    assert recognizer.frames == sum(run["n_frames"] for run in log.labels) == 600
+    assert recognizer.samples_left == 50
+    ends = [run["start_sample"] + 128 * run["n_frames"] for run in log.labels]
+    assert [run["start_sample"] for run in log.labels] == [0, *ends[:-1]]
+    if connected:
+        assert len(sink.data()) == 600
+
+
+def test_one_status_for_the_chain(tiny_bundle, mixed_samples):
+    samples = mixed_samples.copy()
+    samples[1000] = np.nan
+    _, log = run(samples, tiny_bundle)
+    last = log.status[-1]
+    assert (last["frames_in"], last["frames_out"]) == (599, 599)
+    assert last["frames_skipped"] == 1
+    assert last["mean_batch"] >= 1
+    assert 0 < last["latency_ms_p50"] <= last["latency_ms_p99"]
+    assert last["model"] == "tiny"
+    assert "frames_dropped" in last
+
+
+def test_novel_is_announced(tiny_bundle, mixed_samples):
+    recognizer, log = run(mixed_samples, tiny_bundle, min_support=3)
+    supported = [d.id for d in recognizer.discriminator.discovered() if d.count >= 3]
+    assert sorted(message["class_id"] for message in log.novel) == sorted(supported)
+    assert supported
+
+
+def test_explicit_parameters_win_over_the_model(tiny_bundle):
+    recognizer = sr2cnn.recognizer(str(tiny_bundle), device="cpu", lambda1=0.7, theta2="mean")
+    assert recognizer.discriminator.lambda1() == 0.7
+    assert recognizer.discriminator.lambda2() == 1.0
+    assert recognizer.discriminator.theta2() == "mean"
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("lambda1", 0.6),
+        ("lambda2", 2.0),
+        ("theta2", "mean"),
+        ("min_support", 5),
+        ("max_unknown", 7),
+        ("max_unknown", None),
+        ("emit", "every"),
+        ("max_run", 10),
+    ],
+)
+def test_every_setter_is_passed_through(tiny_bundle, name, value):
+    recognizer = sr2cnn.recognizer(str(tiny_bundle), device="cpu")
+    getattr(recognizer, f"set_{name}")(value)
+    assert getattr(recognizer.discriminator, name)() == value
+
+
+def test_commands_while_running(tiny_bundle, mixed_samples):
+    recognizer = sr2cnn.recognizer(str(tiny_bundle), device="cpu")
+    source = blocks.vector_source_c(mixed_samples[: 128 * 100], True)
+    throttle = blocks.throttle(gr.sizeof_gr_complex, 128 * 200)
+    command, log = blocks.message_strobe(pmt.to_pmt({"lambda1": 0.9, "nonsense": 1}), 100), message_log()
+    top_block = gr.top_block()
+    top_block.connect(source, throttle, recognizer)
+    top_block.msg_connect((command, "strobe"), (recognizer, "cmd"))
+    for port in ("labels", "novel", "status"):
+        top_block.msg_connect((recognizer, port), (log, port))
+    top_block.start()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and not any("error" in status for status in log.status):
+        time.sleep(0.05)
+    top_block.stop()
+    top_block.wait()
+    assert recognizer.discriminator.lambda1() == 0.9
+    assert any("nonsense" in str(status.get("error", "")) for status in log.status)
+
+
+def test_the_blocks_are_classes_whatever_was_imported():
+    for name in ("framer", "encoder", "discriminator", "recognizer", "tagger"):
+        assert isinstance(getattr(sr2cnn, name), type)
+
+
+def test_bad_parameters(tiny_bundle):
+    with pytest.raises(FileNotFoundError, match="nowhere.pt"):
+        sr2cnn.recognizer("nowhere.pt")
+    for name, value in [("lambda1", -1.0), ("max_run", 0), ("emit", "never"), ("hop", -1)]:
+        with pytest.raises(ValueError, match=f"{name} is"):
+            sr2cnn.recognizer(str(tiny_bundle), device="cpu", **{name: value})
