@@ -27,7 +27,7 @@ build: $(VENV)/.ready
 	@cmake -S . -B build -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(VENV) \
 		-DPYTHON_EXECUTABLE=$(BIN)/python > build.log 2>&1 || { cat build.log; rm build.log; exit 1; }
 	@rm build.log
-	@cmake --build build -j$$(nproc)
+	@env -u MAKEFLAGS -u MAKELEVEL cmake --build build -j$$(nproc)
 	@cmake --install build > build/install.log
 
 # The stamp is written last, so an interrupted set-up is taken up again.
