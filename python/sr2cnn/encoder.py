@@ -20,8 +20,8 @@ class encoder(gr.sync_block):
     NaN, which the discriminator counts as invalid: the flowgraph goes on, frame for frame.
 
     Input: vectors of the model's frame_len complex. Output: vectors of the model's dim float.
-    Message output ``status``, a dict once a second: ``mean_batch`` (frames a call), and
-    ``latency_ms_p50`` and ``latency_ms_p99`` (of a call, over the last 1000 calls).
+    Message output ``status``, a dict once a second: ``model`` (its name), ``mean_batch`` (frames a
+    call), and ``latency_ms_p50`` and ``latency_ms_p99`` (of a call, over the last 1000 calls).
 
     Args:
         model: path of a bundle, or the bare name of a shipped model
@@ -53,12 +53,13 @@ class encoder(gr.sync_block):
         self._status = StatusPort(self, self.stats)
 
     def stats(self):
-        """The figures of the status message; None before the first call."""
+        """The status message; without figures before the first call."""
         if not self._calls:
-            return {"mean_batch": None, "latency_ms_p50": None, "latency_ms_p99": None}
+            return {"model": self.bundle.name}
         frames, seconds = np.array(self._calls).T
         p50, p99 = np.percentile(1e3 * seconds, [50, 99])
         return {
+            "model": self.bundle.name,
             "mean_batch": float(frames.mean()),
             "latency_ms_p50": float(p50),
             "latency_ms_p99": float(p99),

@@ -24,7 +24,8 @@ class framer(gr.basic_block):
     end of the stream is counted in `samples_left` and logged.
 
     Input: complex. Output: vectors of `frame_len` complex.
-    Message output ``status``, a dict once a second: ``frames_skipped``, ``samples_dropped``.
+    Message output ``status``, a dict once a second: ``frames_dropped``, frames that get no class id,
+    ``frames_skipped``, those of them that are not finite, and ``samples_dropped``.
 
     Args:
         frame_len: samples a frame
@@ -69,7 +70,11 @@ class framer(gr.basic_block):
         return self._framing.samples_left
 
     def _report(self):
-        return {"frames_skipped": self.frames_skipped, "samples_dropped": self.samples_dropped}
+        return {
+            "frames_dropped": self.frames_skipped,
+            "frames_skipped": self.frames_skipped,
+            "samples_dropped": self.samples_dropped,
+        }
 
     def start(self):
         self._framing = Framing(self._framing.frame_len, self._framing.hop)
