@@ -36,6 +36,7 @@ def main():
     events = sr2cnn.event_sink(options.events)
     for block in (framer, encoder):
         block.set_min_output_buffer(BUFFERED_FRAMES)
+        top.msg_connect((block, "status"), (discriminator, "upstream"))
     top.connect(source, framer, encoder, discriminator, class_ids)
     top.connect(encoder, vectors)
     for port in ("labels", "novel", "status"):
