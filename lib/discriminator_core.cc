@@ -228,9 +228,12 @@ void discriminator_core::set_whitening(const matrix& spread,
             if (variances.minCoeff() < -1e-9 * variances.cwiseAbs().maxCoeff())
                 fail("covariance of class " + std::to_string(k) +
                      " is not positive semidefinite");
-            d_whitening.emplace_back(
-                eigen.eigenvectors() *
-                inverse_deviation(variances, k, zero_variance).asDiagonal());
+            const Eigen::MatrixXd whiten =
+                inverse_deviation(variances, k, zero_variance).asDiagonal() *
+                eigen.eigenvectors().transpose();
+            // Of the matrices that give the same length the triangular one costs half.
+            const Eigen::HouseholderQR<Eigen::MatrixXd> qr(whiten);
+            d_whitening.emplace_back(qr.matrixQR().triangularView<Eigen::Upper>());
         } else {
             Eigen::VectorXd variances = spread.row(k);
             if (distance == "isotropic")
@@ -337,20 +340,16 @@ void discriminator_core::compute_distances()
             for (Eigen::Index j = 0; j < t; j++)
                 d_offset.col(j) = d_block.col(j) - d_centers(k, j);
             Eigen::Index i = 0;
-            for (; i + 1 < t; i += 2) { // two at a time to read the offset half as often
-                lanes first = lanes::Zero(), second = lanes::Zero();
-                for (Eigen::Index j = 0; j < t; j++) {
-                    first += d_offset.col(j) * whiten(j, i);
-                    second += d_offset.col(j) * whiten(j, i + 1);
+            for (; i + 1 < t; i += 2) { // two rows at a time read the offset half as often
+                lanes first = d_offset.col(i) * whiten(i, i), second = lanes::Zero();
+                for (Eigen::Index j = i + 1; j < t; j++) {
+                    first += d_offset.col(j) * whiten(i, j);
+                    second += d_offset.col(j) * whiten(i + 1, j);
                 }
                 sum += first.square() + second.square();
             }
-            for (; i < t; i++) {
-                lanes last = lanes::Zero();
-                for (Eigen::Index j = 0; j < t; j++)
-                    last += d_offset.col(j) * whiten(j, i);
-                sum += last.square();
-            }
+            if (i < t)
+                sum += (d_offset.col(i) * whiten(i, i)).square();
         }
         d_distances.col(k) = sum.sqrt();
     }

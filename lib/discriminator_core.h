@@ -108,7 +108,7 @@ private:
     std::uint64_t fingerprint() const;
 
     matrix d_centers;                 // (K, dim)
-    std::vector<matrix> d_whitening;  // per class (1, dim) factors or (dim, dim)
+    std::vector<matrix> d_whitening;  // per class (1, dim) factors or (dim, dim) triangular
     std::vector<double> d_thresholds; // (K) Θ_k
     double d_lambda1 = 0;
     double d_lambda2 = 0;
