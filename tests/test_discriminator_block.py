@@ -339,3 +339,21 @@ def test_constructor_refuses_labels(classes):
 def test_constructor_refuses_empty(centers):
     with pytest.raises(ValueError, match="centers have shape"):
         sr2cnn.discriminator(CLASSES, centers, np.ones((3, 2)))
+
+
+def test_last_run_of_a_stopped_flowgraph_is_there_to_drain(tmp_path):
+    path = tmp_path / "events.jsonl"
+    top = gr.top_block()
+    source = blocks.null_source(2 * gr.sizeof_float)
+    throttle = blocks.throttle(2 * gr.sizeof_float, 50_000)
+    block, sink = make(max_run=10**6), blocks.null_sink(gr.sizeof_short)
+    events = sr2cnn.event_sink(str(path))
+    top.connect(source, throttle, block, sink)
+    top.msg_connect((block, "labels"), (events, "labels"))
+    top.start()
+    time.sleep(0.3)
+    top.stop()
+    top.wait()
+    events.drain()
+    (label,) = [json.loads(line) for line in path.read_text().splitlines()]
+    assert label["n_frames"] == block.frames() > 0
