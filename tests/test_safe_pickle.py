@@ -3,6 +3,8 @@
 
 import pickle
 import pickletools
+import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -125,6 +127,15 @@ def test_a_giant_shape_is_refused_before_allocation(read):
     giant = data[:position] + b"J\xff\xff\xff\x7f" + data[position + 2 :]
     with pytest.raises(ValueError, match="7168 bytes for an array of shape"):
         read(giant)
+
+
+@pytest.mark.parametrize("opcode", [pickle.BYTEARRAY8, pickle.BINBYTES8, pickle.BINUNICODE8])
+def test_a_claimed_length_is_not_allocated(read, opcode):
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="some.pkl"):
+        read(b"\x80\x05" + opcode + struct.pack("<Q", 2**33) + b"abc")
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
 
 
 @given(st.binary(max_size=200))

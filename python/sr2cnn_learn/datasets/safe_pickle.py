@@ -12,6 +12,7 @@ import math
 import mmap
 import pickle
 import re
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,12 @@ class _ArrayUnpickler(pickle._Unpickler):
 
     def get_extension(self, code):
         raise ValueError(f"it asks for the registered extension {code}")
+
+    def load_bytearray8(self):  # the original allocates the claimed length before it reads
+        (length,) = struct.unpack("<Q", self.read(8))
+        self.append(bytearray(self.read(length)))
+
+    dispatch = {**pickle._Unpickler.dispatch, pickle.BYTEARRAY8[0]: load_bytearray8}
 
 
 def read_arrays(path: str | Path) -> dict:
