@@ -11,7 +11,7 @@
 # package index of PyTorch's CPU builds; ARGS, more arguments for the demo or pytest.
 
 APT_PACKAGES = gnuradio gnuradio-dev pybind11-dev libeigen3-dev cmake g++ python3-dev python3-venv \
-               python3-scipy python3-click xterm
+               python3-scipy python3-click gir1.2-gtk-3.0 xterm
 # xterm: gnuradio needs some terminal emulator, and would bring a whole desktop's for want of one.
 
 PYTHON ?= /usr/bin/python3

@@ -128,6 +128,14 @@ def test_explicit_parameter_wins_over_the_card(path):
         bundle.discriminator_options(distance="mahalanobis")
 
 
+def test_explicit_lambda1_or_distance_wins_over_the_card_s_thresholds(tmp_path):
+    Bundle.save(tmp_path / "b.pt", Small(), card(thresholds=[1, 2, 3]), semantics())
+    bundle = Bundle.read(tmp_path / "b.pt")
+    assert bundle.discriminator_options()["thresholds"].tolist() == [1, 2, 3]
+    assert bundle.discriminator_options(lambda1=0.3)["thresholds"] is None
+    assert bundle.discriminator_options(distance="euclidean")["thresholds"] is None
+
+
 def test_mahalanobis_serves_the_other_distances(tmp_path):
     covariances = np.stack([np.diag([1.0, 2, 3, 4])] * 3)
     arrays = semantics(covariances=covariances)

@@ -322,7 +322,10 @@ class Bundle:
             theta2=self.theta2,
             thresholds=self.thresholds,
         )
-        options.update({k: v for k, v in overrides.items() if v is not None})
+        overrides = {k: v for k, v in overrides.items() if v is not None}
+        if {"lambda1", "distance"} & set(overrides):
+            options["thresholds"] = None  # the card's are for its own distance, and would hide λ1
+        options.update(overrides)
         if options["distance"] == "mahalanobis" and self.covariances is None:
             raise ValueError(f"{self.path}: the bundle has no covariances for distance 'mahalanobis'")
         if options["distance"] == "mahalanobis":
