@@ -23,13 +23,12 @@ from pathlib import Path
 
 import numpy as np
 
+from .discriminator import DISTANCES, THETA2
+
 SCHEMA = 1
 MODELS = Path(__file__).parent / "models"
 MAX_CARD_BYTES = 2**20
 MAX_SEMANTICS_BYTES = 2**28
-
-DISTANCES = ("diagonal", "isotropic", "euclidean", "mahalanobis")
-THETA2 = ("median", "mean")
 
 
 def find(model):

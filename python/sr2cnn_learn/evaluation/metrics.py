@@ -4,7 +4,7 @@
 
 from collections import Counter
 
-import numpy as np
+from .running import RunningScore
 
 ISOTOPIC_SHARE = 0.05  # a discovered class counts from this share of its unknown class's frames
 
@@ -33,26 +33,26 @@ def open_set_metrics(truth, ids, classes):
         ``isotopic``: most discovered classes that share one dominant unknown class, each with at least
         5 % of its frames
     """
-    truth, ids = np.asarray(truth), np.asarray(ids)
-    index = {name: k for k, name in enumerate(classes)}
-    truth_ids = np.array([index.get(label, -1) for label in truth])
-    known, accepted = truth_ids >= 0, ids >= 0
-    right = np.sum(known & (truth_ids == ids))
+    score = RunningScore(classes)
+    score.update(truth, ids)
+    report = score.report()
+    confusion = report["confusion"]
+    right = sum(confusion.get(name, {}).get(name, 0) for name in classes)
+    accepted = sum(given.get(name, 0) for given in confusion.values() for name in classes)
+    totals = {label: sum(given.values()) for label, given in confusion.items()}
 
-    totals = Counter(truth[~known].tolist())
     isotopic, dominant_frames = Counter(), 0
-    discovered = np.unique(ids[~accepted])
-    for new in discovered:
-        label, n = Counter(truth[ids == new].tolist()).most_common(1)[0]
-        if label in totals:
+    for new in report["new_classes"]:
+        label, n = max(new["made_of"].items(), key=lambda item: item[1])
+        if label not in classes:
             dominant_frames += n
             isotopic[label] += n >= ISOTOPIC_SHARE * totals[label]
     return dict(
-        known_accuracy=_ratio(right, known.sum()),
-        tkr=_ratio(np.sum(known & accepted), known.sum()),
-        tur=_ratio(np.sum(~known & ~accepted), (~known).sum()),
-        known_precision=_ratio(right, accepted.sum()),
-        unknown_precision=_ratio(dominant_frames, (~accepted).sum()),
-        new_classes=len(discovered),
+        known_accuracy=report["known_accuracy"],
+        tkr=report["tkr"],
+        tur=report["tur"],
+        known_precision=_ratio(right, accepted),
+        unknown_precision=_ratio(dominant_frames, report["frames"] - accepted),
+        new_classes=len(report["new_classes"]),
         isotopic=max(isotopic.values(), default=0),
     )
