@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 from cli_support import APP, fails, run_cli
-from sr2cnn_learn.datasets import load_radioml
+from sr2cnn_learn.datasets import load_radioml, save_radioml
 
 pytest.importorskip("gnuradio")
 
@@ -31,6 +31,24 @@ def test_radioml2016(tmp_path):
     recipe = json.loads((tmp_path / "data.pkl.json").read_text())
     assert recipe["seed"] == 3 and recipe["am_ssb"] == "noise" and recipe["snrs"] == [16, 18]
     assert recipe["channel_seeds"] == "fresh" and recipe["sha256"] == pickled.sha256
+
+
+def test_leakage(tmp_path):
+    """The second half of the file is a copy of the first: no split can keep the copies apart."""
+    frames = np.random.default_rng(0).standard_normal((100, 2, 128)).astype(np.float32)
+    clean, doubled = tmp_path / "clean.npz", tmp_path / "doubled.npz"
+    save_radioml(clean, {("QPSK", 18): frames})
+    save_radioml(doubled, {("QPSK", 18): np.tile(frames, (2, 1, 1))})
+    share = {}
+    for path in (clean, doubled):
+        result = run_cli("dataset", "leakage", path, "--json")
+        assert result.returncode == 0, result.stderr
+        report = json.loads(result.stdout)
+        assert report["QPSK"] == report["all"]
+        share[path] = report["all"]["share_above_0.95"]
+    assert share[clean] == 0 and share[doubled] > 0.5
+    assert "QPSK" in run_cli("dataset", "leakage", clean, "--test-frames", 5).stdout
+    fails(run_cli("dataset", "leakage", clean, "--snr", 2), "clean.npz")
 
 
 def test_faithful(tmp_path):

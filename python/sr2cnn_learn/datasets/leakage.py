@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Leak check: how alike are the frames that are trained on and those that are tested on?
+
+Near-duplicates across a split (overlapping frames of one recording, a channel or a message used
+twice) inflate every figure of a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy import fft
+
+BLOCK = 2**22  # correlation values held at a time, to bound memory
+
+
+def nearest_correlation(
+    train: np.ndarray,
+    test: np.ndarray,
+    progress: Callable[[int], None] | None = None,
+) -> np.ndarray:
+    """Correlation of each test frame with the training frame most like it.
+
+    The correlation of frames x and y is max over lags of |Σ x[n] y*[n − lag]| / (‖x‖ ‖y‖): 1 for
+    copies up to scale and phase, about the share of common samples for frames that overlap.
+
+    Parameters
+    ----------
+    train, test : (N, 2, L) float frames; row 0 is I, row 1 is Q
+    progress : called with the number of test frames done since the last call
+
+    Returns
+    -------
+    (number of test frames,) float64 in 0…1; a frame of zeros correlates with nothing
+
+    Raises
+    ------
+    ValueError
+        There are no training frames, or the frames differ in length.
+    """
+    if not len(train) or train.shape[1:] != test.shape[1:]:
+        raise ValueError(
+            f"frames of shapes {train.shape} and {test.shape}, expected (N, 2, L) with one L and "
+            "at least one training frame"
+        )
+    size = fft.next_fast_len(2 * train.shape[2] - 1)  # room for every lag
+
+    def spectra(frames):
+        x = frames[:, 0] + 1j * frames[:, 1].astype(np.complex64)
+        norm = np.linalg.norm(x, axis=1, keepdims=True)
+        return fft.fft(x / np.where(norm > 0, norm, 1), size, axis=1).astype(np.complex64)
+
+    trained = spectra(train).conj()
+    rows = max(BLOCK // size, 1)
+    nearest = np.zeros(len(test))
+    for i, spectrum in enumerate(spectra(test)):
+        for start in range(0, len(trained), rows):
+            lags = fft.ifft(spectrum * trained[start : start + rows], axis=1, workers=-1)
+            nearest[i] = max(nearest[i], np.abs(lags).max())
+        if progress:
+            progress(1)
+    return np.minimum(nearest, 1.0)
