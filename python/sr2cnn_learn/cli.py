@@ -239,6 +239,63 @@ def info(bundle, as_json):
         console.print(f"{key}: {value}", soft_wrap=True, markup=False)
 
 
+@sr2cnn.command()
+@click.argument("bundle")
+@click.option("--data", type=FILE, required=True, help="RadioML-format file to evaluate on.")
+@click.option("--snr", "snrs", type=Snrs(), help="SNRs to use, e.g. 16,18; default: all.")
+@click.option(
+    "--orders", type=click.IntRange(min=1), default=10, show_default=True,
+    help="Random stream orders that discovery is measured in.",
+)  # fmt: skip
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the orders.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def evaluate(bundle, data, snrs, orders, seed, device, as_json):
+    """Measure a model bundle on a data set.
+
+    BUNDLE is a file or the name of a shipped model. On the very file that it was trained on, only
+    the test part of that training's split is used. The discriminator has the bundle's own λ1 and
+    distance; AUROC, AUPR, TUR at TKR 95 % and OSCR do not depend on λ1.
+
+    \b
+    Examples:
+      sr2cnn evaluate sr2cnn --data data.pkl
+      sr2cnn evaluate mine.pt --data RML2016.10a_dict.pkl --snr 16,18 --json
+    """
+    console = stderr_console()
+    with progress_bar(console) as progress:
+        task = progress.add_task("encoding", total=orders)
+        from .bundle import Bundle
+        from .datasets import load_radioml
+        from .evaluation.evaluate import evaluate, untrained_frames
+
+        loaded = Bundle.load(bundle, device)
+        dataset = load_radioml(data, snrs=snrs)
+        indices, part = untrained_frames(loaded, dataset)
+        figures = evaluate(
+            loaded,
+            dataset,
+            indices,
+            orders,
+            seed,
+            lambda n: progress.update(task, advance=n, description="stream orders"),
+        )
+    about = {"model": loaded.name, "data_sha256": dataset.sha256, "part": part, "seed": seed}
+    if as_json:
+        click.echo(json.dumps({**about, **figures}, indent=2))
+        return
+    console = Console(highlight=False)
+    console.print(f"{loaded.name} on {data}: {figures['frames']} frames, {part}", soft_wrap=True)
+    discovery, classes = figures.pop("discovery"), figures.pop("accuracy_per_class")
+    table = Table("figure", "value")
+    for name, value in [*figures.items(), *((f"accuracy of {c}", a) for c, a in classes.items())]:
+        table.add_row(name, f"{value:.4f}" if isinstance(value, float) else str(value))
+    for name, value in discovery.items():
+        spread = "–" if value is None else f"{value['mean']:.4f} ± {value['std']:.4f}"
+        table.add_row(f"discovery: {name}", spread)
+    console.print(table)
+
+
 def _nearest_centers(centers):
     """For each center the index of, and the Euclidean distance to, its nearest other one."""
     import numpy as np
