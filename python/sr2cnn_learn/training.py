@@ -26,7 +26,6 @@ from .evaluation.metrics import open_set_metrics
 from .nets.sr2cnn import SR2CNN
 from .semantics import class_semantics
 
-
 SAMPLES_PER_SYMBOL = 8  # of every RadioML 2016 file
 
 
@@ -71,7 +70,8 @@ class _Trainer:
     def __init__(self, recipe, n_classes, frame_len, seed, device):
         torch.manual_seed(seed)
         self.recipe, self.seed, self.device = recipe, seed, device
-        self.network = SR2CNN(n_classes, frame_len, recipe.dim, recipe.dropout, recipe.conv_dropout).to(device)
+        network = SR2CNN(n_classes, frame_len, recipe.dim, recipe.dropout, recipe.conv_dropout)
+        self.network = network.to(device)
         self.centers = losses.ClassCenters(n_classes, recipe.dim, recipe.center_rate, device)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=recipe.learning_rate)
         self.epoch = 0
@@ -318,7 +318,8 @@ def _calibrate(recipe, classes, semantics, network, z, parts, truth, seed):
 
     def closed_set_accuracy(part):
         index = {name: k for k, name in enumerate(classes)}
-        return _closed_set_accuracy(network, z[part], [index[t] for t in truth[getattr(parts, part)]])
+        known = [index[label] for label in truth[getattr(parts, part)]]
+        return _closed_set_accuracy(network, z[part], known)
 
     chosen, admissible = choose_discriminator(
         options, classes, *stream("validation", "unknown_validation"), closed_set_accuracy("validation")

@@ -57,8 +57,9 @@ def radioml2016(out, snrs, am_ssb, channel_seeds, faithful, **options):
     if not os.access(out.absolute().parent, os.W_OK):
         raise ValueError(f"{out}: the folder {out.parent} does not exist or cannot be written to")
 
-    from .. import synthesis
     from sr2cnn_learn.datasets import save_radioml
+
+    from .. import synthesis
 
     names = synthesis.check_modulations(options.pop("modulations"))
     jobs = options.pop("jobs")
