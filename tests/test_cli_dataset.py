@@ -33,6 +33,31 @@ def test_radioml2016(tmp_path):
     assert recipe["channel_seeds"] == "fresh" and recipe["sha256"] == pickled.sha256
 
 
+def test_radioml2016b_has_no_am_ssb(tmp_path):
+    command = ("dataset", "radioml2016b", "--out", tmp_path / "b.npz", "--snr", 18)
+    result = run_cli(*command, "--frames-per-key", 3)
+    assert result.returncode == 0, result.stderr
+    data = load_radioml(tmp_path / "b.npz")
+    assert len(data.modulations) == 10 and "AM-SSB" not in data.modulations
+    assert set(data.keys.values()) == {3}
+    assert "6000" in run_cli("dataset", "radioml2016b", "--help").stdout
+    fails(run_cli(*command, "--modulations", "AM-SSB"), "AM-SSB")
+
+
+def test_radioml2016c_is_ragged_and_overlaps(tmp_path):
+    path = tmp_path / "c.pkl"
+    command = ("dataset", "radioml2016c", "--out", path, "--snr", 18, "--modulations", "BPSK,QPSK")
+    result = run_cli(*command, "--faithful", "--seed", 2)
+    assert result.returncode == 0, result.stderr
+    data = load_radioml(path)
+    counts = data.keys
+    assert counts["BPSK", 18] == 1000 and 500 < counts["QPSK", 18] < 1000
+    first, second = data.frames[0], data.frames[1]
+    scale = np.linalg.norm(first[:, 64:]) / np.linalg.norm(second[:, :64])
+    np.testing.assert_allclose(first[:, 64:], scale * second[:, :64], atol=1e-6)
+    assert json.loads((tmp_path / "c.pkl.json").read_text())["recipe"] == "radioml2016c"
+
+
 def test_leakage(tmp_path):
     """The second half of the file is a copy of the first: no split can keep the copies apart."""
     frames = np.random.default_rng(0).standard_normal((100, 2, 128)).astype(np.float32)

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Data sets from the project's own transmitters and GNU Radio's dynamic channel model.
 
-The recipe is that of RML2016.10a (O'Shea and West, GRCon 2016), see ``CHANNEL`` and ``synthesize``.
+The recipes are those of RML2016.10a and 10b (O'Shea and West, GRCon 2016), see ``CHANNEL`` and
+``synthesize``, and of RML2016.04C, see ``synthesize_slices``.
 Every key (modulation, snr) has random streams of its own, derived from the seed and the key, so a data set
 does not depend on the number of processes or on which other keys are built along with it.
 """
@@ -37,12 +38,17 @@ CHANNEL = dict(
     mags=[1, 0.8, 0.3],
     ntaps_mpath=8,
 )
+CHANNEL_04C = {**CHANNEL, "sro_max_dev": 100, "cfo_max_dev": 1000}
 FIXED_CHANNEL_SEED = 0x1337  # the release's one seed for all its passes
 
 PASS_ITEMS = 10_000  # bits or audio samples that one pass through the channel takes
 LONG_PASS_ITEMS = {"QAM16": 20_000, "QAM64": 30_000}
 FIRST_FRAME = (50, 500)  # samples: random start behind the channel's transient
 MAX_STRIDE = 0.05  # of a pass: largest distance from one frame's start to the next's
+# RML2016.04C cuts one pass a key into frames that overlap by half.
+TRIM_04C = 100  # samples left out at both ends
+HOP_04C = 64
+MAX_FRAMES_04C = 1000
 
 
 def noise_amplitude(snr):
@@ -68,13 +74,27 @@ def _run(*parts):
     return np.array(sink.data(), dtype=np.complex64)
 
 
-def _transmit(modulation, rng, speech, am_ssb, channel_seed, snr):
+def _streams(modulation, snr, seed):
+    """Random numbers and speech of a key."""
+    # crc32, not hash(): the same in every process. SNR labels may be negative, entropy must not be.
+    key = (seed, zlib.crc32(modulation.encode()), snr % 2**32)
+    return np.random.default_rng(key), SpeechSource((*key, 1), AUDIO_RATE)
+
+
+def _check_oddities(am_ssb, channel_seeds):
+    if am_ssb not in ("signal", "noise"):
+        raise ValueError(f"am_ssb is {am_ssb!r}, expected 'signal' or 'noise'")
+    if channel_seeds not in ("fresh", "fixed"):
+        raise ValueError(f"channel_seeds is {channel_seeds!r}, expected 'fresh' or 'fixed'")
+
+
+def _transmit(modulation, rng, speech, am_ssb, channel_seeds, snr, model=CHANNEL):
     """One pass: a fresh message through transmitter and channel; complex64 samples."""
+    fresh_seed = int(rng.integers(1, 2**31))
+    channel_seed = fresh_seed if channel_seeds == "fresh" else FIXED_CHANNEL_SEED
     transmitter = TRANSMITTERS[modulation]()
     n = LONG_PASS_ITEMS.get(modulation, PASS_ITEMS)
-    channel = channels.dynamic_channel_model(
-        *CHANNEL.values(), noise_amplitude(snr), channel_seed
-    )
+    channel = channels.dynamic_channel_model(*model.values(), noise_amplitude(snr), channel_seed)
     if modulation == "AM-SSB" and am_ssb == "noise":
         silence = blocks.null_source(gr.sizeof_gr_complex)
         length = blocks.head(gr.sizeof_gr_complex, int(n * SAMPLE_RATE / AUDIO_RATE))
@@ -104,21 +124,12 @@ def synthesize(modulation, snr, n_frames, seed, am_ssb="signal", channel_seeds="
     if n_frames < 1:
         raise ValueError(f"n_frames is {n_frames}, expected at least 1")
     check_modulations([modulation])
-    if am_ssb not in ("signal", "noise"):
-        raise ValueError(f"am_ssb is {am_ssb!r}, expected 'signal' or 'noise'")
-    if channel_seeds not in ("fresh", "fixed"):
-        raise ValueError(f"channel_seeds is {channel_seeds!r}, expected 'fresh' or 'fixed'")
-    # crc32, not hash(): the same in every process. SNR labels may be negative, entropy must not be.
-    key = (seed, zlib.crc32(modulation.encode()), snr % 2**32)
-    rng = np.random.default_rng(key)
-    speech = SpeechSource((*key, 1), AUDIO_RATE)
-
+    _check_oddities(am_ssb, channel_seeds)
+    rng, speech = _streams(modulation, snr, seed)
     frames = np.empty((n_frames, 2, FRAME_LEN), dtype=np.float32)
     done = 0
     while done < n_frames:
-        fresh_seed = int(rng.integers(1, 2**31))
-        channel_seed = fresh_seed if channel_seeds == "fresh" else FIXED_CHANNEL_SEED
-        samples = _transmit(modulation, rng, speech, am_ssb, channel_seed, snr)
+        samples = _transmit(modulation, rng, speech, am_ssb, channel_seeds, snr)
         start = rng.integers(*FIRST_FRAME, endpoint=True)
         while start + FRAME_LEN < len(samples) and done < n_frames:
             frame = samples[start : start + FRAME_LEN]
@@ -127,6 +138,28 @@ def synthesize(modulation, snr, n_frames, seed, am_ssb="signal", channel_seeds="
             done += 1
             start += rng.integers(FRAME_LEN, round(len(samples) * MAX_STRIDE), endpoint=True)
     return frames
+
+
+def synthesize_slices(modulation, snr, seed, am_ssb="signal", channel_seeds="fresh"):
+    """Frames of one key of an RML2016.04C-like data set.
+
+    One pass, cut into frames that overlap by half, at most 1000: the number of frames depends on the
+    modulation, and neighbours share samples.
+
+    Args:
+        modulation, snr, seed, am_ssb, channel_seeds: see ``synthesize``
+
+    Returns:
+        float32 (n, 2, 128), I and Q, each frame divided by its Σ|x|
+    """
+    check_modulations([modulation])
+    _check_oddities(am_ssb, channel_seeds)
+    rng, speech = _streams(modulation, snr, seed)
+    samples = _transmit(modulation, rng, speech, am_ssb, channel_seeds, snr, CHANNEL_04C)
+    windows = np.lib.stride_tricks.sliding_window_view(samples[TRIM_04C:-TRIM_04C], FRAME_LEN)
+    frames = windows[::HOP_04C][:MAX_FRAMES_04C]
+    frames = frames / np.abs(frames).sum(axis=1, keepdims=True)
+    return np.stack([frames.real, frames.imag], axis=1).astype(np.float32)
 
 
 def radioml2016(
@@ -152,6 +185,33 @@ def radioml2016(
     Returns:
         dict (modulation, snr) → float32 (frames_per_key, 2, 128)
     """
+    arguments = (frames_per_key, seed, am_ssb, channel_seeds)
+    return _build(synthesize, arguments, modulations, snrs, jobs, progress)
+
+
+def radioml2016c(
+    snrs=SNRS,
+    seed=0,
+    am_ssb="signal",
+    channel_seeds="fresh",
+    modulations=None,
+    jobs=None,
+    progress=None,
+):
+    """A data set in the layout and by the recipe of RML2016.04C.
+
+    Args:
+        snrs, seed, am_ssb, channel_seeds, modulations, jobs, progress: see ``radioml2016``
+
+    Returns:
+        dict (modulation, snr) → float32 (n, 2, 128), n by the modulation
+    """
+    arguments = (seed, am_ssb, channel_seeds)
+    return _build(synthesize_slices, arguments, modulations, snrs, jobs, progress)
+
+
+def _build(synthesize_key, arguments, modulations, snrs, jobs, progress):
+    """All keys in parallel: dict (modulation, snr) → ``synthesize_key(modulation, snr, *arguments)``."""
     keys = [(m, int(s)) for m in check_modulations(modulations) for s in snrs]
     if not keys:
         raise ValueError("no keys to build: expected at least one modulation and one snr")
@@ -166,13 +226,13 @@ def radioml2016(
     )
     try:
         futures = {
-            pool.submit(synthesize, *key, frames_per_key, seed, am_ssb, channel_seeds): key
+            pool.submit(synthesize_key, *key, *arguments): key
             for key in keys
         }
         for future in as_completed(futures):
             dataset[futures[future]] = future.result()
             if progress:
-                progress(frames_per_key)
+                progress(len(dataset[futures[future]]))
     finally:
         pool.shutdown(cancel_futures=True)
     return dataset

@@ -301,7 +301,7 @@ def _closed_set_accuracy(network, z, labels):
 
 
 def _calibrate(recipe, classes, semantics, network, z, parts, truth, seed):
-    """Distance and λ1 from the validation part, then all figures on the test part: metrics, card parameters."""
+    """Distance and λ1 from the validation part, then the figures of the test part: figures, parameters."""
     options = dict(
         centers=semantics["centers"],
         variances=semantics["variances"],

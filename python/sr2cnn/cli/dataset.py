@@ -18,26 +18,48 @@ def dataset():
     """Build a data set, or look into one."""
 
 
-@dataset.command()
-@click.option("--out", type=FILE, required=True, help="File to write: .npz, else a pickle.")
-@click.option(
-    "--frames-per-key", type=click.IntRange(min=1), default=1000, show_default=True,
-    help="Frames for each modulation and SNR.",
-)  # fmt: skip
-@click.option("--snr", "snrs", type=Snrs(), default="-20:18:2", show_default=True, help="SNRs.")
-@click.option("--modulations", type=Names(), help="Which of the eleven; default: all.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option(
-    "--am-ssb", type=click.Choice(["signal", "noise"]),
+def _recipe_options(command):
+    """The options that the recipes of all three RadioML 2016 data sets share."""
+    for option in (
+        click.option("--jobs", type=click.IntRange(min=1), help="Processes; default: one a core."),
+        click.option(
+            "--faithful", is_flag=True, help="The release's side of its oddities: noise and fixed."
+        ),
+        click.option(
+            "--channel-seeds",
+            type=click.Choice(["fresh", "fixed"]),
+            help="A channel of its own for each pass (default), or one for all as in the release.",
+        ),
+        click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),
+        click.option("--modulations", type=Names(), help="Which of them; default: all."),
+        click.option(
+            "--snr", "snrs", type=Snrs(), default="-20:18:2", show_default=True, help="SNRs."
+        ),
+        click.option("--out", type=FILE, required=True, help="File to write: .npz, else a pickle."),
+    ):
+        command = option(command)
+    return command
+
+
+_am_ssb = click.option(
+    "--am-ssb",
+    type=click.Choice(["signal", "noise"]),
     help="AM-SSB as a signal (default), or noise alone as in the release.",
-)  # fmt: skip
-@click.option(
-    "--channel-seeds", type=click.Choice(["fresh", "fixed"]),
-    help="A channel of its own for each pass (default), or one for all as in the release.",
-)  # fmt: skip
-@click.option("--faithful", is_flag=True, help="The release's side of both: noise and fixed.")
-@click.option("--jobs", type=click.IntRange(min=1), help="Processes; default: one a core.")
-def radioml2016(out, snrs, am_ssb, channel_seeds, faithful, **options):
+)
+
+
+def _frames_per_key(default):
+    return click.option(
+        "--frames-per-key", type=click.IntRange(min=1), default=default, show_default=True,
+        help="Frames for each modulation and SNR.",
+    )  # fmt: skip
+
+
+@dataset.command()
+@_recipe_options
+@_frames_per_key(1000)
+@_am_ssb
+def radioml2016(**options):
     """Synthesize a data set by the recipe of RML2016.10a.
 
     GNU Radio transmitters, GNU Radio's dynamic channel model, frames of 128 samples. OUT has the
@@ -50,6 +72,47 @@ def radioml2016(out, snrs, am_ssb, channel_seeds, faithful, **options):
       sr2cnn dataset radioml2016 --out all.npz --faithful --seed 7
       sr2cnn dataset radioml2016 --out two.npz --modulations QPSK,8PSK --snr 0:18:6
     """
+    _write("radioml2016", **options)
+
+
+@dataset.command()
+@_recipe_options
+@_frames_per_key(6000)
+def radioml2016b(modulations, **options):
+    """Synthesize a data set by the recipe of RML2016.10b: no AM-SSB, six times the frames.
+
+    \b
+    Example:
+      sr2cnn dataset radioml2016b --out large.pkl --snr 10:18:2
+    """
+    from ..transmitters import TRANSMITTERS
+
+    ten = tuple(name for name in TRANSMITTERS if name != "AM-SSB")
+    if "AM-SSB" in (modulations or ()):
+        raise ValueError(f"RML2016.10b has no AM-SSB, expected some of {', '.join(ten)}")
+    _write("radioml2016b", modulations=modulations or ten, **options)
+
+
+@dataset.command()
+@_recipe_options
+@_am_ssb
+def radioml2016c(**options):
+    """Synthesize a data set by the recipe of RML2016.04C.
+
+    One pass through the channel for each key, cut into at most 1000 frames that overlap by half:
+    ragged counts, and neighbours across a split share samples (see sr2cnn dataset leakage).
+
+    \b
+    Example:
+      sr2cnn dataset radioml2016c --out old.pkl --snr 10:18:2
+    """
+    _write("radioml2016c", **options)
+
+
+def _write(
+    layout, out, snrs, modulations, channel_seeds, faithful, jobs, am_ssb=None, **options
+):
+    """Build a data set of that layout, and write it and, beside it, how it was made."""
     if faithful and (am_ssb == "signal" or channel_seeds == "fresh"):
         raise click.UsageError("--faithful means --am-ssb noise and --channel-seeds fixed")
     am_ssb = am_ssb or ("noise" if faithful else "signal")
@@ -61,26 +124,26 @@ def radioml2016(out, snrs, am_ssb, channel_seeds, faithful, **options):
 
     from .. import synthesis
 
-    names = synthesis.check_modulations(options.pop("modulations"))
-    jobs = options.pop("jobs")
+    names = synthesis.check_modulations(modulations)
     recipe = {
-        "recipe": "radioml2016",
+        "recipe": layout,
         "modulations": names,
         "snrs": list(snrs),
         "am_ssb": am_ssb,
         "channel_seeds": channel_seeds,
         **options,
     }
+    build = synthesis.radioml2016c if layout == "radioml2016c" else synthesis.radioml2016
     console = stderr_console()
     with progress_bar(console) as progress:
-        task = progress.add_task("frames", total=len(names) * len(snrs) * options["frames_per_key"])
-        frames = synthesis.radioml2016(
+        task = progress.add_task("modulations and SNRs", total=len(names) * len(snrs))
+        frames = build(
             snrs=snrs,
             modulations=names,
             am_ssb=am_ssb,
             channel_seeds=channel_seeds,
             jobs=jobs,
-            progress=lambda n: progress.advance(task, n),
+            progress=lambda n: progress.advance(task),
             **options,
         )
     save_radioml(out, frames)
