@@ -16,6 +16,7 @@ def test_by_hand():
         known_accuracy=4 / 6,
         tkr=5 / 6,
         tur=5 / 6,
+        wtr=pytest.approx(5 / 6),
         known_precision=4 / 6,
         # −1 holds A, X, X (2 X), −2 holds X, Y (1 each), −3 holds Y: dominant 2 + 1 + 1 of 6
         unknown_precision=4 / 6,
@@ -27,6 +28,7 @@ def test_by_hand():
 def test_nothing_to_share_is_none():
     metrics = open_set_metrics(["X"], [-1], ["A", "B"])
     assert metrics["known_accuracy"] is metrics["tkr"] is metrics["known_precision"] is None
+    assert metrics["wtr"] is None
     assert metrics["tur"] == metrics["unknown_precision"] == 1
 
 

@@ -2,7 +2,11 @@
 """Separation and discovery against examples worked by hand."""
 
 import pytest
-from sr2cnn_learn.evaluation.separation import discovery_metrics, score_metrics
+from sr2cnn_learn.evaluation.separation import (
+    discovery_metrics,
+    discrimination_interval,
+    score_metrics,
+)
 
 
 def test_scores_by_hand():
@@ -27,6 +31,15 @@ def test_perfect_scores():
 
 def test_scores_of_one_kind_are_none():
     assert set(score_metrics([1, 2], [True, True], [False, False]).values()) == {None}
+
+
+def test_discrimination_interval_by_hand():
+    needed = [0.1, 0.2, 0.7, 0.4, 0.9]
+    unknown = [False, False, False, True, True]
+    # accepted known and rejected unknown: (1/3, 1) from 0.1, (2/3, 1) from 0.2, (2/3, 1/2) from 0.4,
+    # (1, 1/2) from 0.7, (1, 0) from 0.9: WTR 0.73, 0.87, 0.57, 0.7, 0.4
+    assert discrimination_interval(needed, unknown) == pytest.approx(0.4 - 0.2)
+    assert discrimination_interval([1, 2], [True, True]) is None
 
 
 def test_discovery_by_hand():

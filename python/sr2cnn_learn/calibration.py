@@ -13,11 +13,6 @@ MAX_ISOTOPIC = 2
 N_CANDIDATES = 25
 
 
-def objective(metrics):
-    """The paper's aim for λ1: 0.4·TKR + 0.6·TUR."""
-    return 0.4 * metrics["tkr"] + 0.6 * metrics["tur"]
-
-
 def is_admissible(metrics, upper_bound):
     """The paper's constraints: known precision above 0.95·UB, at most two isotopic classes."""
     precision = metrics["known_precision"]
@@ -32,8 +27,8 @@ def choose_discriminator(options, classes, z, truth, upper_bound):
     """Distance and λ1 by the paper's rule on validation frames.
 
     The candidates for λ1 are quantiles of the known frames' own scores, so that none is out of range. With
-    unknown frames among them, the admissible pair of the largest objective wins; where none is
-    admissible, the largest objective. Without unknown frames, the diagonal distance with the λ1 that keeps
+    unknown frames among them, the admissible pair of the largest WTR wins; where none is admissible, the
+    largest WTR. Without unknown frames, the diagonal distance with the λ1 that keeps
     95 % of the known.
 
     Args:
@@ -63,5 +58,5 @@ def choose_discriminator(options, classes, z, truth, upper_bound):
             ids = Discriminator(**options, **chosen).predict(z)
             results.append((chosen, open_set_metrics(truth, ids, classes)))
     admissible = [r for r in results if is_admissible(r[1], upper_bound)]
-    chosen, _ = max(admissible or results, key=lambda r: objective(r[1]))
+    chosen, _ = max(admissible or results, key=lambda r: r[1]["wtr"])
     return chosen, bool(admissible)

@@ -6,7 +6,7 @@ import numpy as np
 from ..datasets import split
 from ..discriminator import Discriminator
 from .metrics import open_set_metrics
-from .separation import discovery_metrics, score_metrics
+from .separation import discovery_metrics, discrimination_interval, score_metrics
 
 #: Figures of ``open_set_metrics`` that depend on the order of the stream.
 OF_DISCOVERY = ("unknown_precision", "new_classes", "isotopic")
@@ -42,7 +42,8 @@ def evaluate(bundle, dataset, indices, orders=10, seed=0, progress=None):
 
     Returns:
         dict of ``frames``, ``closed_set_accuracy``, ``accuracy_per_class`` (own name given, of each known
-        class), the figures of ``open_set_metrics`` and ``score_metrics``; and ``discovery``, for each
+        class), the figures of ``open_set_metrics`` and ``score_metrics``,
+        ``discrimination_interval`` (None with thresholds per class); and ``discovery``, for each
         figure of ``discovery_metrics`` and ``OF_DISCOVERY`` its ``mean`` and ``std`` over the orders
 
     Raises:
@@ -86,6 +87,11 @@ def evaluate(bundle, dataset, indices, orders=10, seed=0, progress=None):
         },
         **metrics,
         **score_metrics(scores, unknown, right),
+        discrimination_interval=(
+            discrimination_interval(scores * bundle.lambda1, unknown)
+            if bundle.thresholds is None
+            else None
+        ),
         orders=orders,
         discovery={key: _spread([run[key] for run in runs]) for key in runs[0]},
     )

@@ -16,7 +16,10 @@ from sklearn.metrics import (
 )
 from sklearn.metrics.cluster import contingency_matrix
 
+from .metrics import weighted_true_rate
+
 TKR = 0.95
+MIN_WTR = 0.8  # of the discrimination interval
 MAJOR_SHARE = 0.05  # a discovered class counts from this share of the unknown frames
 
 
@@ -52,6 +55,26 @@ def score_metrics(scores, unknown, right):
             )
         ),
     )
+
+
+def discrimination_interval(needed, unknown):
+    """Width of the range of λ1 in which WTR is above 80 % (section V of the paper).
+
+    Args:
+        needed: (N,) λ1 above which a frame is accepted as known: its score times the λ1 of the score
+        unknown: (N,) bool, truth
+
+    Returns:
+        float, or None unless there are frames of both kinds
+    """
+    needed, unknown = np.asarray(needed), np.asarray(unknown, bool)
+    if unknown.all() or not unknown.any():
+        return None
+    edges = np.unique(needed)  # between two neighbours nothing changes
+    tkr = np.searchsorted(np.sort(needed[~unknown]), edges, side="right") / np.sum(~unknown)
+    tur = 1 - np.searchsorted(np.sort(needed[unknown]), edges, side="right") / np.sum(unknown)
+    wtr = weighted_true_rate(tkr, tur)
+    return float(np.sum(np.diff(edges)[wtr[:-1] > MIN_WTR]))
 
 
 def discovery_metrics(truth, ids):
