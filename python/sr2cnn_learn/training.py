@@ -262,7 +262,13 @@ def train(
     network = trainer.network.cpu().eval()
     z = {name: _encode(network, frames[part]) for name, part in vars(parts).items()}
     semantics = class_semantics(z["train"], labels[parts.train], len(classes))
-    figures, parameters = _calibrate(recipe, classes, semantics, network, z, parts, dataset.labels, seed)
+    closed_set = {
+        part: _closed_set_accuracy(network, z[part], labels[getattr(parts, part)])
+        for part in ("validation", "test")
+    }
+    figures, parameters = _calibrate(
+        recipe, classes, semantics, closed_set, z, parts, dataset.labels, seed
+    )
     card = dict(
         schema=SCHEMA,
         name=name or out.stem,
@@ -300,7 +306,7 @@ def _closed_set_accuracy(network, z, labels):
     return float(np.mean(network.classify(torch.from_numpy(z)).numpy().argmax(1) == labels))
 
 
-def _calibrate(recipe, classes, semantics, network, z, parts, truth, seed):
+def _calibrate(recipe, classes, semantics, closed_set, z, parts, truth, seed):
     """Distance and λ1 from the validation part, then the figures of the test part: figures, parameters."""
     options = dict(
         centers=semantics["centers"],
@@ -316,13 +322,8 @@ def _calibrate(recipe, classes, semantics, network, z, parts, truth, seed):
         indices = np.concatenate([getattr(parts, known), getattr(parts, unknown)])[order]
         return vectors, truth[indices]
 
-    def closed_set_accuracy(part):
-        index = {name: k for k, name in enumerate(classes)}
-        known = [index[label] for label in truth[getattr(parts, part)]]
-        return _closed_set_accuracy(network, z[part], known)
-
     chosen, admissible = choose_discriminator(
-        options, classes, *stream("validation", "unknown_validation"), closed_set_accuracy("validation")
+        options, classes, *stream("validation", "unknown_validation"), closed_set["validation"]
     )
     parameters = dict(chosen, theta2=recipe.theta2, lambda2=recipe.lambda2)
     discriminator = Discriminator(**options, **chosen)
@@ -330,7 +331,7 @@ def _calibrate(recipe, classes, semantics, network, z, parts, truth, seed):
     figures = open_set_metrics(labels, discriminator.predict(vectors), classes)
     unknown = ~np.isin(labels, classes)
     figures.update(
-        closed_set_accuracy=closed_set_accuracy("test"),
+        closed_set_accuracy=closed_set["test"],
         auroc=float(roc_auc_score(unknown, discriminator.scores)) if unknown.any() else None,
         constraints_met=admissible,
     )
