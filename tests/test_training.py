@@ -107,3 +107,13 @@ def test_semantics_by_hand():
     assert np.allclose(full["covariances"][0], [[1, 1], [1, 1]])
     with pytest.raises(ValueError, match="class 2 has 0 frames"):
         class_semantics(z, [0, 0, 1, 1, 1], 3)
+
+
+def test_overrides_of_the_recipe(data, tmp_path):
+    card = train(
+        data, tmp_path / "b.pt", epochs=1, device="cpu", overrides=dict(center_weight=0.0, dim=32)
+    )
+    assert card["dim"] == 32
+    assert card["provenance"]["recipe"]["center_weight"] == 0
+    with pytest.raises(ValueError, match="overrides has 'centre_weight'.*center_weight"):
+        train(data, tmp_path / "c.pt", overrides=dict(centre_weight=0.0))

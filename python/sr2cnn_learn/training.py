@@ -10,7 +10,7 @@ classes are measured (Eq. 7), distance and λ1 are chosen on the validation part
 
 import copy
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -175,6 +175,14 @@ def _round_to_half(network):
             parameter.data = parameter.data.half().float()
 
 
+def _override(recipe, overrides):
+    names = [field.name for field in fields(recipe)]
+    for name in overrides:
+        if name not in names:
+            raise ValueError(f"overrides has {name!r}, expected a field of Recipe: {', '.join(names)}")
+    return replace(recipe, **overrides)
+
+
 def train(
     data,
     out,
@@ -189,6 +197,7 @@ def train(
     provenance=None,
     on_epoch=None,
     on_batch=None,
+    overrides=None,
 ):
     """Train on a RadioML-format file and write a bundle.
 
@@ -210,6 +219,7 @@ def train(
         provenance: dict added to the card's provenance, e.g. the data set's recipe
         on_epoch: called with an ``Epoch`` after each
         on_batch: called with (epoch, batch, number of batches) after each batch
+        overrides: dict of ``Recipe`` fields that replace the preset's, e.g. ``{"center_weight": 0}``
 
     Returns:
         the card, its metrics measured on the test part
@@ -220,6 +230,8 @@ def train(
     if preset not in PRESETS:
         raise ValueError(f"preset is {preset!r}, expected one of {', '.join(PRESETS)}")
     recipe = PRESETS[preset]
+    if overrides:
+        recipe = _override(recipe, overrides)
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
     if recipe.epochs < 1:
