@@ -15,10 +15,10 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 
 import numpy as np
-from gnuradio import blocks, channels, gr
+from gnuradio import blocks, channels, filter, gr
 
 from .speech import SpeechSource
-from .transmitters import AUDIO_RATE, SAMPLE_RATE, TRANSMITTERS
+from .transmitters import AUDIO_RATE, RADIOML2016, SAMPLE_RATE, TRANSMITTERS
 
 FRAME_LEN = 128
 SNRS = tuple(range(-20, 20, 2))  # dB, the labels of RML2016.10a
@@ -42,7 +42,9 @@ CHANNEL_04C = {**CHANNEL, "sro_max_dev": 100, "cfo_max_dev": 1000}
 FIXED_CHANNEL_SEED = 0x1337  # the release's one seed for all its passes
 
 PASS_ITEMS = 10_000  # bits or audio samples that one pass through the channel takes
-LONG_PASS_ITEMS = {"QAM16": 20_000, "QAM64": 30_000}
+LONG_PASS_ITEMS = {"QAM16": 20_000, "QAM64": 30_000, "NOISE": 400_000, "BAND-NOISE": 400_000}
+SYMBOL_SPREAD = 0.25  # samples a symbol are 8 × or ÷ up to 1.25
+OFFSET_SPREAD = 0.01  # largest frequency offset over the sample rate
 FIRST_FRAME = (50, 500)  # samples: random start behind the channel's transient
 MAX_STRIDE = 0.05  # of a pass: largest distance from one frame's start to the next's
 # RML2016.04C cuts one pass a key into frames that overlap by half.
@@ -57,8 +59,8 @@ def noise_amplitude(snr):
 
 
 def check_modulations(modulations):
-    """The given names, or all eleven for None; ValueError for a name without a transmitter."""
-    modulations = list(TRANSMITTERS if modulations is None else modulations)
+    """The given names, or RML2016.10a's for None; ValueError for a name without a transmitter."""
+    modulations = list(RADIOML2016 if modulations is None else modulations)
     for name in modulations:
         if name not in TRANSMITTERS:
             raise ValueError(f"unknown modulation {name!r}, expected one of {', '.join(TRANSMITTERS)}")
@@ -88,11 +90,24 @@ def _check_oddities(am_ssb, channel_seeds):
         raise ValueError(f"channel_seeds is {channel_seeds!r}, expected 'fresh' or 'fixed'")
 
 
-def _transmit(modulation, rng, speech, am_ssb, channel_seeds, snr, model=CHANNEL):
+def _spread_transmitter(modulation, rng):
+    """A transmitter whose arguments lie somewhere in their ranges, and what brings its output to other
+    samples a symbol and to a carrier offset."""
+    kind = TRANSMITTERS[modulation]
+    ratio = np.exp(rng.uniform(-1, 1) * np.log(1 + SYMBOL_SPREAD))
+    offset = rng.uniform(-1, 1) * OFFSET_SPREAD
+    arguments = {name: rng.uniform(*limits) for name, limits in kind.spread.items()}
+    behind = filter.mmse_resampler_cc(0.0, ratio), blocks.rotator_cc(2 * np.pi * offset)
+    return kind(**arguments), behind
+
+
+def _transmit(modulation, rng, speech, am_ssb, channel_seeds, snr, model=CHANNEL, spread=False):
     """One pass: a fresh message through transmitter and channel; complex64 samples."""
     fresh_seed = int(rng.integers(1, 2**31))
     channel_seed = fresh_seed if channel_seeds == "fresh" else FIXED_CHANNEL_SEED
-    transmitter = TRANSMITTERS[modulation]()
+    transmitter, behind = TRANSMITTERS[modulation](), ()
+    if spread:
+        transmitter, behind = _spread_transmitter(modulation, rng)
     n = LONG_PASS_ITEMS.get(modulation, PASS_ITEMS)
     channel = channels.dynamic_channel_model(*model.values(), noise_amplitude(snr), channel_seed)
     if modulation == "AM-SSB" and am_ssb == "noise":
@@ -103,10 +118,12 @@ def _transmit(modulation, rng, speech, am_ssb, channel_seeds, snr, model=CHANNEL
         source = blocks.vector_source_f(speech.take(n).tolist())
     else:
         source = blocks.vector_source_b(rng.integers(0, 2, n).tolist())
-    return _run(source, transmitter, channel)
+    return _run(source, transmitter, *behind, channel)
 
 
-def synthesize(modulation, snr, n_frames, seed, am_ssb="signal", channel_seeds="fresh"):
+def synthesize(
+    modulation, snr, n_frames, seed, am_ssb="signal", channel_seeds="fresh", spread=False
+):
     """Frames of one key of an RML2016.10a-like data set.
 
     Args:
@@ -117,6 +134,8 @@ def synthesize(modulation, snr, n_frames, seed, am_ssb="signal", channel_seeds="
         am_ssb: ``"signal"``: AM-SSB is transmitted; ``"noise"``: noise alone, as in the release
         channel_seeds: ``"fresh"``: each pass has a channel of its own; ``"fixed"``: all have the same,
             as in the release
+        spread: vary each pass's samples a symbol, carrier offset and transmitter's arguments (roll-off,
+            deviation …) over their usual ranges; else 8, 0 and the transmitter's own
 
     Returns:
         float32 (n_frames, 2, 128), I and Q, each frame divided by its Σ|x|
@@ -129,7 +148,7 @@ def synthesize(modulation, snr, n_frames, seed, am_ssb="signal", channel_seeds="
     frames = np.empty((n_frames, 2, FRAME_LEN), dtype=np.float32)
     done = 0
     while done < n_frames:
-        samples = _transmit(modulation, rng, speech, am_ssb, channel_seeds, snr)
+        samples = _transmit(modulation, rng, speech, am_ssb, channel_seeds, snr, spread=spread)
         start = rng.integers(*FIRST_FRAME, endpoint=True)
         while start + FRAME_LEN < len(samples) and done < n_frames:
             frame = samples[start : start + FRAME_LEN]
@@ -169,6 +188,7 @@ def radioml2016(
     am_ssb="signal",
     channel_seeds="fresh",
     modulations=None,
+    spread=False,
     jobs=None,
     progress=None,
 ):
@@ -177,15 +197,15 @@ def radioml2016(
     Args:
         frames_per_key: frames for each (modulation, snr)
         snrs: SNR labels in dB
-        seed, am_ssb, channel_seeds: see ``synthesize``
-        modulations: names in ``TRANSMITTERS``, default all eleven
+        seed, am_ssb, channel_seeds, spread: see ``synthesize``
+        modulations: names in ``TRANSMITTERS``, default the release's eleven
         jobs: number of processes, default one a core
         progress: called with the number of frames whenever a key is done
 
     Returns:
         dict (modulation, snr) → float32 (frames_per_key, 2, 128)
     """
-    arguments = (frames_per_key, seed, am_ssb, channel_seeds)
+    arguments = (frames_per_key, seed, am_ssb, channel_seeds, spread)
     return _build(synthesize, arguments, modulations, snrs, jobs, progress)
 
 

@@ -1,18 +1,21 @@
 # Copyright 2026 the gr-sr2cnn authors.
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One transmitter a modulation: the eleven of RML2016.10a, from GNU Radio's own blocks.
+"""One transmitter a modulation, from GNU Radio's own blocks.
 
 Digital transmitters take unpacked bits (bytes 0 and 1) and put out 8 samples a symbol, the linear ones
 through a root-raised-cosine filter of roll-off 0.35 at unit mean power. Analog transmitters take audio
-(float, 44.1 kHz, peak below 1). The parameters are those of the published data-set generator (O'Shea and
-West, *Radio Machine Learning Dataset Generation with GNU Radio*, GRCon 2016).
+(float, 44.1 kHz, peak below 1). The parameters of the eleven of RML2016.10a are those of the published
+data-set generator (O'Shea and West, *Radio Machine Learning Dataset Generation with GNU Radio*, GRCon
+2016). All others are ours; what varies among real signals of a modulation is an argument, and
+``spread`` says over which range.
 """
 
 import contextlib
 import io
 
 import numpy as np
-from gnuradio import analog, blocks, digital, filter, gr
+from gnuradio import analog, blocks, digital, fft, filter, gr
+from scipy.stats import norm
 
 SAMPLES_PER_SYMBOL = 8
 ROLL_OFF = 0.35
@@ -26,10 +29,12 @@ class transmitter(gr.hier_block2):
     """Base of all transmitters.
 
     Subclasses name their ``modulation`` and, where they take bits, ``bits_per_symbol`` (None: audio).
+    ``spread`` gives the usual range of each numeric argument of the constructor.
     """
 
     modulation: str
     bits_per_symbol = None
+    spread = {}
 
     def __init__(self):
         item = gr.sizeof_float if self.bits_per_symbol is None else gr.sizeof_char
@@ -48,18 +53,24 @@ class transmitter(gr.hier_block2):
 class linear_transmitter(transmitter):
     """Symbols of a constellation (normalised to unit mean power) through an RRC pulse."""
 
+    spread = {"roll_off": (0.15, 0.5)}
+
     def points(self):
         raise NotImplementedError
 
-    def __init__(self):
-        super().__init__()
+    def symbols(self):
+        """Blocks from packed bits to symbols."""
         points = np.asarray(self.points(), dtype=np.complex64)
         points /= np.sqrt(np.mean(np.abs(points) ** 2))
+        return [digital.chunks_to_symbols_bc(points.tolist())]
+
+    def __init__(self, roll_off=ROLL_OFF):
+        super().__init__()
         sps = SAMPLES_PER_SYMBOL
-        pulse = filter.firdes.root_raised_cosine(sps, sps, 1.0, ROLL_OFF, RRC_SPAN * sps + 1)
+        pulse = filter.firdes.root_raised_cosine(sps, sps, 1.0, roll_off, RRC_SPAN * sps + 1)
         self.chain(
             blocks.pack_k_bits_bb(self.bits_per_symbol),
-            digital.chunks_to_symbols_bc(points.tolist()),
+            *self.symbols(),
             filter.interp_fir_filter_ccf(sps, pulse),
         )
 
@@ -189,8 +200,325 @@ class am_ssb(transmitter):
         )
 
 
-#: Transmitter class by modulation name, in the alphabetical order of RML2016.10a.
+class ook(linear_transmitter):
+    """On-off keying: 1 bit a symbol."""
+
+    modulation = "OOK"
+    bits_per_symbol = 1
+
+    def points(self):
+        return [0, 1]
+
+
+class ask4(linear_transmitter):
+    """Four amplitudes from zero up, 2 bits a symbol; PAM4 has both signs instead."""
+
+    modulation = "4ASK"
+    bits_per_symbol = 2
+
+    def points(self):
+        return [0, 1, 2, 3]
+
+
+class psk16(linear_transmitter):
+    """16PSK: 4 bits a symbol."""
+
+    modulation = "16PSK"
+    bits_per_symbol = 4
+
+    def points(self):
+        return np.exp(2j * np.pi * np.arange(16) / 16)
+
+
+def rings(*counts_and_radii):
+    """Points on rings, each (number, radius), the first of them half a step from the real axis."""
+    return np.concatenate(
+        [radius * np.exp(2j * np.pi * (np.arange(n) + 0.5) / n) for n, radius in counts_and_radii]
+    )
+
+
+class apsk16(linear_transmitter):
+    """16APSK on 4 + 12 points, ratio of the radii 2.7 (within DVB-S2's, EN 302 307 table 9)."""
+
+    modulation = "16APSK"
+    bits_per_symbol = 4
+
+    def points(self):
+        return rings((4, 1.0), (12, 2.7))
+
+
+class apsk32(linear_transmitter):
+    """32APSK on 4 + 12 + 16 points, radii 2.84 and 5.27 (DVB-S2, rate 3/4, EN 302 307 table 10)."""
+
+    modulation = "32APSK"
+    bits_per_symbol = 5
+
+    def points(self):
+        return rings((4, 1.0), (12, 2.84), (16, 5.27))
+
+
+def cross(side, corner):
+    """A square of odd levels without ``corner`` × ``corner`` points in each corner."""
+    levels = np.arange(1 - side, side, 2)
+    points = levels[:, None] + 1j * levels
+    limit = side - 2 * corner
+    inside = (np.abs(points.real) < limit) | (np.abs(points.imag) < limit)
+    return points[inside]
+
+
+class qam32(linear_transmitter):
+    """Cross-shaped 32-QAM: 5 bits a symbol."""
+
+    modulation = "QAM32"
+    bits_per_symbol = 5
+
+    def points(self):
+        return cross(6, 1)
+
+
+class qam128(linear_transmitter):
+    """Cross-shaped 128-QAM: 7 bits a symbol."""
+
+    modulation = "QAM128"
+    bits_per_symbol = 7
+
+    def points(self):
+        return cross(12, 2)
+
+
+class qam256(linear_transmitter):
+    """Square 256-QAM: 8 bits a symbol."""
+
+    modulation = "QAM256"
+    bits_per_symbol = 8
+
+    def points(self):
+        return cross(16, 0)
+
+
+class pi4_dqpsk(linear_transmitter):
+    """π/4-DQPSK: each symbol turns the phase by an odd multiple of 45°."""
+
+    modulation = "PI4-DQPSK"
+    bits_per_symbol = 2
+
+    def points(self):
+        return np.exp(2j * np.pi * np.arange(8) / 8)
+
+    def symbols(self):
+        turns = digital.map_bb([1, 3, 7, 5]), digital.diff_encoder_bb(8)
+        return [*turns, *super().symbols()]
+
+
+class oqpsk(linear_transmitter):
+    """OQPSK: QPSK whose Q is half a symbol late."""
+
+    modulation = "OQPSK"
+    bits_per_symbol = 2
+
+    def points(self):
+        return digital.constellation_qpsk().points()
+
+    def __init__(self, roll_off=ROLL_OFF):
+        super().__init__(roll_off)
+        pulse = self.parts[-1]
+        self.disconnect(pulse, self)
+        split, joined = blocks.complex_to_float(), blocks.float_to_complex()
+        late = blocks.delay(gr.sizeof_float, SAMPLES_PER_SYMBOL // 2)
+        self.connect(pulse, split)
+        self.connect((split, 0), (joined, 0))
+        self.connect((split, 1), late, (joined, 1))
+        self.connect(joined, self)
+        self.parts += split, late, joined
+
+
+class fsk_transmitter(transmitter):
+    """FSK of continuous phase with rectangular pulses and evenly spaced tones.
+
+    Args:
+        modulation_index: spacing of neighbouring tones over the symbol rate
+    """
+
+    spread = {"modulation_index": (0.7, 1.5)}
+
+    def __init__(self, modulation_index=1.0):
+        super().__init__()
+        states = 2**self.bits_per_symbol
+        step = np.pi * modulation_index / SAMPLES_PER_SYMBOL  # rad a sample, of level 1
+        self.chain(
+            blocks.pack_k_bits_bb(self.bits_per_symbol),
+            digital.chunks_to_symbols_bf(np.arange(1.0 - states, states, 2).tolist()),
+            blocks.repeat(gr.sizeof_float, SAMPLES_PER_SYMBOL),
+            analog.frequency_modulator_fc(step),
+        )
+
+
+class fsk2(fsk_transmitter):
+    """Wide binary FSK; CPFSK is the one of modulation index 0.5."""
+
+    modulation = "2FSK"
+    bits_per_symbol = 1
+    spread = {"modulation_index": (0.8, 2.5)}
+
+
+class fsk4(fsk_transmitter):
+    """4FSK: 2 bits a symbol."""
+
+    modulation = "4FSK"
+    bits_per_symbol = 2
+    spread = {"modulation_index": (0.5, 1.5)}
+
+
+class fsk8(fsk_transmitter):
+    """8FSK: 3 bits a symbol."""
+
+    modulation = "8FSK"
+    bits_per_symbol = 3
+    spread = {"modulation_index": (0.3, 0.8)}
+
+    def __init__(self, modulation_index=0.5):  # at 1 the outer tones would lie at the band's edges
+        super().__init__(modulation_index)
+
+
+class gmsk(transmitter):
+    """GMSK: modulation index 0.5 behind a Gaussian filter."""
+
+    modulation = "GMSK"
+    bits_per_symbol = 1
+    spread = {"bt": (0.25, 0.5)}
+
+    def __init__(self, bt=0.3):
+        super().__init__()
+        self.chain(
+            digital.gmsk_mod(samples_per_symbol=SAMPLES_PER_SYMBOL, bt=bt, do_unpack=False)
+        )
+
+
+class ofdm(transmitter):
+    """OFDM: QPSK on the middle ``carriers`` of 64 carriers (none at zero), cyclic prefix of a quarter."""
+
+    modulation = "OFDM"
+    bits_per_symbol = 2
+    spread = {"carriers": (12, 48)}
+    FFT_LEN = 64
+
+    def __init__(self, carriers=24):
+        super().__init__()
+        n, below = self.FFT_LEN, int(carriers) // 2
+        above = int(carriers) - below
+        points = np.asarray(digital.constellation_qpsk().points()) / np.sqrt(carriers)
+        # A group of symbols fills the bins above zero, then those below; zeros go between them.
+        self.chain(
+            blocks.pack_k_bits_bb(self.bits_per_symbol),
+            digital.chunks_to_symbols_bc(points.tolist()),
+            blocks.vector_insert_c([0] * (n - 1 - above - below), n - 1, above),
+            blocks.vector_insert_c([0], n, 0),
+            blocks.stream_to_vector(gr.sizeof_gr_complex, n),
+            fft.fft_vcc(n, False, [], False),
+            digital.ofdm_cyclic_prefixer(n, n + n // 4),
+        )
+
+
+class chirp(transmitter):
+    """Chirp spread spectrum as in LoRa: each symbol starts an up-chirp at one of 128 frequencies.
+
+    Args:
+        bandwidth: swept band over the sample rate
+    """
+
+    modulation = "CHIRP"
+    bits_per_symbol = 7
+    spread = {"bandwidth": (0.2, 0.7)}
+
+    def __init__(self, bandwidth=0.5):
+        super().__init__()
+        states = 2**self.bits_per_symbol
+        length = round(states / bandwidth)
+        # Instantaneous frequency in cycles a sample; it wraps round inside the band.
+        position = (np.arange(states)[:, None] / states + np.arange(length) / length) % 1.0
+        phase = 2 * np.pi * bandwidth * np.cumsum(position - 0.5, axis=1)
+        self.chain(
+            blocks.pack_k_bits_bb(self.bits_per_symbol),
+            digital.chunks_to_symbols_bc(np.exp(1j * phase).ravel().tolist(), length),
+        )
+
+
+class nbfm(transmitter):
+    """Narrow-band FM voice: 5 kHz deviation, pre-emphasis and channel filter as GNU Radio's."""
+
+    modulation = "NBFM"
+    spread = {"max_dev": (2.5e3, 12e3)}
+
+    def __init__(self, max_dev=5e3):
+        super().__init__()
+        self.chain(analog.nbfm_tx(audio_rate=44100, quad_rate=220500, max_dev=max_dev))
+
+
+class noise(transmitter):
+    """White Gaussian noise, drawn from the bits: 16 of them a sample."""
+
+    modulation = "NOISE"
+    bits_per_symbol = 8  # of I or of Q
+
+    def __init__(self, *shaping):
+        super().__init__()
+        quantiles = norm.ppf((np.arange(256) + 0.5) / 256) / np.sqrt(2)
+        halves, joined = blocks.deinterleave(gr.sizeof_float), blocks.float_to_complex()
+        drawn = (
+            blocks.pack_k_bits_bb(self.bits_per_symbol),
+            digital.chunks_to_symbols_bf(quantiles.tolist()),
+            halves,
+        )
+        self.parts = *drawn, joined, *shaping
+        self.connect(self, *drawn)
+        self.connect((halves, 0), (joined, 0))
+        self.connect((halves, 1), (joined, 1))
+        self.connect(joined, *shaping, self)
+
+
+class band_noise(noise):
+    """Gaussian noise of a band around zero.
+
+    Args:
+        bandwidth: of the band over the sample rate
+    """
+
+    modulation = "BAND-NOISE"
+    spread = {"bandwidth": (0.08, 0.5)}
+
+    def __init__(self, bandwidth=0.17):
+        low_pass = filter.firdes.low_pass(bandwidth**-0.5, 1.0, bandwidth / 2, bandwidth / 4)
+        super().__init__(filter.fir_filter_ccf(1, low_pass))
+
+
+class tone(transmitter):
+    """A bare carrier, off the center; the bits only give its length.
+
+    Args:
+        frequency: over the sample rate
+    """
+
+    modulation = "TONE"
+    bits_per_symbol = 1
+    spread = {"frequency": (-0.15, 0.15)}
+
+    def __init__(self, frequency=0.05):
+        super().__init__()
+        self.chain(
+            digital.chunks_to_symbols_bc([1, 1]),
+            blocks.rotator_cc(2 * np.pi * frequency),
+        )
+
+
+#: The eleven of RML2016.10a, in its alphabetical order.
+RADIOML2016 = tuple("8PSK AM-DSB AM-SSB BPSK CPFSK GFSK PAM4 QAM16 QAM64 QPSK WBFM".split())
+
+#: Transmitter class by modulation name: the eleven, then the others.
 TRANSMITTERS = {
     t.modulation: t
-    for t in (psk8, am_dsb, am_ssb, bpsk, cpfsk, gfsk, pam4, qam16, qam64, qpsk, wbfm)
+    for t in (
+        *(psk8, am_dsb, am_ssb, bpsk, cpfsk, gfsk, pam4, qam16, qam64, qpsk, wbfm),
+        *(ook, ask4, psk16, apsk16, apsk32, qam32, qam128, qam256, pi4_dqpsk, oqpsk),
+        *(fsk2, fsk4, fsk8, gmsk, ofdm, chirp, nbfm, noise, band_noise, tone),
+    )
 }

@@ -31,7 +31,7 @@ def _recipe_options(command):
             help="A channel of its own for each pass (default), or one for all as in the release.",
         ),
         click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),
-        click.option("--modulations", type=Names(), help="Which of them; default: all."),
+        click.option("--modulations", type=Names(), help="Default: the release's; see sr2cnn dataset modulations."),
         click.option(
             "--snr", "snrs", type=Snrs(), default="-20:18:2", show_default=True, help="SNRs."
         ),
@@ -59,6 +59,10 @@ def _frames_per_key(default):
 @_recipe_options
 @_frames_per_key(1000)
 @_am_ssb
+@click.option(
+    "--spread", is_flag=True,
+    help="Vary samples a symbol (6.4 to 10), carrier offset, roll-off, deviation … from pass to pass.",
+)  # fmt: skip
 def radioml2016(**options):
     """Synthesize a data set by the recipe of RML2016.10a.
 
@@ -70,7 +74,7 @@ def radioml2016(**options):
     Examples:
       sr2cnn dataset radioml2016 --out data.pkl --snr 16,18 --am-ssb noise
       sr2cnn dataset radioml2016 --out all.npz --faithful --seed 7
-      sr2cnn dataset radioml2016 --out two.npz --modulations QPSK,8PSK --snr 0:18:6
+      sr2cnn dataset radioml2016 --out two.npz --modulations QPSK,OFDM --snr 0:18:6 --spread
     """
     _write("radioml2016", **options)
 
@@ -85,9 +89,9 @@ def radioml2016b(modulations, **options):
     Example:
       sr2cnn dataset radioml2016b --out large.pkl --snr 10:18:2
     """
-    from ..transmitters import TRANSMITTERS
+    from ..transmitters import RADIOML2016
 
-    ten = tuple(name for name in TRANSMITTERS if name != "AM-SSB")
+    ten = tuple(name for name in RADIOML2016 if name != "AM-SSB")
     if "AM-SSB" in (modulations or ()):
         raise ValueError(f"RML2016.10b has no AM-SSB, expected some of {', '.join(ten)}")
     _write("radioml2016b", modulations=modulations or ten, **options)

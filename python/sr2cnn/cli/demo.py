@@ -104,10 +104,10 @@ def _build(console, path, frames_per_key, snrs, seed):
     from sr2cnn_learn.datasets import save_radioml
 
     from ..synthesis import radioml2016
-    from ..transmitters import TRANSMITTERS
+    from ..transmitters import RADIOML2016
 
     with progress_bar(console) as progress:
-        total = len(TRANSMITTERS) * len(snrs) * frames_per_key
+        total = len(RADIOML2016) * len(snrs) * frames_per_key
         task = progress.add_task("building the replay", total=total)
         frames = radioml2016(
             frames_per_key,
