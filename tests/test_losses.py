@@ -31,6 +31,10 @@ def test_reconstruction_loss():
     frames = torch.zeros(2, 3, 2)
     rebuilt = torch.ones(2, 3, 2)
     assert reconstruction_loss(rebuilt, frames).item() == pytest.approx(12 / 4)
+    assert reconstruction_loss(-2 * rebuilt, frames).item() == pytest.approx(48 / 4)
+    assert reconstruction_loss(-2 * rebuilt, frames, "l1").item() == pytest.approx(24 / 4)
+    with pytest.raises(ValueError, match="norm is 'l3'"):
+        reconstruction_loss(rebuilt, frames, "l3")
 
 
 def test_center_update():

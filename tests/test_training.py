@@ -117,3 +117,21 @@ def test_overrides_of_the_recipe(data, tmp_path):
     assert card["provenance"]["recipe"]["center_weight"] == 0
     with pytest.raises(ValueError, match="overrides has 'centre_weight'.*center_weight"):
         train(data, tmp_path / "c.pt", overrides=dict(centre_weight=0.0))
+
+
+def test_without_cross_entropy_the_last_epoch_is_kept(data, tmp_path):
+    epochs = []
+    card = train(
+        data,
+        tmp_path / "b.pt",
+        epochs=2,
+        device="cpu",
+        on_epoch=epochs.append,
+        overrides=dict(cross_entropy_weight=0.0, dim=16),
+    )
+    assert card["provenance"]["best_epoch"] == 2
+    last = epochs[-1]
+    recipe = card["provenance"]["recipe"]
+    assert last.loss == pytest.approx(
+        recipe["center_weight"] * last.center + recipe["reconstruction_weight"] * last.reconstruction
+    )

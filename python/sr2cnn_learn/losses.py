@@ -42,6 +42,12 @@ def center_loss(z, labels, centers):
     return (z - centers[labels]).square().sum() / (2 * len(z))
 
 
-def reconstruction_loss(reconstruction, frames):
-    """L_r (Eq. 5): 1/(2N) Σ ‖x̃_i − x_i‖². Both (N, frame_len, 2)."""
-    return (reconstruction - frames).square().sum() / (2 * len(frames))
+def reconstruction_loss(reconstruction, frames, norm="l2"):
+    """L_r (Eq. 5): 1/(2N) Σ ‖x̃_i − x_i‖². Both (N, frame_len, 2).
+
+    With norm ``"l1"`` the sum of absolute values in place of the squares; ValueError for any other.
+    """
+    error = reconstruction - frames
+    if norm not in ("l1", "l2"):
+        raise ValueError(f"norm is {norm!r}, expected 'l1' or 'l2'")
+    return (error.abs() if norm == "l1" else error.square()).sum() / (2 * len(frames))

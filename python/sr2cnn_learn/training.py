@@ -37,8 +37,10 @@ class Recipe:
     epochs: int
     batch_size: int = 256
     learning_rate: float = 1e-3
+    cross_entropy_weight: float = 1.0
     center_weight: float = 0.06  # λ_ct; 0.03 in the released code's scale without the 1/2
     reconstruction_weight: float = 0.078  # λ_r; 10 in the released code's mean over 256 values
+    reconstruction_norm: str = "l2"  # "l1" for the ablation of table 3
     center_rate: float = 0.5  # α of Algorithm 1
     dim: int = 256  # t
     dropout: float = 0.5
@@ -94,10 +96,10 @@ class _Trainer:
             parts = (
                 losses.cross_entropy_loss(logits, y),
                 losses.center_loss(z, y, self.centers.centers),
-                losses.reconstruction_loss(reconstruction, target),
+                losses.reconstruction_loss(reconstruction, target, recipe.reconstruction_norm),
             )
             total = (
-                parts[0]
+                recipe.cross_entropy_weight * parts[0]
                 + recipe.center_weight * parts[1]
                 + recipe.reconstruction_weight * parts[2]
             )
@@ -121,7 +123,8 @@ class _Trainer:
         return right / len(frames)
 
     def keep_if_best(self, accuracy):
-        if accuracy <= self.best_accuracy:
+        # Without cross-entropy the classifier learns nothing that could tell epochs apart: keep the last.
+        if self.recipe.cross_entropy_weight and accuracy <= self.best_accuracy:
             return False
         self.best_accuracy, self.best_epoch = accuracy, self.epoch
         self.best_weights = copy.deepcopy(self.network.state_dict())
