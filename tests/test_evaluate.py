@@ -62,7 +62,7 @@ def test_as_typed(data, tmp_path):
     figures = json.loads(result.stdout)
     assert figures["orders"] == 2 and 0 <= figures["auroc"] <= 1
     result = run_cli("evaluate", path, "--data", data, "--orders", 2)
-    for word in ("auroc", "oscr", "hungarian_accuracy", "accuracy of QPSK"):
+    for word in ("auroc", "oscr", "f1", "upper_bound", "hungarian_accuracy", "accuracy of QPSK"):
         assert word in result.stdout
     fails(run_cli("evaluate", path, "--data", tmp_path / "none.npz"), "none.npz")
     fails(run_cli("evaluate", path, "--data", data, "--snr", 3), "data.npz")

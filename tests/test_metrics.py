@@ -5,7 +5,8 @@
 import numpy as np
 import pytest
 from sr2cnn_learn.calibration import choose_discriminator
-from sr2cnn_learn.evaluation.metrics import open_set_metrics
+from sr2cnn_learn.discriminator import INVALID
+from sr2cnn_learn.evaluation.metrics import open_set_f1, open_set_metrics
 
 
 def test_by_hand():
@@ -20,9 +21,16 @@ def test_by_hand():
         known_precision=4 / 6,
         # −1 holds A, X, X (2 X), −2 holds X, Y (1 each), −3 holds Y: dominant 2 + 1 + 1 of 6
         unknown_precision=4 / 6,
+        # A: 2 right, 1 X taken for it, 2 missed: 4/7; B: 2 right, 1 A: 4/5; unknown: 5 right, 1 A, 1 X: 10/12
+        f1=pytest.approx((4 / 7 + 4 / 5 + 10 / 12) / 3),
         new_classes=3,
         isotopic=2,
     )
+
+
+def test_f1_leaves_out_what_could_not_be_judged():
+    assert open_set_f1(["A", "B", "A"], [0, INVALID, 0], ["A", "B"]) == 1
+    assert open_set_f1(["A"], [INVALID], ["A", "B"]) is None
 
 
 def test_nothing_to_share_is_none():

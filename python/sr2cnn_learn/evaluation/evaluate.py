@@ -41,8 +41,9 @@ def evaluate(bundle, dataset, indices, orders=10, seed=0, progress=None):
         progress: called with 1 after each order
 
     Returns:
-        dict of ``frames``, ``closed_set_accuracy``, ``accuracy_per_class`` (own name given, of each known
-        class), the figures of ``open_set_metrics`` and ``score_metrics``,
+        dict of ``frames``, ``upper_bound`` (UB: closed-set accuracy on the known frames, nothing
+        rejected), ``accuracy_per_class`` (own name given, of each known class), the figures of
+        ``open_set_metrics`` and ``score_metrics``,
         ``discrimination_interval`` (None with thresholds per class); and ``discovery``, for each
         figure of ``discovery_metrics`` and ``OF_DISCOVERY`` its ``mean`` and ``std`` over the orders
 
@@ -79,7 +80,7 @@ def evaluate(bundle, dataset, indices, orders=10, seed=0, progress=None):
     return dict(
         frames=len(z),
         unknown_frames=int(unknown.sum()),
-        closed_set_accuracy=float(right[~unknown].mean()) if (~unknown).any() else None,
+        upper_bound=float(right[~unknown].mean()) if (~unknown).any() else None,
         accuracy_per_class={
             str(name): float(np.mean(named[truth == name] == name))
             for name in classes

@@ -4,11 +4,13 @@
 
 from collections import Counter
 
+import numpy as np
+from sklearn.metrics import f1_score
+
+from ..discriminator import INVALID
 from .running import RunningScore
 
 ISOTOPIC_SHARE = 0.05  # a discovered class counts from this share of its unknown class's frames
-
-
 KNOWN_WEIGHT = 0.4  # of TKR in WTR
 
 
@@ -19,6 +21,28 @@ def weighted_true_rate(tkr, tur):
 
 def _ratio(part, whole):
     return float(part / whole) if whole else None
+
+
+def open_set_f1(truth, ids, classes):
+    """Macro F1: the mean over the known classes and, as one class more, all that is unknown.
+
+    The paper prints an F1 without defining it; this is the usual one of open-set recognition. A class
+    that neither occurs nor is named does not count.
+
+    Args:
+        truth: (N,) labels
+        ids: (N,) class ids, k ≥ 0 is ``classes[k]``, below 0 unknown; INVALID frames are left out
+
+    Returns:
+        float, or None without frames
+    """
+    index = {label: k for k, label in enumerate(classes)}
+    true = np.array([index.get(label, -1) for label in truth], dtype=np.int64)
+    ids = np.asarray(ids)
+    valid = ids != INVALID
+    if not valid.any():
+        return None
+    return float(f1_score(true[valid], np.maximum(ids[valid], -1), average="macro"))
 
 
 def open_set_metrics(truth, ids, classes):
@@ -38,6 +62,7 @@ def open_set_metrics(truth, ids, classes):
         ``known_precision``: frames called known that were given their own class;
         ``unknown_precision``: frames called unknown that are of their discovered class's dominant truth,
         and that is an unknown class;
+        ``f1``: see ``open_set_f1``;
         ``new_classes``: number of discovered classes;
         ``isotopic``: most discovered classes that share one dominant unknown class, each with at least
         5 % of its frames
@@ -64,6 +89,7 @@ def open_set_metrics(truth, ids, classes):
         wtr=None if tkr is None or tur is None else weighted_true_rate(tkr, tur),
         known_precision=_ratio(right, accepted),
         unknown_precision=_ratio(dominant_frames, report["frames"] - accepted),
+        f1=open_set_f1(truth, ids, classes),
         new_classes=len(report["new_classes"]),
         isotopic=max(isotopic.values(), default=0),
     )
