@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""RadioML files: round trips, filters, refusals, the split."""
+"""Data sets in pickles and .npz: round trips, filters, refusals; the split."""
 
 import hashlib
 import io
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sr2cnn_learn.datasets import load_radioml, save_radioml, split
+from sr2cnn_learn.datasets import load_dataset, save_radioml, split
 
 COUNTS = {("QPSK", 2): 40, ("QPSK", -4): 20, ("AM-SSB", 2): 13, ("8PSK", 2): 3}
 
@@ -30,7 +30,7 @@ def path(request, tmp_path, mapping):
 
 
 def test_round_trip(path, mapping):
-    data = load_radioml(path)
+    data = load_dataset(path)
     assert len(data) == 76
     assert data.frames.shape == (76, 2, 128) and data.frames.dtype == np.float32
     assert data.modulations == ["8PSK", "AM-SSB", "QPSK"]
@@ -53,21 +53,62 @@ def test_the_pickle_is_the_published_layout(tmp_path, mapping):
 
 
 def test_filters(path):
-    assert load_radioml(path, modulations=["QPSK"]).keys == {("QPSK", -4): 20, ("QPSK", 2): 40}
-    assert load_radioml(path, snrs=[-4]).keys == {("QPSK", -4): 20}
+    assert load_dataset(path, modulations=["QPSK"]).keys == {("QPSK", -4): 20, ("QPSK", 2): 40}
+    assert load_dataset(path, snrs=[-4]).keys == {("QPSK", -4): 20}
     with pytest.raises(ValueError, match="no modulation FM; it has 8PSK, AM-SSB, QPSK"):
-        load_radioml(path, modulations=["FM"])
+        load_dataset(path, modulations=["FM"])
     with pytest.raises(ValueError, match="no SNR of 30; it has -4, 2"):
-        load_radioml(path, snrs=[30])
+        load_dataset(path, snrs=[30])
     with pytest.raises(ValueError, match="no frames"):
-        load_radioml(path, modulations=["8PSK"], snrs=[-4])
+        load_dataset(path, modulations=["8PSK"], snrs=[-4])
+
+
+def test_at_most_so_many_of_a_key_evenly_spread(path, mapping):
+    data = load_dataset(path, max_per_key=4)
+    assert data.keys == {k: min(n, 4) for k, n in sorted(COUNTS.items())}
+    chosen = (data.labels == "QPSK") & (data.snrs == 2)
+    np.testing.assert_array_equal(data.frames[chosen], mapping["QPSK", 2][[0, 10, 20, 30]])
+    with pytest.raises(ValueError, match="max_per_key is 0"):
+        load_dataset(path, max_per_key=0)
+
+
+def test_frame_len(path, mapping):
+    data = load_dataset(path, modulations=["8PSK"], frame_len=100)
+    np.testing.assert_array_equal(data.frames, mapping["8PSK", 2][:, :, :100])
+    with pytest.raises(ValueError, match=r"\(n, 2, 129 or more\)"):
+        load_dataset(path, frame_len=129)
+    with pytest.raises(ValueError, match="frame_len is 0"):
+        load_dataset(path, frame_len=0)
+
+
+def test_the_content_tells_the_format_not_the_name(path, mapping):
+    renamed = path.rename(path.with_name("renamed.hdf5"))
+    assert load_dataset(renamed).keys == {key: COUNTS[key] for key in sorted(COUNTS)}
+    with pytest.raises(ValueError, match="classes are for RML2018.01A"):
+        load_dataset(renamed, classes=["QPSK"])
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_signal_202002(tmp_path, dtype):
+    """SIGNAL-202002 in small: 20 SNRs from 2 to 40 dB, float32 or float64."""
+    rng = np.random.default_rng(2)
+    mapping = {
+        (modulation, snr): rng.standard_normal((3, 2, 128)).astype(dtype)
+        for modulation in ("BPSK", "WBFM")
+        for snr in range(2, 42, 2)
+    }
+    path = tmp_path / "SIGNAL-202002.pkl"
+    path.write_bytes(pickle.dumps(mapping, 2))
+    data = load_dataset(path)
+    assert data.keys == {key: 3 for key in mapping} and data.frames.dtype == np.float32
+    np.testing.assert_allclose(data.frames[:3], mapping["BPSK", 2], rtol=1e-6)
 
 
 def test_byte_keys_and_other_float_types(tmp_path, mapping):
     path = tmp_path / "some.pkl"
     content = {(m.encode(), float(s)): v.astype(">f8") for (m, s), v in mapping.items()}
     path.write_bytes(pickle.dumps(content))
-    data = load_radioml(path)
+    data = load_dataset(path)
     assert data.keys.keys() == mapping.keys() and data.frames.dtype == np.float32
 
 
@@ -75,7 +116,7 @@ def test_frames_with_nan_or_inf_are_counted_and_left_out(tmp_path, mapping):
     mapping["QPSK", 2][3, 0, 5] = np.nan
     mapping["QPSK", 2][7, 1, 0] = np.inf
     save_radioml(tmp_path / "some.pkl", mapping)
-    data = load_radioml(tmp_path / "some.pkl")
+    data = load_dataset(tmp_path / "some.pkl")
     assert data.skipped == 2 and data.keys["QPSK", 2] == 38
     assert np.isfinite(data.frames).all()
 
@@ -84,7 +125,7 @@ def test_frames_with_nan_or_inf_are_counted_and_left_out(tmp_path, mapping):
     ("content", "reason"),
     [
         ({}, "no frames"),
-        ({("QPSK", 2): np.zeros((5, 128, 2), "f4")}, r"shape \(5, 128, 2\), expected \(n, 2, 128\)"),
+        ({("QPSK", 2): np.zeros((5, 128, 2), "f4")}, r"shape \(5, 128, 2\), expected \(n, 2, 128 or more\)"),
         ({("QPSK", 2): np.zeros((5, 2, 64), "f4")}, r"\(5, 2, 64\)"),
         ({("QPSK", 2): np.zeros((2, 128), "f4")}, r"\(2, 128\)"),
         ({("QPSK", 2): np.zeros((5, 2, 128), "i2")}, "dtype int16"),
@@ -99,7 +140,7 @@ def test_foreign_pickles(tmp_path, content, reason):
     path = tmp_path / "some.pkl"
     path.write_bytes(pickle.dumps(content))
     with pytest.raises(ValueError, match=rf"some\.pkl: .*{reason}"):
-        load_radioml(path)
+        load_dataset(path)
 
 
 def test_damaged_files(path):
@@ -107,12 +148,12 @@ def test_damaged_files(path):
     for length in (0, 1, 100, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
         with pytest.raises(ValueError, match=f"{path}: "):
-            load_radioml(path)
+            load_dataset(path)
     path.unlink()
     with pytest.raises(FileNotFoundError, match=f"{path}: no such file"):
-        load_radioml(path)
-    with pytest.raises(ValueError, match="not a file"):
-        load_radioml(path.parent)
+        load_dataset(path)
+    with pytest.raises(ValueError, match="no .sigmf-meta file"):
+        load_dataset(path.parent)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +176,7 @@ def test_foreign_npz(tmp_path, change, reason):
     arrays = {k: v for k, v in {**arrays, **change}.items() if v is not None}
     np.savez(path, **arrays)
     with pytest.raises(ValueError, match=rf"some\.npz: .*{reason}"):
-        load_radioml(path)
+        load_dataset(path)
 
 
 def test_zip_bomb(tmp_path):
@@ -143,7 +184,7 @@ def test_zip_bomb(tmp_path):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("frames.npy", bytes(20_000_000))
     with pytest.raises(ValueError, match="would unpack to 20000000 bytes"):
-        load_radioml(path)
+        load_dataset(path)
 
 
 @given(st.binary(max_size=100))
@@ -152,7 +193,7 @@ def test_random_bytes(tmp_path, data):
     for path in (tmp_path / "some.pkl", tmp_path / "some.npz"):
         path.write_bytes(data)
         with pytest.raises(ValueError, match="some"):
-            load_radioml(path)
+            load_dataset(path)
 
 
 def test_nothing_half_written(tmp_path, mapping, monkeypatch):
@@ -167,12 +208,14 @@ def test_nothing_half_written(tmp_path, mapping, monkeypatch):
         save_radioml(path, mapping)
     with pytest.raises(ValueError, match="expected"):
         save_radioml(path, {("QPSK", 2): np.zeros((3, 128))})
+    with pytest.raises(ValueError, match="differ in length"):
+        save_radioml(path, {("QPSK", s): np.zeros((3, 2, 64 + s)) for s in (0, 2)})
     assert path.read_text() == "what was there"
     assert os.listdir(tmp_path) == ["some.pkl"]
 
 
 def test_split(path):
-    data = load_radioml(path)
+    data = load_dataset(path)
     parts = split(data, unknown=["AM-SSB"], seed=3)
     everything = np.concatenate(list(vars(parts).values()))
     assert len(set(everything)) == len(everything)
@@ -188,18 +231,18 @@ def test_split(path):
 
 
 def test_split_depends_on_the_seed_alone(path):
-    data = load_radioml(path)
+    data = load_dataset(path)
     first, again, other = (split(data, seed=seed) for seed in (3, 3, 4))
     np.testing.assert_array_equal(first.train, again.train)
     assert not np.array_equal(first.train, other.train)
     # what else is read from the file does not matter
-    fewer = load_radioml(path, modulations=["QPSK"])
+    fewer = load_dataset(path, modulations=["QPSK"])
     test = first.test[data.labels[first.test] == "QPSK"]
     np.testing.assert_array_equal(fewer.frames[split(fewer, seed=3).test], data.frames[test])
 
 
 def test_split_refusals(path):
-    data = load_radioml(path)
+    data = load_dataset(path)
     with pytest.raises(ValueError, match="unknown class 'FM' is not in the data set"):
         split(data, unknown=["FM"])
     with pytest.raises(ValueError, match="sum to 1"):

@@ -37,6 +37,7 @@ class Recording:
     sample_rate, center_frequency : Hz, None where the recording does not say
     n_samples : number of complex samples
     trailing_bytes : bytes at the end that make no whole sample; they are left out
+    annotations : of SigMF, a list of dicts; else empty
     """
 
     def __init__(self, path, datatype, sample_rate, center_frequency, n_samples, trailing_bytes):
@@ -46,6 +47,7 @@ class Recording:
         self.center_frequency = center_frequency
         self.n_samples = n_samples
         self.trailing_bytes = trailing_bytes
+        self.annotations = []
         if n_samples == 0:
             raise ValueError(f"{path}: no samples (the file has {path.stat().st_size} bytes)")
 
@@ -67,13 +69,18 @@ class _Raw(Recording):
         super().__init__(path, datatype, sample_rate, center_frequency, n_samples, trailing_bytes)
 
     def read_blocks(self, n=BLOCK):
+        for start in range(0, self.n_samples, n):
+            yield self.read(start, min(n, self.n_samples - start))
+
+    def read(self, start: int, n: int) -> np.ndarray:
+        """The samples from `start` on, complex64 (n,)."""
+        size = 2 * self._dtype.itemsize
         with open(self.path, "rb") as file:
-            for start in range(0, self.n_samples, n):
-                count = 2 * min(n, self.n_samples - start)
-                data = file.read(count * self._dtype.itemsize)
-                if len(data) < count * self._dtype.itemsize:
-                    raise ValueError(f"{self.path}: became shorter while it was read")
-                yield self._scale(np.frombuffer(data, self._dtype)).view(np.complex64)
+            file.seek(start * size)
+            data = file.read(n * size)
+        if len(data) < n * size:
+            raise ValueError(f"{self.path}: became shorter while it was read")
+        return self._scale(np.frombuffer(data, self._dtype)).view(np.complex64)
 
     def _scale(self, values):
         scaled = values.astype(np.float32)
@@ -210,8 +217,9 @@ def _open_sigmf(meta_path: Path, datatype, sample_rate) -> Recording:
         sample_rate or info.get("core:sample_rate"),
         captures[0].get("core:frequency") if captures else None,
     )
+    recording.annotations = meta.get_annotations()
     promised = max(
-        (a["core:sample_start"] + a.get("core:sample_count", 1) for a in meta.get_annotations()),
+        (a["core:sample_start"] + a.get("core:sample_count", 1) for a in recording.annotations),
         default=0,
     )
     if promised > recording.n_samples:

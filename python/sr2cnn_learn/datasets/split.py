@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .radioml import RadioML
+from .dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Split:
 
 
 def split(
-    dataset: RadioML,
+    dataset: Dataset,
     unknown: Iterable[str] = (),
     seed: int = 0,
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),

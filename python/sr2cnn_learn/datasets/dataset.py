@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One interface to every data file: `load_dataset`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .arrays import read_npz, read_pickle
+from .radioml2018 import RadioML2018
+from .sigmf_folder import SigMFFolder
+
+FRAME_LEN = 128
+_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_ZIP_MAGIC = b"PK"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Frames with their truth, grouped by (label, SNR) in sorted order.
+
+    Attributes
+    ----------
+    frames : (N, 2, frame_len) float32; row 0 is I, row 1 is Q
+    labels : (N,) str
+    snrs : (N,) int64, dB; `SNR_NOT_STATED` where the file states none
+    sha256 : of the file; of a folder, see `SigMFFolder.sha256`
+    skipped : frames of the selection left out because they hold NaN or Inf
+    """
+
+    frames: np.ndarray
+    labels: np.ndarray
+    snrs: np.ndarray
+    sha256: str
+    skipped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def modulations(self) -> list[str]:
+        return np.unique(self.labels).tolist()
+
+    @property
+    def keys(self) -> dict[tuple[str, int], int]:
+        """(modulation, SNR) -> number of frames, in order."""
+        pairs, counts = np.unique(
+            np.rec.fromarrays([self.labels, self.snrs]), return_counts=True
+        )
+        return {(str(m), int(s)): int(n) for (m, s), n in zip(pairs, counts)}
+
+
+def load_dataset(
+    path: str | Path,
+    modulations: Iterable[str] | None = None,
+    snrs: Iterable[int] | None = None,
+    frame_len: int = FRAME_LEN,
+    classes: Iterable[str] | None = None,
+    max_per_key: int | None = None,
+) -> Dataset:
+    """Read labelled frames; what a file holds is told from its content, not its name.
+
+    Parameters
+    ----------
+    path : one of
+
+        - a pickle, of Python 2 or 3, of ``{(modulation, snr): (n, 2, L) float}``: RML2016.10a,
+          10b, 04C, SIGNAL-202002. Nothing that it holds is run (see `safe_pickle`);
+        - an ``.npz`` with ``frames`` (N, 2, L), ``labels`` (N,) and ``snrs`` (N,);
+        - RML2018.01A, HDF5 (see `RadioML2018`), of which only what is asked for is read;
+        - a folder of labelled SigMF recordings, or one ``.sigmf-meta`` (see `SigMFFolder`).
+    modulations, snrs : read these only; None reads all.
+    frame_len : samples a frame. Of a longer frame of the file its first are taken and the others
+        left out: neighbours of one frame, on both sides of a split, would inflate a test's figures.
+        Recordings are cut into frames back to back.
+    classes : of RML2018.01A, the class names in the order of its one-hot columns.
+    max_per_key : at most so many frames of each (modulation, SNR), evenly spread over those that
+        the file has; None reads all.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        ``"<path>: reason"``: the file is empty, damaged, of another layout, or has none of a
+        modulation or SNR asked for; an argument is out of range.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file")
+    for name, value in (("frame_len", frame_len), ("max_per_key", max_per_key)):
+        if value is not None and value < 1:
+            raise ValueError(f"{name} is {value}, expected at least 1")
+    source = _open(path, frame_len, classes)
+    chosen = _select(path, set(source.counts), modulations, snrs)
+    if not chosen:
+        raise ValueError(f"{path}: no frames")
+
+    rows = [_spread(source.counts[key], max_per_key) for key in chosen]
+    counts = [len(of_key) for of_key in rows]
+    frames = np.empty((sum(counts), 2, frame_len), np.float32)
+    start = 0
+    for key, of_key in zip(chosen, rows):
+        source.read(key, of_key, frames[start : start + len(of_key)])
+        start += len(of_key)
+    labels = np.repeat([label for label, _ in chosen], counts)
+    snr_of = np.repeat(np.array([snr for _, snr in chosen], np.int64), counts)
+    finite = np.isfinite(frames).all(axis=(1, 2))
+    skipped = int(np.count_nonzero(~finite))
+    if skipped:
+        frames, labels, snr_of = frames[finite], labels[finite], snr_of[finite]
+    if not len(frames):
+        raise ValueError(f"{path}: no frame without NaN or Inf")
+    return Dataset(frames, labels, snr_of, source.sha256(), skipped)
+
+
+def _open(path: Path, frame_len: int, classes):
+    """The reader of a file: ``counts``, (modulation, snr) -> frames; ``read(key, rows, out)``, which
+    puts frames into ``out`` (len(rows), 2, frame_len); ``sha256()``."""
+    if path.is_dir() or path.suffix == ".sigmf-meta":
+        magic = b""
+    elif path.is_file():
+        with open(path, "rb") as file:
+            magic = file.read(len(_HDF5_MAGIC))
+    else:
+        raise ValueError(f"{path}: neither a file nor a folder")
+    if magic == _HDF5_MAGIC:
+        return RadioML2018(path, frame_len, classes)
+    if classes is not None:
+        raise ValueError(f"{path}: classes are for RML2018.01A; this file names its own")
+    if path.is_dir() or path.suffix == ".sigmf-meta":
+        return SigMFFolder(path, frame_len)
+    reader = read_npz if magic.startswith(_ZIP_MAGIC) else read_pickle
+    return reader(path, frame_len)
+
+
+def _select(path, present, modulations, snrs) -> list[tuple[str, int]]:
+    def wanted(asked, present, what):
+        if asked is None:
+            return present
+        asked = set(asked)
+        absent = sorted(asked - present)
+        if absent:
+            raise ValueError(
+                f"{path}: no {what} {absent[0]}; it has {', '.join(map(str, sorted(present)))}"
+            )
+        return asked
+
+    names = wanted(modulations, {m for m, _ in present}, "modulation")
+    levels = wanted(snrs, {s for _, s in present}, "SNR of")
+    return sorted(key for key in present if key[0] in names and key[1] in levels)
+
+
+def _spread(count: int, most: int | None) -> np.ndarray:
+    """Indices below `count`, in order: all, or `most` of them evenly spread."""
+    if most is None or most >= count:
+        return np.arange(count)
+    return np.arange(most) * count // most
