@@ -67,7 +67,7 @@ def check_modulations(modulations):
     return modulations
 
 
-def _run(*parts):
+def run(*parts):
     """Run source → parts… as a flowgraph to its end, return the complex output."""
     top = gr.top_block()
     sink = blocks.vector_sink_c()
@@ -76,7 +76,7 @@ def _run(*parts):
     return np.array(sink.data(), dtype=np.complex64)
 
 
-def _streams(modulation, snr, seed):
+def streams(modulation, snr, seed):
     """Random numbers and speech of a key."""
     # crc32, not hash(): the same in every process. SNR labels may be negative, entropy must not be.
     key = (seed, zlib.crc32(modulation.encode()), snr % 2**32)
@@ -101,6 +101,14 @@ def _spread_transmitter(modulation, rng):
     return kind(**arguments), behind
 
 
+def message(transmitter, rng, speech):
+    """Source of one pass: random bits, or speech for an analog transmitter."""
+    n = LONG_PASS_ITEMS.get(transmitter.modulation, PASS_ITEMS)
+    if transmitter.bits_per_symbol is None:
+        return blocks.vector_source_f(speech.take(n).tolist())
+    return blocks.vector_source_b(rng.integers(0, 2, n).tolist())
+
+
 def _transmit(modulation, rng, speech, am_ssb, channel_seeds, snr, model=CHANNEL, spread=False):
     """One pass: a fresh message through transmitter and channel; complex64 samples."""
     fresh_seed = int(rng.integers(1, 2**31))
@@ -108,17 +116,12 @@ def _transmit(modulation, rng, speech, am_ssb, channel_seeds, snr, model=CHANNEL
     transmitter, behind = TRANSMITTERS[modulation](), ()
     if spread:
         transmitter, behind = _spread_transmitter(modulation, rng)
-    n = LONG_PASS_ITEMS.get(modulation, PASS_ITEMS)
     channel = channels.dynamic_channel_model(*model.values(), noise_amplitude(snr), channel_seed)
     if modulation == "AM-SSB" and am_ssb == "noise":
         silence = blocks.null_source(gr.sizeof_gr_complex)
-        length = blocks.head(gr.sizeof_gr_complex, int(n * SAMPLE_RATE / AUDIO_RATE))
-        return _run(silence, length, channel)
-    if transmitter.bits_per_symbol is None:
-        source = blocks.vector_source_f(speech.take(n).tolist())
-    else:
-        source = blocks.vector_source_b(rng.integers(0, 2, n).tolist())
-    return _run(source, transmitter, *behind, channel)
+        length = blocks.head(gr.sizeof_gr_complex, int(PASS_ITEMS * SAMPLE_RATE / AUDIO_RATE))
+        return run(silence, length, channel)
+    return run(message(transmitter, rng, speech), transmitter, *behind, channel)
 
 
 def synthesize(
@@ -144,7 +147,7 @@ def synthesize(
         raise ValueError(f"n_frames is {n_frames}, expected at least 1")
     check_modulations([modulation])
     _check_oddities(am_ssb, channel_seeds)
-    rng, speech = _streams(modulation, snr, seed)
+    rng, speech = streams(modulation, snr, seed)
     frames = np.empty((n_frames, 2, FRAME_LEN), dtype=np.float32)
     done = 0
     while done < n_frames:
@@ -173,7 +176,7 @@ def synthesize_slices(modulation, snr, seed, am_ssb="signal", channel_seeds="fre
     """
     check_modulations([modulation])
     _check_oddities(am_ssb, channel_seeds)
-    rng, speech = _streams(modulation, snr, seed)
+    rng, speech = streams(modulation, snr, seed)
     samples = _transmit(modulation, rng, speech, am_ssb, channel_seeds, snr, CHANNEL_04C)
     windows = np.lib.stride_tricks.sliding_window_view(samples[TRIM_04C:-TRIM_04C], FRAME_LEN)
     frames = windows[::HOP_04C][:MAX_FRAMES_04C]
@@ -206,7 +209,7 @@ def radioml2016(
         dict (modulation, snr) → float32 (frames_per_key, 2, 128)
     """
     arguments = (frames_per_key, seed, am_ssb, channel_seeds, spread)
-    return _build(synthesize, arguments, modulations, snrs, jobs, progress)
+    return build(synthesize, arguments, modulations, snrs, jobs, progress)
 
 
 def radioml2016c(
@@ -227,10 +230,10 @@ def radioml2016c(
         dict (modulation, snr) → float32 (n, 2, 128), n by the modulation
     """
     arguments = (seed, am_ssb, channel_seeds)
-    return _build(synthesize_slices, arguments, modulations, snrs, jobs, progress)
+    return build(synthesize_slices, arguments, modulations, snrs, jobs, progress)
 
 
-def _build(synthesize_key, arguments, modulations, snrs, jobs, progress):
+def build(synthesize_key, arguments, modulations, snrs, jobs, progress):
     """All keys in parallel: dict (modulation, snr) → ``synthesize_key(modulation, snr, *arguments)``."""
     keys = [(m, int(s)) for m in check_modulations(modulations) for s in snrs]
     if not keys:
