@@ -18,10 +18,34 @@ def dataset():
     """Build a data set, or look into one."""
 
 
-def _recipe_options(command):
-    """The options that the recipes of all three RadioML 2016 data sets share."""
-    for option in (
+def _build_options(snrs):
+    """The options that all recipes share; ``snrs`` by default."""
+    return (
         click.option("--jobs", type=click.IntRange(min=1), help="Processes; default: one a core."),
+        click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),
+        click.option(
+            "--modulations",
+            type=Names(),
+            help="Default: the release's; see sr2cnn dataset modulations.",
+        ),
+        click.option(
+            "--snr", "snrs", type=Snrs(), default=snrs, show_default=True, help="SNRs."
+        ),
+        click.option("--out", type=FILE, required=True, help="File to write: .npz, else a pickle."),
+    )
+
+
+def _with(options):
+    def decorate(command):
+        for option in options:
+            command = option(command)
+        return command
+
+    return decorate
+
+
+_recipe_options = _with(
+    (
         click.option(
             "--faithful", is_flag=True, help="The release's side of its oddities: noise and fixed."
         ),
@@ -30,15 +54,9 @@ def _recipe_options(command):
             type=click.Choice(["fresh", "fixed"]),
             help="A channel of its own for each pass (default), or one for all as in the release.",
         ),
-        click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),
-        click.option("--modulations", type=Names(), help="Default: the release's; see sr2cnn dataset modulations."),
-        click.option(
-            "--snr", "snrs", type=Snrs(), default="-20:18:2", show_default=True, help="SNRs."
-        ),
-        click.option("--out", type=FILE, required=True, help="File to write: .npz, else a pickle."),
-    ):
-        command = option(command)
-    return command
+        *_build_options("-20:18:2"),
+    )
+)
 
 
 _am_ssb = click.option(
@@ -76,7 +94,7 @@ def radioml2016(**options):
       sr2cnn dataset radioml2016 --out all.npz --faithful --seed 7
       sr2cnn dataset radioml2016 --out two.npz --modulations QPSK,OFDM --snr 0:18:6 --spread
     """
-    _write("radioml2016", **options)
+    _write_radioml("radioml2016", **options)
 
 
 @dataset.command()
@@ -94,7 +112,7 @@ def radioml2016b(modulations, **options):
     ten = tuple(name for name in RADIOML2016 if name != "AM-SSB")
     if "AM-SSB" in (modulations or ()):
         raise ValueError(f"RML2016.10b has no AM-SSB, expected some of {', '.join(ten)}")
-    _write("radioml2016b", modulations=modulations or ten, **options)
+    _write_radioml("radioml2016b", modulations=modulations or ten, **options)
 
 
 @dataset.command()
@@ -110,42 +128,61 @@ def radioml2016c(**options):
     Example:
       sr2cnn dataset radioml2016c --out old.pkl --snr 10:18:2
     """
-    _write("radioml2016c", **options)
+    _write_radioml("radioml2016c", **options)
 
 
-def _write(
-    layout, out, snrs, modulations, channel_seeds, faithful, jobs, am_ssb=None, **options
-):
-    """Build a data set of that layout, and write it and, beside it, how it was made."""
+@dataset.command()
+@_with(_build_options("2:40:2"))
+@_frames_per_key(1000)
+def signal202002(**options):
+    """Synthesize a data set after SIGNAL-202002 of the SR2CNN paper.
+
+    8 samples a symbol, 128 a frame; each frame has a channel of its own: Rayleigh fading,
+    multipath, clock offset, white noise. An SNR is the frame's true one in dB. One key of 1000
+    frames takes about six seconds of a core.
+
+    \b
+    Examples:
+      sr2cnn dataset signal202002 --out signal.pkl
+      sr2cnn dataset signal202002 --out some.npz --snr 10:40:10 --frames-per-key 200 --seed 3
+    """
+    from ..signal202002 import signal202002
+
+    _write("signal202002", signal202002, **options)
+
+
+def _write_radioml(layout, channel_seeds, faithful, am_ssb=None, **options):
+    """Build and write a data set of that layout of RadioML 2016."""
     if faithful and (am_ssb == "signal" or channel_seeds == "fresh"):
         raise click.UsageError("--faithful means --am-ssb noise and --channel-seeds fixed")
-    am_ssb = am_ssb or ("noise" if faithful else "signal")
-    channel_seeds = channel_seeds or ("fixed" if faithful else "fresh")
+    from .. import synthesis
+
+    _write(
+        layout,
+        synthesis.radioml2016c if layout == "radioml2016c" else synthesis.radioml2016,
+        am_ssb=am_ssb or ("noise" if faithful else "signal"),
+        channel_seeds=channel_seeds or ("fixed" if faithful else "fresh"),
+        **options,
+    )
+
+
+def _write(layout, build, out, snrs, modulations, jobs, **options):
+    """Build a data set, and write it and, beside it, how it was made."""
     if not os.access(out.absolute().parent, os.W_OK):
         raise ValueError(f"{out}: the folder {out.parent} does not exist or cannot be written to")
 
     from sr2cnn_learn.datasets import save_radioml
 
-    from .. import synthesis
+    from ..synthesis import check_modulations
 
-    names = synthesis.check_modulations(modulations)
-    recipe = {
-        "recipe": layout,
-        "modulations": names,
-        "snrs": list(snrs),
-        "am_ssb": am_ssb,
-        "channel_seeds": channel_seeds,
-        **options,
-    }
-    build = synthesis.radioml2016c if layout == "radioml2016c" else synthesis.radioml2016
+    names = check_modulations(modulations)
+    recipe = {"recipe": layout, "modulations": names, "snrs": list(snrs), **options}
     console = stderr_console()
     with progress_bar(console) as progress:
         task = progress.add_task("modulations and SNRs", total=len(names) * len(snrs))
         frames = build(
             snrs=snrs,
             modulations=names,
-            am_ssb=am_ssb,
-            channel_seeds=channel_seeds,
             jobs=jobs,
             progress=lambda n: progress.advance(task),
             **options,
