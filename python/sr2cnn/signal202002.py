@@ -25,6 +25,7 @@ CLOCK_OFFSET = 5e-6  # largest, of both the sampling clock and the carrier
 CARRIER = 902e6  # Hz
 
 MARGIN = 32  # samples on either side of a frame: transients of the channel
+END = 500  # samples at the end of a pass that are left out
 SILENCE = 1e-6  # mean power: 60 dB below full scale
 
 
@@ -45,12 +46,13 @@ def add_noise(frames, snr, rng):
 
 
 def _receive(samples, rng):
-    """The samples behind a channel of their own, up to 8 samples fewer."""
+    """The samples behind a channel of their own, some ten fewer."""
     offset = rng.uniform(-CLOCK_OFFSET, CLOCK_OFFSET)
+    # not by GNU Radio's rotator, whose last bits depend on where its buffers lie
+    samples = samples * np.exp(2j * np.pi * offset * CARRIER / SAMPLE_RATE * np.arange(len(samples)))
     return run(
         blocks.vector_source_c(samples.tolist()),
         filter.mmse_resampler_cc(rng.uniform(0, 1), 1 + offset),
-        blocks.rotator_cc(2 * np.pi * offset * CARRIER / SAMPLE_RATE),
         channels.selective_fading_model(
             SINUSOIDS,
             DOPPLER / SAMPLE_RATE,
@@ -88,10 +90,12 @@ def synthesize(modulation, snr, n_frames, seed):
     while done < n_frames:
         transmitter = TRANSMITTERS[modulation]()
         samples = run(message(transmitter, rng, speech), transmitter)
+        # a resampler gives a few samples more or fewer each time, from which nothing may follow
+        end = (len(samples) - END) // 1000 * 1000
         start = int(rng.integers(HILBERT_TAPS, 2 * HILBERT_TAPS))
-        while start + length < len(samples) and done < n_frames:
+        while start + length < end and done < n_frames:
             stretch = samples[start : start + length]
-            start += int(rng.integers(length, round(len(samples) * MAX_STRIDE), endpoint=True))
+            start += int(rng.integers(length, round(end * MAX_STRIDE), endpoint=True))
             if np.mean(np.abs(stretch[MARGIN : MARGIN + FRAME_LEN]) ** 2) < SILENCE:
                 continue
             frames[done] = _receive(stretch, rng)[MARGIN : MARGIN + FRAME_LEN]
