@@ -17,6 +17,7 @@ from . import __version__
 
 CANCELLED = 130  # exit status after Ctrl-C, as shells have it
 FILE = click.Path(dir_okay=False, path_type=Path)
+DATA = click.Path(path_type=Path)  # a file, or a folder of recordings
 
 
 class Names(click.ParamType):
@@ -111,7 +112,7 @@ def sr2cnn():
 
 
 @sr2cnn.command()
-@click.option("--data", type=FILE, required=True, help="RadioML-format file to train on.")
+@click.option("--data", type=DATA, required=True, help="Data file or folder to train on.")
 @click.option("--out", type=FILE, required=True, help="Model bundle to write (.pt).")
 @click.option(
     "--unknown", type=Names(), default=(), help="Classes held out whole, e.g. AM-SSB,GFSK."
@@ -241,7 +242,7 @@ def info(bundle, as_json):
 
 @sr2cnn.command()
 @click.argument("bundle")
-@click.option("--data", type=FILE, required=True, help="RadioML-format file to evaluate on.")
+@click.option("--data", type=DATA, required=True, help="Data file or folder to evaluate on.")
 @click.option("--snr", "snrs", type=Snrs(), help="SNRs to use, e.g. 16,18; default: all.")
 @click.option(
     "--orders", type=click.IntRange(min=1), default=10, show_default=True,
@@ -266,11 +267,11 @@ def evaluate(bundle, data, snrs, orders, seed, device, as_json):
     with progress_bar(console) as progress:
         task = progress.add_task("encoding", total=orders)
         from .bundle import Bundle
-        from .datasets import load_radioml
+        from .datasets import load_dataset
         from .evaluation.evaluate import evaluate, untrained_frames
 
         loaded = Bundle.load(bundle, device)
-        dataset = load_radioml(data, snrs=snrs)
+        dataset = load_dataset(data, snrs=snrs)
         indices, part = untrained_frames(loaded, dataset)
         figures = evaluate(
             loaded,

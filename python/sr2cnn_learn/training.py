@@ -20,7 +20,7 @@ from sklearn.metrics import roc_auc_score
 from . import losses
 from .bundle import SCHEMA, Bundle, torch_device
 from .calibration import choose_discriminator
-from .datasets import load_radioml, split
+from .datasets import load_dataset, split
 from .discriminator import Discriminator
 from .evaluation.metrics import open_set_metrics
 from .nets.sr2cnn import SR2CNN
@@ -202,14 +202,14 @@ def train(
     on_batch=None,
     overrides=None,
 ):
-    """Train on a RadioML-format file and write a bundle.
+    """Train on labelled frames and write a bundle.
 
     After each epoch a checkpoint is written to ``<out>.checkpoint``; called again with the same arguments
     (``epochs`` may differ), the training goes on where it stopped, with the same result. The checkpoint
     is deleted when the bundle is written.
 
     Args:
-        data: RadioML-format file
+        data: file or folder, see `datasets.load_dataset`
         out: bundle to write
         unknown: names of classes held out whole
         preset: name in ``PRESETS``
@@ -244,7 +244,7 @@ def train(
         raise ValueError(f"{out}: no folder {out.parent}")
     device = torch_device(device)
 
-    dataset = load_radioml(data, snrs=snrs)
+    dataset = load_dataset(data, snrs=snrs)
     parts = split(dataset, unknown, seed)
     classes = [m for m in dataset.modulations if m not in set(unknown)]
     if len(classes) < 2:

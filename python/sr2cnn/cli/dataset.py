@@ -10,7 +10,7 @@ import click
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from sr2cnn_learn.cli import FILE, Names, Snrs, percent, progress_bar, stderr_console
+from sr2cnn_learn.cli import DATA, FILE, Names, Snrs, percent, progress_bar, stderr_console
 
 
 @click.group()
@@ -196,20 +196,22 @@ def _write(layout, build, out, snrs, modulations, jobs, **options):
 
 
 @dataset.command()
-@click.argument("file", type=FILE)
+@click.argument("file", type=DATA)
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def info(file, as_json):
-    """Count the frames of a RadioML-format file (RML2016.10a, 10b, 04C, .npz).
+    """Count the frames of a data file, or of a folder of labelled SigMF recordings.
 
-    Nothing that a pickle holds is run.
+    Reads RML2016.10a, 10b, 04C, RML2018.01A, SIGNAL-202002 and what sr2cnn dataset wrote. Nothing
+    that a pickle holds is run.
 
     \b
-    Example:
+    Examples:
       sr2cnn dataset info RML2016.10a_dict.pkl
+      sr2cnn dataset info recordings/
     """
-    from sr2cnn_learn.datasets import load_radioml
+    from sr2cnn_learn.datasets import SNR_NOT_STATED, load_dataset
 
-    data = load_radioml(file)
+    data = load_dataset(file)
     snrs = sorted(set(data.snrs.tolist()))
     if as_json:
         keys = [
@@ -234,25 +236,31 @@ def info(file, as_json):
     for modulation in data.modulations:
         counts = {snr: n for (m, snr), n in data.keys.items() if m == modulation}
         a_key = sorted({min(counts.values()), max(counts.values())})
+        stated = [snr for snr in counts if snr != SNR_NOT_STATED]
+        levels = f"{len(stated)}, {min(stated)} to {max(stated)} dB" if stated else "not stated"
         table.add_row(
             modulation,
             str(sum(counts.values())),
-            f"{len(counts)}, {min(counts)} to {max(counts)} dB",
+            levels,
             " to ".join(map(str, a_key)),
         )
     console.print(table)
 
 
 @dataset.command()
-@click.argument("file", type=FILE)
+@click.argument("file", type=DATA)
 @click.option("--snr", "snrs", type=Snrs(), help="SNRs to look at; default: all.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the split.")
 @click.option(
     "--test-frames", type=click.IntRange(min=1), default=500, show_default=True,
     help="Test frames to look at, drawn at random.",
 )  # fmt: skip
+@click.option(
+    "--max-per-key", type=click.IntRange(min=1),
+    help="Frames of each modulation and SNR, evenly spread; default: all.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def leakage(file, snrs, seed, test_frames, as_json):
+def leakage(file, snrs, seed, test_frames, max_per_key, as_json):
     """Say how alike test frames are to the training frames of the seeded split.
 
     For each test frame, its correlation (1: a copy up to scale and phase) with the most similar
@@ -266,9 +274,9 @@ def leakage(file, snrs, seed, test_frames, as_json):
       sr2cnn dataset leakage data.pkl --snr 18
       sr2cnn dataset leakage RML2016.10a_dict.pkl --test-frames 2000 --json
     """
-    from sr2cnn_learn.datasets import load_radioml, nearest_correlation, split
+    from sr2cnn_learn.datasets import load_dataset, nearest_correlation, split
 
-    data = load_radioml(file, snrs=snrs)
+    data = load_dataset(file, snrs=snrs, max_per_key=max_per_key)
     parts = split(data, seed=seed)
     rng = np.random.default_rng(seed)
     tested = rng.permutation(parts.test)[:test_frames]

@@ -34,7 +34,7 @@ def evaluate(bundle, dataset, indices, orders=10, seed=0, progress=None):
 
     Args:
         bundle: a loaded ``Bundle``
-        dataset: ``RadioML``
+        dataset: ``Dataset``
         indices: frames to use
         orders: number of random stream orders
         seed: of the orders
