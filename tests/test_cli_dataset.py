@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 from cli_support import APP, fails, run_cli
-from sr2cnn_learn.datasets import load_radioml, save_radioml
+from sr2cnn_learn.datasets import load_dataset, save_radioml
 
 pytest.importorskip("gnuradio")
 
@@ -25,7 +25,7 @@ def test_radioml2016(tmp_path):
     for name in ("data.pkl", "data.npz"):
         result = build(tmp_path / name, *SMALL, "--seed", 3, "--am-ssb", "noise")
         assert result.returncode == 0, result.stderr
-    pickled, plain = (load_radioml(tmp_path / name) for name in ("data.pkl", "data.npz"))
+    pickled, plain = (load_dataset(tmp_path / name) for name in ("data.pkl", "data.npz"))
     assert pickled.keys == {(m, s): 5 for m in ("AM-SSB", "QPSK") for s in (16, 18)}
     np.testing.assert_array_equal(pickled.frames, plain.frames)
     recipe = json.loads((tmp_path / "data.pkl.json").read_text())
@@ -37,7 +37,7 @@ def test_radioml2016b_has_no_am_ssb(tmp_path):
     command = ("dataset", "radioml2016b", "--out", tmp_path / "b.npz", "--snr", 18)
     result = run_cli(*command, "--frames-per-key", 3)
     assert result.returncode == 0, result.stderr
-    data = load_radioml(tmp_path / "b.npz")
+    data = load_dataset(tmp_path / "b.npz")
     assert len(data.modulations) == 10 and "AM-SSB" not in data.modulations
     assert set(data.keys.values()) == {3}
     assert "6000" in run_cli("dataset", "radioml2016b", "--help").stdout
@@ -49,13 +49,31 @@ def test_radioml2016c_is_ragged_and_overlaps(tmp_path):
     command = ("dataset", "radioml2016c", "--out", path, "--snr", 18, "--modulations", "BPSK,QPSK")
     result = run_cli(*command, "--faithful", "--seed", 2)
     assert result.returncode == 0, result.stderr
-    data = load_radioml(path)
+    data = load_dataset(path)
     counts = data.keys
     assert counts["BPSK", 18] == 1000 and 500 < counts["QPSK", 18] < 1000
     first, second = data.frames[0], data.frames[1]
     scale = np.linalg.norm(first[:, 64:]) / np.linalg.norm(second[:, :64])
     np.testing.assert_allclose(first[:, 64:], scale * second[:, :64], atol=1e-6)
     assert json.loads((tmp_path / "c.pkl.json").read_text())["recipe"] == "radioml2016c"
+
+
+def test_signal202002(tmp_path):
+    path = tmp_path / "s.pkl"
+    command = ("dataset", "signal202002", "--out", path, "--modulations", "BPSK,WBFM")
+    result = run_cli(*command, "--snr", "2,40", "--frames-per-key", 4, "--seed", 2)
+    assert result.returncode == 0, result.stderr
+    data = load_dataset(path)
+    assert data.keys == {(m, s): 4 for m in ("BPSK", "WBFM") for s in (2, 40)}
+    assert json.loads((tmp_path / "s.pkl.json").read_text()) == {
+        "recipe": "signal202002",
+        "modulations": ["BPSK", "WBFM"],
+        "snrs": [2, 40],
+        "seed": 2,
+        "frames_per_key": 4,
+        "sha256": data.sha256,
+    }
+    fails(run_cli(*command, "--faithful"), "faithful", status=2)
 
 
 def test_leakage(tmp_path):
@@ -73,6 +91,8 @@ def test_leakage(tmp_path):
         share[path] = report["all"]["share_above_0.95"]
     assert share[clean] == 0 and share[doubled] > 0.5
     assert "QPSK" in run_cli("dataset", "leakage", clean, "--test-frames", 5).stdout
+    few = run_cli("dataset", "leakage", clean, "--max-per-key", 20, "--json")
+    assert json.loads(few.stdout)["all"]["frames"] == 3
     fails(run_cli("dataset", "leakage", clean, "--snr", 2), "clean.npz")
 
 
@@ -115,3 +135,20 @@ def test_info(tmp_path):
     fails(run_cli("dataset", "info", tmp_path / "none.pkl"), "none.pkl", "no such file")
     path.write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     fails(run_cli("dataset", "info", path), "data.pkl", "os.system")
+
+
+def test_info_of_recordings(tmp_path):
+    """The label is the sub-folder's name, and the SNR nobody knows."""
+    folder = tmp_path / "NBFM"
+    folder.mkdir()
+    np.zeros(300, np.complex64).tofile(folder / "a.sigmf-data")
+    meta = {
+        "global": {"core:datatype": "cf32_le", "core:version": "1.0.0"},
+        "captures": [{"core:sample_start": 0}],
+        "annotations": [],
+    }
+    (folder / "a.sigmf-meta").write_text(json.dumps(meta))
+    result = run_cli("dataset", "info", tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "NBFM" in result.stdout and "not stated" in result.stdout
+    fails(run_cli("dataset", "info", folder), "a.sigmf-meta", "core:label")

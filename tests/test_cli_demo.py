@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from cli_support import CLASSES, events, fails, run_cli, write_small_bundle
 from sr2cnn_learn.bundle import Bundle
-from sr2cnn_learn.datasets import load_radioml
+from sr2cnn_learn.datasets import load_dataset
 from sr2cnn_learn.discriminator import Discriminator
 from sr2cnn_learn.evaluation.pictures import confusion_table, draw_run
 
@@ -41,7 +41,7 @@ def test_demo(bundle, tmp_path):
     assert all(sum(n["made_of"].values()) == n["frames"] for n in figures["new_classes"])
 
     # known or not, and which known class, does not depend on the order of the frames
-    model, data = Bundle.load(bundle), load_radioml(out / "replay.npz")
+    model, data = Bundle.load(bundle), load_dataset(out / "replay.npz")
     assert data.keys == {(m, 18): 20 for m in sorted([*CLASSES, "AM-SSB", "GFSK"])}
     z = model.encode(data.frames.transpose(0, 2, 1))
     ids = Discriminator(**model.discriminator_options()).predict(z)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from cli_support import CLASSES, fails, run_cli, write_small_bundle
 from sr2cnn_learn.bundle import Bundle
-from sr2cnn_learn.datasets import load_radioml, save_radioml, split
+from sr2cnn_learn.datasets import load_dataset, save_radioml, split
 from sr2cnn_learn.discriminator import Discriminator
 from sr2cnn_learn.evaluation.evaluate import evaluate, untrained_frames
 from sr2cnn_learn.evaluation.metrics import open_set_metrics
@@ -26,7 +26,7 @@ def data(tmp_path_factory):
 
 def test_figures_are_those_of_the_reference(data, tmp_path):
     bundle = Bundle.load(write_small_bundle(tmp_path / "small.pt"))
-    dataset = load_radioml(data)
+    dataset = load_dataset(data)
     indices, part = untrained_frames(bundle, dataset)
     assert part == "all frames" and len(indices) == 440
     figures = evaluate(bundle, dataset, indices, orders=3)
@@ -44,7 +44,7 @@ def test_figures_are_those_of_the_reference(data, tmp_path):
 
 
 def test_never_on_frames_that_were_trained_on(data, tmp_path):
-    dataset = load_radioml(data)
+    dataset = load_dataset(data)
     path = write_small_bundle(
         tmp_path / "small.pt", data_sha256=dataset.sha256, unknown=UNKNOWN, seed=4
     )

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The RadioML source."""
 
+import json
+
 import numpy as np
 import pmt
 import pytest
 from gnuradio import blocks, gr, sr2cnn
-from sr2cnn_learn.datasets import load_radioml
+from sr2cnn_learn.datasets import SNR_NOT_STATED, load_dataset
 
 
 def play(source, n_samples=None, max_noutput_items=100_000):
@@ -28,7 +30,7 @@ def complex_frames(dataset):
 
 @pytest.mark.parametrize("max_noutput_items", [7, 100, 100_000])
 def test_every_frame_in_order_with_its_truth(replay, max_noutput_items):
-    dataset = load_radioml(replay)
+    dataset = load_dataset(replay)
     samples, tags = play(sr2cnn.radioml_source(str(replay)), max_noutput_items=max_noutput_items)
     assert np.array_equal(samples, complex_frames(dataset).ravel())
     starts = np.cumsum([0, *dataset.keys.values()])[:-1] * 128
@@ -36,7 +38,7 @@ def test_every_frame_in_order_with_its_truth(replay, max_noutput_items):
 
 
 def test_shuffled_is_seeded_and_tagged_where_the_truth_changes(replay):
-    dataset = load_radioml(replay)
+    dataset = load_dataset(replay)
     frames = complex_frames(dataset)
     samples, tags = play(sr2cnn.radioml_source(str(replay), order="shuffled", seed=3))
     again, _ = play(sr2cnn.radioml_source(str(replay), order="shuffled", seed=3))
@@ -53,9 +55,23 @@ def test_shuffled_is_seeded_and_tagged_where_the_truth_changes(replay):
 def test_selection(replay):
     source = sr2cnn.radioml_source(str(replay), ["QPSK"], [18], frames_per_key=2)
     samples, tags = play(source)
-    frames = complex_frames(load_radioml(replay, ["QPSK"], [18]))
-    assert np.array_equal(samples, frames[:2].ravel())
+    frames = complex_frames(load_dataset(replay, ["QPSK"], [18]))
+    assert np.array_equal(samples, frames[[0, len(frames) // 2]].ravel())
     assert tags == [(0, "QPSK", 18)]
+
+
+def test_a_labelled_recording(tmp_path):
+    samples = np.exp(0.1j * np.arange(300)).astype(np.complex64)
+    samples.tofile(tmp_path / "a.sigmf-data")
+    meta = {
+        "global": {"core:datatype": "cf32_le", "core:version": "1.0.0"},
+        "captures": [{"core:sample_start": 0}],
+        "annotations": [{"core:sample_start": 0, "core:sample_count": 300, "core:label": "TONE"}],
+    }
+    (tmp_path / "a.sigmf-meta").write_text(json.dumps(meta))
+    played, tags = play(sr2cnn.radioml_source(str(tmp_path)))
+    assert np.array_equal(played, samples[:256])
+    assert tags == [(0, "TONE", SNR_NOT_STATED)]
 
 
 def test_repeat(replay):

@@ -5,7 +5,7 @@
 import numpy as np
 import pytest
 from sr2cnn_learn.bundle import Bundle
-from sr2cnn_learn.datasets import load_radioml, save_radioml
+from sr2cnn_learn.datasets import load_dataset, save_radioml
 from sr2cnn_learn.semantics import class_semantics
 from sr2cnn_learn.training import train
 
@@ -58,7 +58,7 @@ def test_killed_run_goes_on_with_the_same_result(data, tmp_path):
     whole, cut = Bundle.load(tmp_path / "whole.pt"), Bundle.load(tmp_path / "cut.pt")
     assert whole.classes == cut.classes == ["fast", "middle", "slow"]
     assert np.allclose(whole.centers, cut.centers, atol=1e-4)
-    assert card["provenance"]["data_sha256"] == load_radioml(data).sha256
+    assert card["provenance"]["data_sha256"] == load_dataset(data).sha256
     assert card["provenance"]["unknown"] == ["noise"]
     assert set(card["provenance"]["metrics"]) >= {"known_accuracy", "tkr", "tur", "auroc"}
     assert card["provenance"]["best_epoch"] == max(

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""RadioML data sets as a source of complex samples."""
+"""Data sets as a source of complex samples."""
 
 import numpy as np
 import pmt
 from gnuradio import gr
-from sr2cnn_learn.datasets import load_radioml
+from sr2cnn_learn.datasets import load_dataset
 
 TRUTH = pmt.intern("truth")
 ORDERS = ("sequential", "shuffled")
 
 
 class radioml_source(gr.sync_block):
-    """Plays the frames of a data set in the layout of RML2016.10a, one after the other.
+    """Plays the frames of a data set, one after the other.
 
     The tag ``truth``, a dict of ``label`` (symbol) and ``snr`` (long, dB), lies on the first sample
     of each frame whose label or SNR is not the one of the frame before.
@@ -19,16 +19,17 @@ class radioml_source(gr.sync_block):
     Output: complex.
 
     Args:
-        path: pickle or ``.npz``, see `sr2cnn_learn.datasets.load_radioml`
+        path: file or folder, see `sr2cnn_learn.datasets.load_dataset`
         modulations: play these only; None or none of them plays all
         snrs: play these only, dB; None or none of them plays all
-        frames_per_key: frames to play of each (modulation, SNR), the first ones; None plays all
+        frames_per_key: at most so many frames of each (modulation, SNR), evenly spread; None plays
+            all
         order: ``"sequential"``, key by key, or ``"shuffled"``, all frames in a random order
         seed: of the random order; each repetition has a new one
         repeat: play again from the start for ever
 
     Attributes:
-        dataset: the `RadioML` that is played
+        dataset: the `Dataset` that is played
 
     Raises:
         FileNotFoundError, ValueError: the file is missing, damaged or has none of a modulation or
@@ -49,13 +50,12 @@ class radioml_source(gr.sync_block):
             raise ValueError(f"order is {order!r}, expected one of {', '.join(ORDERS)}")
         if frames_per_key is not None and frames_per_key < 1:
             raise ValueError(f"frames_per_key is {frames_per_key}, expected at least 1")
-        self.dataset = load_radioml(path, modulations or None, snrs or None)
+        self.dataset = load_dataset(
+            path, modulations or None, snrs or None, max_per_key=frames_per_key
+        )
         counts = list(self.dataset.keys.values())
-        within = np.concatenate([np.arange(count) for count in counts])
-        key_of = np.repeat(np.arange(len(counts)), counts)
-        limit = max(counts) if frames_per_key is None else frames_per_key
-        self._order = np.flatnonzero(within < limit)
-        self._key_of = key_of
+        self._order = np.arange(len(self.dataset))
+        self._key_of = np.repeat(np.arange(len(counts)), counts)
         self._truth = [
             pmt.to_pmt({"label": label, "snr": snr}) for label, snr in self.dataset.keys
         ]
