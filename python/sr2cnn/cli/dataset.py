@@ -139,7 +139,7 @@ def signal202002(**options):
 
     8 samples a symbol, 128 a frame; each frame has a channel of its own: Rayleigh fading,
     multipath, clock offset, white noise. An SNR is the frame's true one in dB. One key of 1000
-    frames takes about six seconds of a core.
+    frames takes about two seconds of a core.
 
     \b
     Examples:

@@ -8,8 +8,6 @@ from .radioml2018 import RADIOML2018_CLASSES
 from .sigmf_folder import SNR_NOT_STATED
 from .split import Split, split
 
-load_radioml = load_dataset  # the former name
-
 __all__ = [
     "FRAME_LEN",
     "RADIOML2018_CLASSES",
