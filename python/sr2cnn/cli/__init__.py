@@ -4,5 +4,6 @@
 from .classify import classify
 from .dataset import dataset
 from .demo import demo
+from .reproduce import reproduce
 
-COMMANDS = [classify, dataset, demo]
+COMMANDS = [classify, dataset, demo, reproduce]

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Data, trainings and what they give; each training is done once and kept in the work folder."""
+
+import hashlib
+import json
+import os
+import platform
+from dataclasses import asdict, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.metrics import roc_auc_score
+
+from ..bundle import Bundle, torch_device
+from ..calibration import choose_discriminator
+from ..datasets import load_dataset, split
+from ..discriminator import Discriminator
+from ..evaluation.metrics import open_set_metrics
+from ..evaluation.separation import discrimination_interval
+from ..training import PRESETS, train
+from .printed import DEFAULT_UNKNOWN
+
+PRESET = "paper"
+QUICK_EPOCHS = 6  # under ten minutes of two cores with the 12,600 frames of the default data
+FULL_EPOCHS = PRESETS[PRESET].epochs
+
+
+class Laboratory:
+    """One data file, one seed, one number of epochs.
+
+    Args:
+        data: RadioML-format file
+        work: folder of the trainings, made if need be
+        epochs: of each training
+        seed: of split, training and stream order
+        snrs: SNR labels to use, None for all
+        unknown: classes held out where an experiment has no sets of its own
+        sweep_test: choose distance and λ1 on the test part as the paper does, not on the validation part
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:<n>"``
+        on_training: called with (description, whether an earlier run left it) before each training
+        on_epoch, on_batch: see ``train``
+
+    Attributes:
+        used: dict from description to ``Trained``: what was asked for since it was last cleared
+
+    Raises:
+        ValueError: data or an argument is wrong
+    """
+
+    def __init__(
+        self,
+        data,
+        work,
+        epochs,
+        seed=0,
+        snrs=None,
+        unknown=DEFAULT_UNKNOWN,
+        sweep_test=False,
+        device="auto",
+        on_training=None,
+        on_epoch=None,
+        on_batch=None,
+    ):
+        if epochs < 1:
+            raise ValueError(f"epochs is {epochs}, expected at least 1")
+        self.data, self.work = Path(data), Path(work)
+        self.epochs, self.seed, self.snrs = epochs, seed, snrs
+        self.unknown, self.sweep_test = tuple(unknown), sweep_test
+        self.device = str(torch_device(device))
+        self.dataset = load_dataset(data, snrs=snrs)
+        self.on_training, self.on_epoch, self.on_batch = on_training, on_epoch, on_batch
+        self.used, self._trainings = {}, {}
+
+    def trained(self, unknown=(), **overrides):
+        """The network trained without the unknown classes, the recipe's fields replaced by ``overrides``.
+
+        A bundle that an earlier run left is used; a training that was killed goes on.
+
+        Returns:
+            ``Trained``
+        """
+        unknown = tuple(sorted(unknown))
+        what = f"without {', '.join(unknown)}" if unknown else "all classes"
+        what += "".join(f", {key} = {value}" for key, value in overrides.items())
+        if what not in self._trainings:
+            self._trainings[what] = self._train(what, unknown, overrides)
+        self.used[what] = self._trainings[what]
+        return self.used[what]
+
+    def _train(self, what, unknown, overrides):
+        recipe = replace(PRESETS[PRESET], epochs=self.epochs, **overrides)
+        key = dict(
+            recipe=asdict(recipe),
+            data_sha256=self.dataset.sha256,
+            snrs=np.unique(self.dataset.snrs).tolist(),
+            unknown=unknown,
+            seed=self.seed,
+        )
+        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+        path = self.work / f"{digest}.pt"
+        epochs = self.work / f"{digest}.jsonl"  # one line an epoch, also of a run that was killed
+        kept = path.is_file()
+        if self.on_training:
+            self.on_training(what, kept)
+        if not kept:
+            self.work.mkdir(parents=True, exist_ok=True)
+
+            def on_epoch(epoch):
+                with open(epochs, "a", encoding="utf-8") as file:
+                    file.write(json.dumps(asdict(epoch)) + "\n")
+                if self.on_epoch:
+                    self.on_epoch(epoch)
+
+            train(
+                self.data,
+                path,
+                unknown=unknown,
+                preset=PRESET,
+                epochs=self.epochs,
+                snrs=self.snrs,
+                seed=self.seed,
+                device=self.device,
+                decoder=True,
+                name=digest,
+                on_epoch=on_epoch,
+                on_batch=self.on_batch,
+                overrides=overrides,
+            )
+        bundle = Bundle.load(path, self.device)
+        lines = map(json.loads, epochs.read_text(encoding="utf-8").splitlines())
+        history = {line["number"]: line for line in lines}  # an epoch done twice counts once
+        return Trained(bundle, list(history.values()), self.dataset, self.sweep_test)
+
+    def provenance(self, command):
+        """What a reader needs to do it again: dict of strings."""
+        undertrained = self.epochs < FULL_EPOCHS
+        return {
+            "command": f"`{command}`",
+            "seed": str(self.seed),
+            "data": f"{self.data.name}, {len(self.dataset)} frames at "
+            f"{', '.join(map(str, np.unique(self.dataset.snrs)))} dB, sha256 `{self.dataset.sha256}`",
+            "epochs": f"{self.epochs}"
+            + (f": **undertrained**, the paper trains for {FULL_EPOCHS}" if undertrained else ""),
+            "λ1 and distance": "**swept on the test part**, as in the paper; no figure to rely on"
+            if self.sweep_test
+            else "chosen on the validation part",
+            "trainings": "; ".join(
+                f"{what} (`{t.bundle.name}`, best epoch {t.bundle.card['provenance']['best_epoch']}, "
+                f"{sum(e['seconds'] for e in t.history):.0f} s)"
+                for what, t in self.used.items()
+            )
+            or "none",
+            "machine": machine(self.device),
+        }
+
+
+class Trained:
+    """A trained network and what it makes of the parts of its split.
+
+    Attributes:
+        bundle: ``Bundle``, with decoder
+        history: list of dicts, the fields of ``training.Epoch``
+        classes: names of the known classes
+        unknown: names of those held out
+    """
+
+    def __init__(self, bundle, history, dataset, sweep_test):
+        self.bundle, self.history, self.sweep_test = bundle, history, sweep_test
+        self._dataset = dataset
+        self.classes = bundle.classes
+        provenance = bundle.card["provenance"]
+        self.unknown, self._seed = provenance["unknown"], provenance["seed"]
+        self._parts = split(dataset, self.unknown, self._seed)
+        self._z = {}
+
+    def frames(self, part):
+        """float32 (N, frame_len, 2) of ``"train"``, ``"validation"``, ``"unknown_test"``, …"""
+        return self._dataset.frames[getattr(self._parts, part)].transpose(0, 2, 1)
+
+    def labels(self, part):
+        """(N,) modulations."""
+        return self._dataset.labels[getattr(self._parts, part)]
+
+    def z(self, part):
+        """Semantic vectors (N, dim)."""
+        if part not in self._z:
+            self._z[part] = self.bundle.encode(self.frames(part))
+        return self._z[part]
+
+    def upper_bound(self, part="test"):
+        """UB: closed-set accuracy on the known frames."""
+        named = np.array(self.classes)[self.bundle.classify(self.z(part)).argmax(1)]
+        return float(np.mean(named == self.labels(part)))
+
+    def stream(self, part="test"):
+        """Known and unknown frames of ``"test"`` or ``"validation"`` in one random order: z, labels."""
+        parts = part, f"unknown_{part}"
+        labels = np.concatenate([self.labels(p) for p in parts])
+        order = self._order(len(labels))
+        return np.concatenate([self.z(p) for p in parts])[order], labels[order]
+
+    def stream_frames(self, part="test"):
+        """The frames of ``stream``: float32 (N, frame_len, 2)."""
+        frames = np.concatenate([self.frames(p) for p in (part, f"unknown_{part}")])
+        return frames[self._order(len(frames))]
+
+    def _order(self, n):
+        return np.random.default_rng(self._seed).permutation(n)
+
+    @cached_property
+    def discriminator_options(self):
+        """Arguments of ``Discriminator``: distance and λ1 of the bundle, or swept on the test part."""
+        options = self.bundle.discriminator_options()
+        if self.sweep_test:
+            fixed = {k: v for k, v in options.items() if k not in ("distance", "lambda1", "thresholds")}
+            z, truth = self.stream()
+            chosen, _ = choose_discriminator(fixed, self.classes, z, truth, self.upper_bound())
+            options.update(chosen, thresholds=None)
+        return options
+
+    @cached_property
+    def test_run(self):
+        """(truth, class ids, scores) of the test stream."""
+        z, truth = self.stream()
+        discriminator = Discriminator(**self.discriminator_options)
+        return truth, discriminator.predict(z), discriminator.scores
+
+    @cached_property
+    def figures(self):
+        """``open_set_metrics`` of the test stream, ``upper_bound``, ``auroc``, ``interval`` of λ1."""
+        truth, ids, scores = self.test_run
+        unknown = ~np.isin(truth, self.classes)
+        return dict(
+            open_set_metrics(truth, ids, self.classes),
+            upper_bound=self.upper_bound(),
+            auroc=float(roc_auc_score(unknown, scores)) if unknown.any() else None,
+            interval=discrimination_interval(scores * self.discriminator_options["lambda1"], unknown),
+        )
+
+    def needed(self, distance, part):
+        """(λ1 that each frame of a part's stream needs to be accepted, whether it is unknown)."""
+        z, truth = self.stream(part)
+        scale = Discriminator(**dict(self.discriminator_options, distance=distance, lambda1=1.0))
+        scale.freeze()
+        scale.predict(z)
+        return scale.scores, ~np.isin(truth, self.classes)
+
+
+def machine(device):
+    """The hardware in words: processor, threads and, if used, the GPU."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        models = [
+            line.partition(":")[2].strip()
+            for line in cpuinfo.read_text(encoding="utf-8").splitlines()
+            if line.startswith("model name")
+        ]
+        name = models[0] if models else name
+    gpu = f", {torch.cuda.get_device_name(device)}" if device.startswith("cuda") else ""
+    return f"{name}, {os.cpu_count()} cores{gpu}; torch {torch.__version__}"

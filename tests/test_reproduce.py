@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The paper's experiments: end to end on tiny data, the cache of trainings, and the parts."""
+
+import numpy as np
+import pytest
+import torch
+from cli_support import fails, run_cli
+from sr2cnn_learn.datasets import save_radioml
+from sr2cnn_learn.discriminator import Discriminator
+from sr2cnn_learn.nets.sr2cnn import normalise
+from sr2cnn_learn.reproduce import EXPERIMENTS, reproduce
+from sr2cnn_learn.reproduce.detectors import DETECTORS, Detection, detect
+from sr2cnn_learn.reproduce.figures import _rates
+from sr2cnn_learn.reproduce.laboratory import Laboratory
+from sr2cnn_learn.reproduce.printed import printed
+from sr2cnn_learn.reproduce.report import Report, number, paper, share
+from sr2cnn_learn.reproduce.tables import _dominant_shares
+
+N_FRAMES = 20
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Four tones and noise, by the names that the paper holds out."""
+    rng = np.random.default_rng(0)
+    frequencies = {"BPSK": 0.02, "QPSK": 0.1, "CPFSK": 0.2, "GFSK": 0.4, "AM-SSB": 0.0}
+
+    def frames(frequency):
+        phase = rng.uniform(0, 2 * np.pi, (N_FRAMES, 1))
+        x = np.exp(1j * (2 * np.pi * frequency * np.arange(128) + phase)) * (frequency > 0)
+        x = x + 0.2 * (rng.standard_normal((N_FRAMES, 128, 2)) @ [1, 1j])
+        return np.stack([x.real, x.imag], 1).astype(np.float32)
+
+    path = tmp_path_factory.mktemp("data") / "tones.npz"
+    save_radioml(
+        path, {(name, snr): frames(f) for name, f in frequencies.items() for snr in (16, 18)}
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    return tmp_path_factory.mktemp("work")
+
+
+def laboratory(data, work, **options):
+    """A ``Laboratory`` and the list of the trainings that it does, each with whether it was kept."""
+    asked = []
+    lab = Laboratory(
+        data,
+        work,
+        epochs=2,
+        device="cpu",
+        on_training=lambda what, kept: asked.append((what, kept)),
+        **options,
+    )
+    return lab, asked
+
+
+@pytest.mark.parametrize("name", ["table5", "fig5"])
+def test_a_table_and_a_figure(name, data, work, tmp_path):
+    lab, _ = laboratory(data, work)
+    report = reproduce(name, lab)
+    report.write(tmp_path, name, lab.provenance(f"sr2cnn reproduce {name}"))
+    text = (tmp_path / f"{name}.md").read_text()
+    assert lab.dataset.sha256 in text and "undertrained" in text and "not at hand" in text
+    assert all(len(row) == len(report.columns) for row in report.rows)
+    assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    if name == "table5":
+        assert [row[0] for row in report.rows] == list(DETECTORS)
+    else:
+        assert ["TKR, paper", "95.9 %", "95.9 %", "95.9 %"] in report.rows
+
+
+def test_second_run_trains_nothing(data, work, monkeypatch):
+    reproduce("fig4", laboratory(data, work)[0])
+    monkeypatch.setattr("sr2cnn_learn.reproduce.laboratory.train", None)
+    lab, asked = laboratory(data, work)
+    report = reproduce("fig4", lab)
+    assert [row[0] for row in report.rows] == ["1", "2"]
+    reproduce("fig6", lab)
+    assert asked == [("without AM-SSB, GFSK", True)]
+    for other in (dict(seed=1), dict(snrs=(18,)), dict(unknown=("GFSK",))):
+        with pytest.raises(TypeError):  # there is no train() to call
+            reproduce("fig4", laboratory(data, work, **other)[0])
+
+
+def test_killed_training_goes_on(data, tmp_path, monkeypatch):
+    class Killed(Exception):
+        pass
+
+    def kill(epoch):
+        raise Killed
+
+    lab, _ = laboratory(data, tmp_path, on_epoch=kill)
+    with pytest.raises(Killed):
+        lab.trained()
+    seen = []
+    lab, _ = laboratory(data, tmp_path, on_epoch=seen.append)
+    assert [epoch["number"] for epoch in lab.trained().history] == [1, 2]
+    assert [epoch.number for epoch in seen] == [2]
+
+
+def test_sweep_of_the_test_is_labelled(data, work, monkeypatch):
+    chosen, _ = laboratory(data, work)
+    swept, _ = laboratory(data, work, sweep_test=True)
+    streams = []
+
+    def choose(options, classes, z, truth, upper_bound):
+        streams.append((z, upper_bound))
+        return dict(distance="isotropic", lambda1=0.123), True
+
+    monkeypatch.setattr("sr2cnn_learn.reproduce.laboratory.choose_discriminator", choose)
+    trained = chosen.trained(chosen.unknown)
+    card = trained.bundle.card
+    assert trained.discriminator_options["lambda1"] == card["lambda1"] and not streams
+    trained = swept.trained(swept.unknown)
+    options = trained.discriminator_options
+    assert (options["distance"], options["lambda1"]) == ("isotropic", 0.123)
+    z, upper_bound = streams[0]
+    assert np.array_equal(z, trained.stream("test")[0]) and upper_bound == trained.upper_bound("test")
+    assert "validation" in chosen.provenance("")["λ1 and distance"]
+    assert "swept on the test" in swept.provenance("")["λ1 and distance"]
+
+
+def test_figures_are_those_of_the_card(data, work):
+    lab, _ = laboratory(data, work)
+    trained = lab.trained(lab.unknown)
+    of_card = trained.bundle.card["provenance"]["metrics"]
+    for key in ("tkr", "tur", "known_accuracy", "auroc"):
+        assert trained.figures[key] == pytest.approx(of_card[key], abs=0.02), key
+    assert trained.upper_bound() == pytest.approx(of_card["closed_set_accuracy"], abs=0.02)
+
+
+def test_each_loss_is_left_out(data, tmp_path, monkeypatch):
+    overrides = []
+
+    class Asked(Exception):
+        pass
+
+    def train(*_, **options):
+        overrides.append(options["overrides"])
+        if len(overrides) == 5:
+            raise Asked
+        options["overrides"] = {}
+        return real(*_, **options)
+
+    from sr2cnn_learn.reproduce import laboratory as module
+
+    real = module.train
+    monkeypatch.setattr(module, "train", train)
+    lab = Laboratory(data, tmp_path, epochs=1, device="cpu")
+    with pytest.raises(Asked):
+        reproduce("table3", lab)
+    assert overrides == [
+        {},
+        dict(cross_entropy_weight=0.0),
+        dict(center_weight=0.0),
+        dict(reconstruction_weight=0.0),
+        dict(reconstruction_norm="l1"),
+    ]
+
+
+def test_as_typed(data, work, tmp_path):
+    arguments = ("--data", data, "--epochs", 2, "--work", work, "--out", tmp_path, "--device", "cpu")
+    result = run_cli("reproduce", "fig4", *arguments)
+    assert result.returncode == 0, result.stderr
+    assert "Figure 4" in result.stdout and "undertrained" in result.stderr
+    text = (tmp_path / "fig4.md").read_text()
+    assert "`sr2cnn reproduce fig4 --data tones.npz --epochs 2`" in text
+    result = run_cli("reproduce", "--help")
+    assert all(f"  {name}  " in result.stdout for name in EXPERIMENTS)
+    fails(run_cli("reproduce", "table1"), "table1", status=2)
+    result = run_cli("reproduce", "fig4", "--unknown", "OOK", *arguments)
+    assert result.returncode == 1 and "Error: unknown class 'OOK'" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_errors(data, work):
+    lab, _ = laboratory(data, work)
+    with pytest.raises(ValueError, match="experiment is 'table1'"):
+        reproduce("table1", lab)
+    with pytest.raises(ValueError, match="epochs is 0"):
+        Laboratory(data, work, epochs=0)
+
+
+def test_a_figure_of_the_paper_or_a_dash():
+    assert printed(["GFSK", "AM-SSB"], "known_accuracy") == 73.7
+    assert printed(["GFSK"], "tkr") is None
+    assert (paper(85.5), paper(None)) == ("85.5 %", "–")
+    assert (share(0.9084), share(None), number(0.01234)) == ("90.8 %", "none", "0.0123")
+    missing = Report("t", "s", ["a"], [["–"]], None, remarks=["one"])
+    assert len(missing.all_remarks()) == 2
+    assert "| a |\n| --- |\n| – |" in missing.markdown({"seed": "1"})
+    assert Report("t", "s", ["a"], [["1"]], None).all_remarks() == []
+
+
+def test_dominant_shares_by_hand():
+    truth = np.array(["X"] * 4 + ["Y"] * 2 + ["A"] * 4)
+    ids = np.array([-1, -1, -2, 0, -1, 0, -3, -3, 0, 0])
+    # −1: two X and one Y; −2: one X; −3: A, a known class; nothing is Y's
+    assert _dominant_shares(truth, ids, ["X", "Y"]) == dict(X=0.5, Y=0.0)
+
+
+def test_rates_are_those_of_the_discriminator():
+    rng = np.random.default_rng(0)
+    z, unknown = rng.normal(size=(50, 4)), rng.random(50) < 0.4
+    options = dict(centers=np.eye(2, 4), distance="euclidean")
+    scale = Discriminator(**options, lambda1=1.0)
+    scale.predict(z)
+    lambdas, tkr, tur = _rates(scale.scores, unknown)
+    for i in (0, 20, 49):
+        ids = Discriminator(**options, lambda1=lambdas[i] + 1e-9).predict(z)
+        assert tkr[i] == pytest.approx(np.mean(ids[~unknown] >= 0))
+        assert tur[i] == pytest.approx(np.mean(ids[unknown] < 0))
+
+
+def test_detection_ids():
+    detection = Detection(np.array([0.1, 0.5, 0.6]), 0.5, np.array([2, 1, 0]))
+    assert detection.ids.tolist() == [2, 1, -1]
+
+
+def test_detectors_on_separable_vectors():
+    """A trained network is stood in for by vectors: two classes, and an unknown one far from both."""
+
+    class Bundle:
+        @staticmethod
+        def classify(z):
+            return z[:, :2]
+
+        @staticmethod
+        def reconstruct(frames):
+            frames = normalise(torch.from_numpy(frames)).numpy()
+            return np.where(frames > 0, 0, frames)  # rebuilds the negative parts alone
+
+    class Trained:
+        bundle = Bundle()
+        classes = ["A", "B"]
+        rng = np.random.default_rng(1)
+        discriminator_options = dict(
+            centers=8 * np.eye(2, 5), distance="euclidean", lambda1=0.5, theta2="median"
+        )
+
+        def _z(self, kinds):
+            centers = np.concatenate([8 * np.eye(2, 5), [[4, 4, 30, 0, 0]]])
+            return (centers[kinds] + self.rng.standard_normal((len(kinds), 5))).astype("f4")
+
+        def __init__(self):
+            self.kinds = dict(train=np.arange(400) % 2, validation=np.arange(200) % 2)
+            self.test = np.arange(150) % 3
+            self.vectors = {part: self._z(kinds) for part, kinds in self.kinds.items()}
+
+        def z(self, part):
+            return self.vectors[part]
+
+        def labels(self, part):
+            return np.array(self.classes)[self.kinds[part]]
+
+        def _frames(self, positive):
+            frames = -self.rng.uniform(0.5, 1, (len(positive), 16, 2)).astype("f4")
+            frames[:, :3] *= -1
+            frames[positive] *= -1
+            return frames
+
+        def frames(self, part):
+            return self._frames(self.kinds[part] == 2)
+
+        def stream(self):
+            return self._z(self.test), self.test
+
+        def stream_frames(self):
+            return self._frames(self.test == 2)
+
+    trained = Trained()
+    detections, failures = detect(trained, seed=0)
+    assert not failures and list(detections) == list(DETECTORS)
+    unknown = trained.test == 2
+    for name, detection in detections.items():
+        assert np.mean(detection.ids[unknown] == -1) > 0.9, name
+        known = detection.ids[~unknown]
+        assert np.mean(known == trained.test[~unknown]) > 0.8, name
