@@ -37,7 +37,7 @@ def fig4(laboratory):
             top.plot(epochs, [epoch[key] for epoch in history], marker=".", label=key.replace("_", "-"))
         top.set(yscale="log", ylabel="loss, mean of an epoch")
         bottom.plot(epochs, [100 * e["validation_accuracy"] for e in history], marker=".", color="black")
-        bottom.set(xlabel="epoch", ylabel="validation accuracy, %")
+        bottom.set(xlabel="epoch", ylabel="validation accuracy, %", ylim=(0, 100))
         top.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
         for axes in (top, bottom):
             axes.grid(alpha=0.3)

@@ -61,8 +61,8 @@ class Report:
         from rich.table import Table
 
         table = Table(title=self.title)
-        for column in self.columns:
-            table.add_column(column, overflow="fold")
+        for i, column in enumerate(self.columns):
+            table.add_column(column, overflow="fold", no_wrap=i == 0)
         for row in self.rows:
             table.add_row(*row)
         return table
