@@ -26,8 +26,8 @@ def _ratio(part, whole):
 def open_set_f1(truth, ids, classes):
     """Macro F1: the mean over the known classes and, as one class more, all that is unknown.
 
-    The paper prints an F1 without defining it; this is the usual one of open-set recognition. A class
-    that neither occurs nor is named does not count.
+    The usual F1 of open-set recognition; the paper's own definition is not at hand. A class that neither
+    occurs nor is named does not count.
 
     Args:
         truth: (N,) labels

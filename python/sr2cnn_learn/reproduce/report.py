@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What an experiment gives: a table, remarks, and a picture; as Markdown, PNG and on the screen."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Callable
 
 NOT_AT_HAND = "–"
 REMARK_NOT_AT_HAND = f"“{NOT_AT_HAND}” under *paper*: the paper's printed figure is not at hand."
