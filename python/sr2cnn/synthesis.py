@@ -12,10 +12,12 @@ import os
 import signal
 import zlib
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from fractions import Fraction
 from multiprocessing import get_context
 
 import numpy as np
-from gnuradio import blocks, channels, filter, gr
+from gnuradio import blocks, channels, gr
+from scipy.signal import resample_poly
 
 from .speech import SpeechSource
 from .transmitters import AUDIO_RATE, RADIOML2016, SAMPLE_RATE, TRANSMITTERS
@@ -41,9 +43,11 @@ CHANNEL = dict(
 CHANNEL_04C = {**CHANNEL, "sro_max_dev": 100, "cfo_max_dev": 1000}
 FIXED_CHANNEL_SEED = 0x1337  # the release's one seed for all its passes
 
-PASS_ITEMS = 10_000  # bits or audio samples that one pass through the channel takes
-LONG_PASS_ITEMS = {"QAM16": 20_000, "QAM64": 30_000, "NOISE": 400_000, "BAND-NOISE": 400_000}
+PASS_ITEMS = 10_000  # bits or audio samples that one pass of the release takes
+LONG_PASS_ITEMS = {"QAM16": 20_000, "QAM64": 30_000}
+PASS_SAMPLES = 40_000  # about, of a modulation that the release has not
 SYMBOL_SPREAD = 0.25  # samples a symbol are 8 × or ÷ up to 1.25
+MAX_DENOMINATOR = 64  # of that ratio
 OFFSET_SPREAD = 0.01  # largest frequency offset over the sample rate
 FIRST_FRAME = (50, 500)  # samples: random start behind the channel's transient
 MAX_STRIDE = 0.05  # of a pass: largest distance from one frame's start to the next's
@@ -90,38 +94,44 @@ def _check_oddities(am_ssb, channel_seeds):
         raise ValueError(f"channel_seeds is {channel_seeds!r}, expected 'fresh' or 'fixed'")
 
 
-def _spread_transmitter(modulation, rng):
-    """A transmitter whose arguments lie somewhere in their ranges, and what brings its output to other
-    samples a symbol and to a carrier offset."""
-    kind = TRANSMITTERS[modulation]
-    ratio = np.exp(rng.uniform(-1, 1) * np.log(1 + SYMBOL_SPREAD))
-    offset = rng.uniform(-1, 1) * OFFSET_SPREAD
-    arguments = {name: rng.uniform(*limits) for name, limits in kind.spread.items()}
-    behind = filter.mmse_resampler_cc(0.0, ratio), blocks.rotator_cc(2 * np.pi * offset)
-    return kind(**arguments), behind
-
-
 def message(transmitter, rng, speech):
     """Source of one pass: random bits, or speech for an analog transmitter."""
     n = LONG_PASS_ITEMS.get(transmitter.modulation, PASS_ITEMS)
     if transmitter.bits_per_symbol is None:
         return blocks.vector_source_f(speech.take(n).tolist())
+    if transmitter.modulation not in RADIOML2016:
+        n = round(PASS_SAMPLES / transmitter.samples_per_symbol) * transmitter.bits_per_symbol
     return blocks.vector_source_b(rng.integers(0, 2, n).tolist())
+
+
+def _spread_signal(modulation, rng, speech):
+    """One pass of a transmitter with arguments, samples a symbol and carrier offset from their ranges."""
+    kind = TRANSMITTERS[modulation]
+    transmitter = kind(**{name: rng.uniform(*limits) for name, limits in kind.spread.items()})
+    samples = run(message(transmitter, rng, speech), transmitter)
+    # GNU Radio's resamplers, which AM has, give a few samples more or fewer each time, and its rotator
+    # other last bits: nothing may follow from the former, and the latter has no place here.
+    samples = samples[: len(samples) // 1000 * 1000]
+    stretch = np.exp(rng.uniform(-1, 1) * np.log(1 + SYMBOL_SPREAD))
+    ratio = Fraction(stretch).limit_denominator(MAX_DENOMINATOR)
+    samples = resample_poly(samples, ratio.numerator, ratio.denominator)
+    offset = rng.uniform(-1, 1) * OFFSET_SPREAD
+    return samples * np.exp(2j * np.pi * offset * np.arange(len(samples)))
 
 
 def _transmit(modulation, rng, speech, am_ssb, channel_seeds, snr, model=CHANNEL, spread=False):
     """One pass: a fresh message through transmitter and channel; complex64 samples."""
     fresh_seed = int(rng.integers(1, 2**31))
     channel_seed = fresh_seed if channel_seeds == "fresh" else FIXED_CHANNEL_SEED
-    transmitter, behind = TRANSMITTERS[modulation](), ()
-    if spread:
-        transmitter, behind = _spread_transmitter(modulation, rng)
     channel = channels.dynamic_channel_model(*model.values(), noise_amplitude(snr), channel_seed)
     if modulation == "AM-SSB" and am_ssb == "noise":
         silence = blocks.null_source(gr.sizeof_gr_complex)
         length = blocks.head(gr.sizeof_gr_complex, int(PASS_ITEMS * SAMPLE_RATE / AUDIO_RATE))
         return run(silence, length, channel)
-    return run(message(transmitter, rng, speech), transmitter, *behind, channel)
+    if spread:
+        return run(blocks.vector_source_c(_spread_signal(modulation, rng, speech).tolist()), channel)
+    transmitter = TRANSMITTERS[modulation]()
+    return run(message(transmitter, rng, speech), transmitter, channel)
 
 
 def synthesize(

@@ -14,7 +14,7 @@ import contextlib
 import io
 
 import numpy as np
-from gnuradio import analog, blocks, digital, fft, filter, gr
+from gnuradio import analog, blocks, digital, filter, gr
 from scipy.stats import norm
 
 SAMPLES_PER_SYMBOL = 8
@@ -28,12 +28,13 @@ HILBERT_TAPS = 401
 class transmitter(gr.hier_block2):
     """Base of all transmitters.
 
-    Subclasses name their ``modulation`` and, where they take bits, ``bits_per_symbol`` (None: audio).
-    ``spread`` gives the usual range of each numeric argument of the constructor.
+    Subclasses name their ``modulation`` and, where they take bits, ``bits_per_symbol`` (None: audio) and
+    ``samples_per_symbol``. ``spread`` gives the usual range of each numeric argument of the constructor.
     """
 
     modulation: str
     bits_per_symbol = None
+    samples_per_symbol = SAMPLES_PER_SYMBOL
     spread = {}
 
     def __init__(self):
@@ -230,21 +231,21 @@ class psk16(linear_transmitter):
         return np.exp(2j * np.pi * np.arange(16) / 16)
 
 
-def rings(*counts_and_radii):
-    """Points on rings, each (number, radius), the first of them half a step from the real axis."""
+def rings(*rows):
+    """Points on rings, each (number, radius, steps from the real axis to the first point)."""
     return np.concatenate(
-        [radius * np.exp(2j * np.pi * (np.arange(n) + 0.5) / n) for n, radius in counts_and_radii]
+        [radius * np.exp(2j * np.pi * (np.arange(n) + first) / n) for n, radius, first in rows]
     )
 
 
 class apsk16(linear_transmitter):
-    """16APSK on 4 + 12 points, ratio of the radii 2.7 (within DVB-S2's, EN 302 307 table 9)."""
+    """16APSK on 4 + 12 points, ratio of the radii 2.7 (DVB-S2, rate 5/6, EN 302 307 table 9)."""
 
     modulation = "16APSK"
     bits_per_symbol = 4
 
     def points(self):
-        return rings((4, 1.0), (12, 2.7))
+        return rings((4, 1.0, 0.5), (12, 2.7, 0.5))
 
 
 class apsk32(linear_transmitter):
@@ -254,7 +255,7 @@ class apsk32(linear_transmitter):
     bits_per_symbol = 5
 
     def points(self):
-        return rings((4, 1.0), (12, 2.84), (16, 5.27))
+        return rings((4, 1.0, 0.5), (12, 2.84, 0.5), (16, 5.27, 0))
 
 
 def cross(side, corner):
@@ -394,28 +395,47 @@ class gmsk(transmitter):
         )
 
 
+class inverse_dft(gr.sync_block):
+    """Vectors of bins to samples. NumPy's, not FFTW's, whose choice of plan changes the last bits."""
+
+    def __init__(self, length):
+        vectors = [(np.complex64, length)]
+        super().__init__("inverse_dft", in_sig=vectors, out_sig=vectors)
+
+    def work(self, input_items, output_items):
+        output_items[0][:] = np.fft.ifft(input_items[0], norm="forward")
+        return len(output_items[0])
+
+
 class ofdm(transmitter):
-    """OFDM: QPSK on the middle ``carriers`` of 64 carriers (none at zero), cyclic prefix of a quarter."""
+    """OFDM: QPSK on the middle ``carriers`` of 64 (none at zero), cyclic prefix of a quarter.
+
+    Args:
+        carriers: number of them, rounded down
+    """
 
     modulation = "OFDM"
-    bits_per_symbol = 2
+    bits_per_symbol = 2  # of one carrier
     spread = {"carriers": (12, 48)}
     FFT_LEN = 64
+    LENGTH = FFT_LEN + FFT_LEN // 4
 
     def __init__(self, carriers=24):
         super().__init__()
-        n, below = self.FFT_LEN, int(carriers) // 2
-        above = int(carriers) - below
-        points = np.asarray(digital.constellation_qpsk().points()) / np.sqrt(carriers)
+        carriers = int(carriers)
+        self.samples_per_symbol = self.LENGTH / carriers
+        n, below = self.FFT_LEN, carriers // 2
+        above = carriers - below
+        points = np.exp(1j * np.pi * np.array([5, 7, 3, 1]) / 4) / np.sqrt(carriers)
         # A group of symbols fills the bins above zero, then those below; zeros go between them.
         self.chain(
             blocks.pack_k_bits_bb(self.bits_per_symbol),
             digital.chunks_to_symbols_bc(points.tolist()),
-            blocks.vector_insert_c([0] * (n - 1 - above - below), n - 1, above),
+            blocks.vector_insert_c([0] * (n - 1 - carriers), n - 1, n - 1 - above),
             blocks.vector_insert_c([0], n, 0),
             blocks.stream_to_vector(gr.sizeof_gr_complex, n),
-            fft.fft_vcc(n, False, [], False),
-            digital.ofdm_cyclic_prefixer(n, n + n // 4),
+            inverse_dft(n),
+            digital.ofdm_cyclic_prefixer(n, self.LENGTH),
         )
 
 
@@ -433,10 +453,11 @@ class chirp(transmitter):
     def __init__(self, bandwidth=0.5):
         super().__init__()
         states = 2**self.bits_per_symbol
-        length = round(states / bandwidth)
-        # Instantaneous frequency in cycles a sample; it wraps round inside the band.
-        position = (np.arange(states)[:, None] / states + np.arange(length) / length) % 1.0
-        phase = 2 * np.pi * bandwidth * np.cumsum(position - 0.5, axis=1)
+        self.samples_per_symbol = length = round(states / bandwidth)
+        # Frequency between a sample and the next, in cycles a sample; it wraps round inside the band.
+        position = (np.arange(states)[:, None] / states + (np.arange(length) + 0.5) / length) % 1.0
+        frequency = bandwidth * (position - 0.5)
+        phase = 2 * np.pi * (np.cumsum(frequency, axis=1) - frequency)
         self.chain(
             blocks.pack_k_bits_bb(self.bits_per_symbol),
             digital.chunks_to_symbols_bc(np.exp(1j * phase).ravel().tolist(), length),
@@ -455,17 +476,18 @@ class nbfm(transmitter):
 
 
 class noise(transmitter):
-    """White Gaussian noise, drawn from the bits: 16 of them a sample."""
+    """White Gaussian noise, drawn from the bits: 8 of them for I, 8 for Q of a sample."""
 
     modulation = "NOISE"
-    bits_per_symbol = 8  # of I or of Q
+    bits_per_symbol = 16
+    samples_per_symbol = 1
 
     def __init__(self, *shaping):
         super().__init__()
         quantiles = norm.ppf((np.arange(256) + 0.5) / 256) / np.sqrt(2)
         halves, joined = blocks.deinterleave(gr.sizeof_float), blocks.float_to_complex()
         drawn = (
-            blocks.pack_k_bits_bb(self.bits_per_symbol),
+            blocks.pack_k_bits_bb(self.bits_per_symbol // 2),
             digital.chunks_to_symbols_bf(quantiles.tolist()),
             halves,
         )
@@ -487,8 +509,8 @@ class band_noise(noise):
     spread = {"bandwidth": (0.08, 0.5)}
 
     def __init__(self, bandwidth=0.17):
-        low_pass = filter.firdes.low_pass(bandwidth**-0.5, 1.0, bandwidth / 2, bandwidth / 4)
-        super().__init__(filter.fir_filter_ccf(1, low_pass))
+        low_pass = filter.firdes.low_pass(1.0, 1.0, bandwidth / 2, bandwidth / 4)
+        super().__init__(filter.fir_filter_ccf(1, low_pass / np.linalg.norm(low_pass)))
 
 
 class tone(transmitter):
@@ -500,13 +522,14 @@ class tone(transmitter):
 
     modulation = "TONE"
     bits_per_symbol = 1
+    samples_per_symbol = 1
     spread = {"frequency": (-0.15, 0.15)}
 
     def __init__(self, frequency=0.05):
         super().__init__()
         self.chain(
-            digital.chunks_to_symbols_bc([1, 1]),
-            blocks.rotator_cc(2 * np.pi * frequency),
+            digital.chunks_to_symbols_bf([1, 1]),
+            analog.frequency_modulator_fc(2 * np.pi * frequency),
         )
 
 
