@@ -23,6 +23,20 @@ def is_admissible(metrics, upper_bound):
     )
 
 
+def lambda1_for_tkr(options, z, tkr):
+    """λ1 that accepts a given share of known frames.
+
+    Args:
+        options: keyword arguments of ``Discriminator`` but for ``lambda1``
+        z: (N, dim) semantic vectors of known frames
+        tkr: share to accept
+    """
+    # At λ1 = 1 the score is the λ1 that a frame needs to be accepted.
+    scale = Discriminator(**options, lambda1=1.0)
+    scale.predict(z)
+    return float(np.quantile(scale.scores, tkr))
+
+
 def choose_discriminator(options, classes, z, truth, upper_bound):
     """Distance and λ1 by the paper's rule on validation frames.
 
@@ -46,13 +60,12 @@ def choose_discriminator(options, classes, z, truth, upper_bound):
     known = np.isin(truth, classes)
     results = []
     for distance in DISTANCES:
-        # At λ1 = 1 the score is the λ1 that a frame needs to be accepted.
+        if known.all():
+            kept = lambda1_for_tkr(dict(options, distance=distance), z, TKR_WITHOUT_UNKNOWNS)
+            return dict(distance=distance, lambda1=kept), None
         scale = Discriminator(**options, distance=distance, lambda1=1.0)
         scale.predict(z)
         needed = scale.scores[known]
-        if known.all():
-            lambda1 = float(np.quantile(needed, TKR_WITHOUT_UNKNOWNS))
-            return dict(distance=distance, lambda1=lambda1), None
         for lambda1 in np.unique(np.quantile(needed, np.linspace(0.5, 1.0, N_CANDIDATES))):
             chosen = dict(distance=distance, lambda1=float(lambda1))
             ids = Discriminator(**options, **chosen).predict(z)

@@ -117,7 +117,14 @@ def sr2cnn():
 @click.option(
     "--unknown", type=Names(), default=(), help="Classes held out whole, e.g. AM-SSB,GFSK."
 )
-@click.option("--preset", default="paper", show_default=True, help="Training recipe.")
+@click.option(
+    "--preset", default="best", show_default=True,
+    help="Training recipe: best, or paper (SR2CNN as published).",
+)  # fmt: skip
+@click.option(
+    "--background", type=DATA,
+    help="Data of classes that are trained along but are no targets; preset best only.",
+)  # fmt: skip
 @click.option(
     "--epochs", type=click.IntRange(min=1), help="Number of epochs; the preset's if not given."
 )
@@ -129,11 +136,13 @@ def sr2cnn():
 def train(data, out, as_json, **options):
     """Train a network and write its model bundle.
 
-    The epoch with the best validation accuracy is kept. A checkpoint beside OUT follows each
-    epoch: the same command takes up again where a killed one stopped.
+    A checkpoint beside OUT follows each epoch: the same command takes up again where a killed one
+    stopped.
 
     \b
-    Example:
+    Examples:
+      sr2cnn train --data data.pkl --unknown AM-SSB,GFSK --out mine.pt
+      sr2cnn train --data data.pkl --background others.pkl --out mine.pt
       sr2cnn train --preset paper --data data.pkl --snr 16,18 \\
                    --unknown AM-SSB,GFSK --epochs 40 --out mine.pt
     """
@@ -159,8 +168,8 @@ def train(data, out, as_json, **options):
             console.print(
                 f"epoch {epoch.number:3d}  loss {epoch.loss:8.4f}  "
                 f"cross-entropy {epoch.cross_entropy:.4f}  center {epoch.center:.4f}  "
-                f"reconstruction {epoch.reconstruction:.4f}  "
-                f"validation {percent(epoch.validation_accuracy)}  {epoch.seconds:.0f} s"
+                + ("" if epoch.reconstruction is None else f"reconstruction {epoch.reconstruction:.4f}  ")
+                + f"validation {percent(epoch.validation_accuracy)}  {epoch.seconds:.0f} s"
                 + ("  best" if epoch.best else ""),
                 soft_wrap=True,
             )

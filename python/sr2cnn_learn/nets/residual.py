@@ -1,0 +1,158 @@
+# Copyright 2026 the gr-sr2cnn authors.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The network of the ``best`` preset: a small 1-D residual encoder over the frame as a time series.
+
+It sees each frame at unit power, its carrier phase taken out as far as the fourth power shows it, as I, Q,
+envelope and phase step from sample to sample. Mean and standard deviation over time (statistics pooling)
+tell how what the last stage finds is distributed, wherever in the frame it is.
+"""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+FEATURES = 4  # I, Q, envelope, phase step
+STEM_KERNEL = 7
+CHANNELS = (48, 80, 128)
+REDUCTION = 8  # samples of a frame for one column behind the last stage
+
+
+def unit_power(iq: torch.Tensor) -> torch.Tensor:
+    """Each frame at unit mean power; an all-zero frame stays zero. (N, L, 2) → same."""
+    power = iq.square().sum(dim=2, keepdim=True).mean(dim=1, keepdim=True)
+    return iq * torch.rsqrt(power.clamp_min(1e-30))
+
+
+def without_phase(iq: torch.Tensor) -> torch.Tensor:
+    """Turn each frame so that Σx⁴ is real and positive. (N, L, 2) → same.
+
+    For PAM, QPSK and QAM this takes the carrier's phase out up to a multiple of 90° (the fourth-power phase
+    estimate; Moeneclaey and de Jonghe, IEEE Trans. Commun. 42, 1994); for the rest it does no harm.
+    """
+    i, q = iq[..., 0], iq[..., 1]
+    i2, q2 = i * i - q * q, 2 * i * q
+    i4, q4 = i2 * i2 - q2 * q2, 2 * i2 * q2
+    phase = torch.atan2(q4.sum(dim=1, keepdim=True), i4.sum(dim=1, keepdim=True)) / 4
+    cos, sin = torch.cos(phase), torch.sin(phase)
+    return torch.stack([i * cos + q * sin, q * cos - i * sin], dim=2)
+
+
+def frame_features(iq: torch.Tensor) -> torch.Tensor:
+    """What the encoder sees of a frame: I, Q, envelope, phase step / π. (N, L, 2) → (N, 4, L)."""
+    x = without_phase(unit_power(iq)).transpose(1, 2)
+    i, q = x[:, 0], x[:, 1]
+    envelope = torch.sqrt(i.square() + q.square())
+    real = i[:, 1:] * i[:, :-1] + q[:, 1:] * q[:, :-1]
+    imaginary = q[:, 1:] * i[:, :-1] - i[:, 1:] * q[:, :-1]
+    step = functional.pad(torch.atan2(imaginary, real) / math.pi, [1, 0])
+    return torch.stack([i, q, envelope, step], dim=1)
+
+
+def conv(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> nn.Conv1d:
+    """Convolution in front of a batch norm: padded, without bias (see nets/sr2cnn.py)."""
+    return nn.Conv1d(channels_in, channels_out, kernel, stride, padding=kernel // 2, bias=False)
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions of three taps with batch norm, and a way past them (He et al., CVPR 2016)."""
+
+    def __init__(self, channels_in: int, channels_out: int, stride: int):
+        super().__init__()
+        self.conv1 = conv(channels_in, channels_out, 3, stride)
+        self.norm1 = nn.BatchNorm1d(channels_out)
+        self.conv2 = conv(channels_out, channels_out, 3)
+        self.norm2 = nn.BatchNorm1d(channels_out)
+        self.past = nn.Identity()
+        if stride > 1 or channels_in != channels_out:
+            self.past = nn.Sequential(
+                conv(channels_in, channels_out, 1, stride), nn.BatchNorm1d(channels_out)
+            )
+
+    def forward(self, x):
+        y = functional.relu(self.norm1(self.conv1(x)))
+        return functional.relu(self.norm2(self.conv2(y)) + self.past(x))
+
+
+class ResidualNet(nn.Module):
+    """F and C of the ``best`` preset; 7.1 MFLOP a frame of 128 samples.
+
+    Args:
+        n_classes: number of known classes K
+        n_background: number of classes B that are trained along but are no targets
+        frame_len: samples a frame, a multiple of 8
+        dim: dimension t of the semantic space; with background classes its last axis is the evidence
+            for them (see ``settle``)
+        dropout: share of pooled features dropped in training
+    """
+
+    def __init__(self, n_classes, n_background=0, frame_len=128, dim=64, dropout=0.1):
+        if n_classes < 2:
+            raise ValueError(f"n_classes is {n_classes}, expected at least 2")
+        if frame_len < REDUCTION or frame_len % REDUCTION:
+            raise ValueError(f"frame_len is {frame_len}, expected a multiple of {REDUCTION}")
+        super().__init__()
+        first, *others = CHANNELS
+        self.n_classes, self.n_background = n_classes, n_background
+        self.evidence_weight = 0.0
+        self.embedding_dim = dim - (n_background > 0)
+        self.stem = nn.Sequential(
+            conv(FEATURES, first, STEM_KERNEL, 2), nn.BatchNorm1d(first), nn.ReLU()
+        )
+        stages = [ResidualBlock(first, first, 1)]
+        for channels_in, channels_out in zip(CHANNELS, others):
+            stages.append(ResidualBlock(channels_in, channels_out, 2))
+        self.stages = nn.Sequential(*stages)
+        self.dropout = nn.Dropout(dropout)
+        self.project = nn.Linear(2 * CHANNELS[-1], self.embedding_dim)
+        self.classifier = nn.Linear(self.embedding_dim, n_classes + n_background)
+
+    def embed(self, iq):
+        """Semantic vectors without the axis of evidence: (N, frame_len, 2) → (N, embedding_dim)."""
+        x = self.stages(self.stem(frame_features(iq)))
+        mean = x.mean(dim=2)
+        deviation = torch.sqrt((x - mean.unsqueeze(2)).square().mean(dim=2) + 1e-6)
+        return self.project(self.dropout(torch.cat([mean, deviation], dim=1)))
+
+    def training_outputs(self, iq):
+        """What the losses need: embedding (N, embedding_dim) and logits of all classes (N, K + B)."""
+        z = self.embed(iq)
+        return z, self.classifier(z)
+
+    def forward(self, iq: torch.Tensor) -> torch.Tensor:
+        """Semantic vectors: float32 (N, frame_len, 2), I and Q of any scale → float32 (N, dim)."""
+        z = self.embed(iq)
+        if not self.n_background:
+            return z
+        logits = self.classifier(z)
+        odds = torch.logsumexp(logits[:, self.n_classes :], dim=1, keepdim=True) - torch.logsumexp(
+            logits[:, : self.n_classes], dim=1, keepdim=True
+        )
+        return torch.cat([z, self.evidence_weight * functional.softplus(odds)], dim=1)
+
+    def classify(self, z: torch.Tensor) -> torch.Tensor:
+        """Logits of the known classes: (N, dim) → (N, K)."""
+        return self.classifier(z[:, : self.embedding_dim])[:, : self.n_classes]
+
+    @torch.no_grad()
+    def settle(self, origin, basis, evidence_weight):
+        """Fix the axes of the semantic space when training is over.
+
+        The embedding becomes (z − origin) · basis; both linear layers take that up, so it costs nothing and
+        ``classify`` gives what it gave. The axis of evidence becomes evidence_weight · log(1 + P(any
+        background class) / P(any known class)): next to nothing for a known frame.
+
+        Args:
+            origin: (embedding_dim,) array
+            basis: (embedding_dim, embedding_dim) array, invertible
+            evidence_weight: length of that axis
+        """
+        self.evidence_weight = float(evidence_weight)
+        origin, basis = (torch.as_tensor(a, dtype=torch.float64) for a in (origin, basis))
+        project, classifier = self.project, self.classifier
+        project.bias.copy_((project.bias.double() - origin) @ basis)
+        project.weight.copy_(basis.T @ project.weight.double())
+        rows = classifier.weight.double()
+        classifier.bias.copy_(classifier.bias.double() + rows @ origin)
+        classifier.weight.copy_(torch.linalg.solve(basis, rows.T).T)
