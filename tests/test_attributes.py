@@ -208,6 +208,7 @@ def test_in_words():
     values = dict(envelope_variation=0.05, bandwidth=0.2, frequency_deviation=0.03, frequency_share=0.95)
     seen = {**look(values), "nearest_known": nearest}
     assert in_words(seen) == "FM/FSK, constant envelope, 0.2 fs wide, near GFSK (1.2 Θ)"
-    assert "4e+04 Hz wide" in in_words({**seen, "bandwidth_hz": 40e3})
+    for hertz, words in ((40e3, "40 kHz"), (1.25e6, "1.25 MHz"), (12.5, "12.5 Hz")):
+        assert f", {words} wide, " in in_words({**seen, "bandwidth_hz": hertz})
     assert in_words({"nearest_known": nearest}) == "near GFSK (1.2 Θ)"
     assert in_words({**look({}), "nearest_known": nearest}) == "near GFSK (1.2 Θ)"

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from sr2cnn_learn.bundle import Bundle, find, torch_device
+from sr2cnn_learn.discriminator import Discriminator
 from torch import nn
 
 
@@ -250,3 +251,86 @@ def test_save_refuses_what_it_would_not_read(tmp_path):
     with pytest.raises(ValueError, match="centers"):
         Bundle.save(tmp_path / "b.pt", Small(), card(), semantics(centers=np.eye(2, 4)))
     assert not list(tmp_path.iterdir())
+
+
+# Weights that read attribute k from component k; the second is not held.
+ATTRIBUTES = dict(names=["envelope_variation", "bandwidth", "frequency_deviation"], r2=[0.9, 0.1, 0.8])
+WEIGHTS = np.array([[0.1, 0, 0], [0, 0.2, 0], [0, 0, 0.3], [0, 0, 0], [0.01, 0.02, 0.03]])
+
+
+def with_attributes(path, **changes):
+    Bundle.save(
+        path,
+        Small(),
+        card(**{"attributes": ATTRIBUTES, **changes}),
+        semantics(attribute_weights=WEIGHTS.astype(np.float32)),
+    )
+    return Bundle.read(path)
+
+
+def test_describe_without_attributes(path):
+    bundle = Bundle.read(path)
+    assert bundle.attribute_weights is None
+    theta = 0.4 * 3 * np.sqrt(4)  # centers are the rows of eye(3, 4), variances 1
+    assert bundle.describe([0, 3, 0, 0]) == {
+        "nearest_known": {"label": "B", "distance": pytest.approx(2 / theta)}
+    }
+
+
+def test_describe_with_attributes(tmp_path):
+    bundle = with_attributes(tmp_path / "b.pt")
+    seen = bundle.describe(np.array([1.0, 5, 2, 0]), sample_rate=1e6)
+    assert seen["envelope_variation"] == pytest.approx(0.11)
+    assert seen["frequency_deviation"] == pytest.approx(0.63)
+    assert seen["frequency_deviation_hz"] == pytest.approx(0.63e6)
+    assert seen["bandwidth"] is seen["bandwidth_hz"] is None  # its R² is too low
+    assert (seen["envelope"], seen["family"]) == ("constant", "unsure")
+    assert seen["nearest_known"]["label"] == "B"
+    assert json.loads(json.dumps(seen)) == seen
+    assert not any(key.endswith("_hz") for key in bundle.describe(np.zeros(4)))
+
+
+@pytest.mark.parametrize("thresholds", [None, [1, 2, 30]])
+def test_the_nearest_known_is_the_discriminator_s(tmp_path, thresholds):
+    bundle = with_attributes(tmp_path / "b.pt", thresholds=thresholds)
+    z = 3 * np.random.default_rng(0).normal(size=(50, 4))
+    for changes in ({}, {"lambda1": 0.1}, {"distance": "euclidean"}):
+        reference = Discriminator(**bundle.discriminator_options(**changes))
+        ids = reference.predict(z)
+        judge = bundle.judge_of_known(**changes)
+        for vector, k, score in zip(z, ids, reference.scores):
+            nearest = bundle.describe(vector, judge=judge)["nearest_known"]
+            assert nearest["distance"] == pytest.approx(score, rel=1e-12)
+            assert k < 0 or nearest["label"] == bundle.classes[k]
+
+
+@pytest.mark.parametrize("center", [np.zeros(5), np.zeros((1, 4)), [0, 0, 0, np.nan]])
+def test_describe_refuses(path, center):
+    with pytest.raises(ValueError, match=r"expected \(4,\) of finite numbers"):
+        Bundle.read(path).describe(center)
+
+
+@pytest.mark.parametrize(
+    "attributes, reason",
+    [
+        (None, "both or none"),
+        ([], "expected an object"),
+        ({}, "list of attribute names"),
+        (dict(ATTRIBUTES, names=["a", "a", "b"]), "each once"),
+        (dict(ATTRIBUTES, names=[]), "at least one"),
+        (dict(ATTRIBUTES, names=["a", "b", 3]), "list of attribute names"),
+        (dict(ATTRIBUTES, r2=[1, 2]), "expected one a name"),
+        (dict(ATTRIBUTES, r2=[1, 2, float("nan")]), "r2 = nan, expected a finite number"),
+        (dict(names=["a"], r2=[1]), r"attribute_weights .*\(5, 1\)"),
+    ],
+)
+def test_wrong_attributes_are_refused(tmp_path, attributes, reason):
+    with_attributes(tmp_path / "b.pt")
+    rewrite(tmp_path / "b.pt", "card.json", json.dumps(card(attributes=attributes)).encode())
+    with pytest.raises(ValueError, match=reason):
+        Bundle.read(tmp_path / "b.pt")
+
+
+def test_attributes_without_weights_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="both or none"):
+        Bundle.save(tmp_path / "b.pt", Small(), card(attributes=ATTRIBUTES), semantics())

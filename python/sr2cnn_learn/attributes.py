@@ -169,7 +169,9 @@ def fit_attributes(z, frames, seed=0):
 
     z, frames = np.asarray(z, dtype=np.float64), np.asarray(frames)
     if z.ndim != 2 or len(z) != len(frames) or len(z) < 50:
-        raise ValueError(f"z has shape {z.shape}, expected (N, dim) with N of {len(frames)} frames, at least 50")
+        raise ValueError(
+            f"z has shape {z.shape}, expected (N, dim) with N of {len(frames)} frames, at least 50"
+        )
     chosen = np.random.default_rng(seed).permutation(len(z))[:MAX_FIT_FRAMES]
     z, values = z[chosen], frame_attributes(frames[chosen])
     held_out = np.arange(len(z)) % HELD_OUT == 0
@@ -224,9 +226,9 @@ def look(attributes):
         attributes: dict by name, as from `read_attributes`
 
     Returns:
-        dict: ``family``, one of ``FAMILIES`` or ``"unsure"``; ``envelope``, ``"constant"``, ``"varying"`` or
-        ``"unsure"``; and each of ``ATTRIBUTES`` as float, or None where it is missing. ``symbol_rate`` is None
-        but for PSK/QAM, too: on frequency modulation the lines of single frames agree too seldom
+        dict: ``family``, one of ``FAMILIES`` or ``"unsure"``; ``envelope``, ``"constant"``, ``"varying"``
+        or ``"unsure"``; and each of ``ATTRIBUTES`` as float, or None where it is missing. ``symbol_rate``
+        is None but for PSK/QAM, too: on frequency modulation the lines of frames agree too seldom
     """
     known = {name: attributes.get(name) for name in ATTRIBUTES}
     family = _family(known)
@@ -236,7 +238,7 @@ def look(attributes):
 
 
 def in_words(description):
-    """One line about a description as from ``Bundle.describe``: "FM/FSK, constant envelope, near GFSK (1.3 Θ)".
+    """A description, as from ``Bundle.describe``, as a line: "FM/FSK, constant envelope, near GFSK (1.3 Θ)".
 
     Frequencies are in hertz where the description has them, else in shares of the sample rate (fs).
     """
@@ -247,13 +249,20 @@ def in_words(description):
         words.append(f"{description['envelope']} envelope")
     for name, what in (("bandwidth", "wide"), ("symbol_rate", "symbol rate")):
         if description.get(f"{name}_hz") is not None:
-            words.append(f"{description[f'{name}_hz']:.3g} Hz {what}")
+            words.append(f"{_hertz(description[f'{name}_hz'])} {what}")
         elif description.get(name) is not None:
             words.append(f"{description[name]:.2g} fs {what}")
     nearest = description.get("nearest_known")
     if nearest:
         words.append(f"near {nearest['label']} ({nearest['distance']:.2g} Θ)")
     return ", ".join(words) or "unsure"
+
+
+def _hertz(value):
+    for factor, unit in ((1e9, "GHz"), (1e6, "MHz"), (1e3, "kHz")):
+        if value >= factor:
+            return f"{value / factor:.3g} {unit}"
+    return f"{value:.3g} Hz"
 
 
 def _envelope(variation):

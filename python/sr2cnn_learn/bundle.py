@@ -5,7 +5,8 @@
 A bundle is a TorchScript archive with two extra files. ``forward(iq)`` maps float32 (N, frame_len, 2) to
 semantic vectors (N, dim), normalisation included; ``classify(z)`` gives the logits of the known classes and,
 where the bundle carries the decoder, ``reconstruct(iq)`` the frames it rebuilds. ``card.json`` says what the
-model is and where it comes from, ``semantics.npz`` holds the class centers and covariances.
+model is and where it comes from, ``semantics.npz`` holds the class centers and covariances. Both may also
+say how to read attributes of a signal from its semantic vector.
 
 Bundles come from strangers: card and semantics are read with size limits and without pickle, and a network
 that does not fit its card is refused. All calls of TorchScript are in this file, so that another engine can
@@ -23,7 +24,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .discriminator import DISTANCES, THETA2
+from .attributes import FREQUENCIES, look, read_attributes
+from .discriminator import DISTANCES, THETA2, Discriminator
 
 SCHEMA = 1
 MODELS = Path(__file__).parent / "models"
@@ -73,7 +75,8 @@ def _number(card, key, kind, positive=True):
     value = card.get(key)
     valid = isinstance(value, kind) and not isinstance(value, bool)
     if not valid or not math.isfinite(value) or (positive and value <= 0):
-        raise ValueError(f"card has {key} = {value!r}, expected a positive number")
+        expected = "a positive number" if positive else "a finite number"
+        raise ValueError(f"card has {key} = {value!r}, expected {expected}")
     return value
 
 
@@ -104,6 +107,22 @@ def check_card(card):
             raise ValueError(f"card has thresholds {thresholds!r}, expected one a class")
         for value in thresholds:
             _number({"thresholds": value}, "thresholds", (int, float))
+    if card.get("attributes") is not None:
+        _check_attributes(card["attributes"])
+
+
+def _check_attributes(attributes):
+    if not isinstance(attributes, dict):
+        raise ValueError(f"card has attributes {attributes!r}, expected an object of names and r2")
+    names, r2 = attributes.get("names"), attributes.get("r2")
+    if not isinstance(names, list) or not all(isinstance(n, str) and n for n in names):
+        raise ValueError("card has no list of attribute names under 'attributes'")
+    if not 1 <= len(set(names)) == len(names) <= 1000:
+        raise ValueError(f"card has {len(names)} attributes, expected at least one, each once")
+    if not isinstance(r2, list) or len(r2) != len(names):
+        raise ValueError(f"card has r2 {r2!r} under 'attributes', expected one a name")
+    for value in r2:
+        _number({"r2": value}, "r2", (int, float), positive=False)
 
 
 def _check_semantics(semantics, card):
@@ -113,6 +132,13 @@ def _check_semantics(semantics, card):
         ("covariances", (n_classes, dim, dim)) if full else ("variances", (n_classes, dim))
     )
     expected = {"centers": (n_classes, dim), spread: shape, "counts": (n_classes,)}
+    attributes = card.get("attributes")
+    if (attributes is None) != ("attribute_weights" not in semantics):
+        raise ValueError(
+            "card's 'attributes' and semantics.npz's 'attribute_weights': expected both or none"
+        )
+    if attributes is not None:
+        expected["attribute_weights"] = (dim + 1, len(attributes["names"]))
     for key, shape in expected.items():
         if key not in semantics:
             raise ValueError(f"semantics.npz has no {key!r}, which distance {card['distance']!r} needs")
@@ -156,6 +182,7 @@ class Bundle:
         variances: float64 (K, dim), or None with distance ``"mahalanobis"``
         covariances: float64 (K, dim, dim) with distance ``"mahalanobis"``, else None
         counts: int64 (K,), training frames of each class
+        attribute_weights: float64 (dim + 1, A), see `sr2cnn_learn.attributes`, or None
     """
 
     def __init__(self, path, card, semantics):
@@ -172,6 +199,9 @@ class Bundle:
         self.variances = None if full else semantics["variances"].astype(np.float64)
         self.covariances = semantics["covariances"].astype(np.float64) if full else None
         self.counts = semantics["counts"].astype(np.int64)
+        weights = semantics.get("attribute_weights")
+        self.attribute_weights = None if weights is None else weights.astype(np.float64)
+        self._judge = None
         self._network = None
 
     @classmethod
@@ -334,6 +364,60 @@ class Bundle:
         else:
             options["variances"] = np.diagonal(self.covariances, axis1=1, axis2=2).copy()
         return options
+
+    def describe(self, center, sample_rate=None, judge=None):
+        """What a class looks like, by its center in the semantic space.
+
+        Args:
+            center: float (dim,)
+            sample_rate: in Hz, adds ``bandwidth_hz``, ``frequency_deviation_hz`` and ``symbol_rate_hz``
+            judge: as from `judge_of_known`; default with the bundle's own parameters
+
+        Returns:
+            dict: ``nearest_known``, a dict of ``label`` and ``distance`` (d/Θ, 1 at the border of the
+            known); where the bundle has attribute weights, also what `attributes.look` says
+
+        Raises:
+            ValueError: center is not a finite vector of dim numbers
+        """
+        center = np.asarray(center, dtype=np.float64)
+        if center.shape != (self.dim,) or not np.all(np.isfinite(center)):
+            raise ValueError(f"center has shape {center.shape}, expected ({self.dim},) of finite numbers")
+        if judge is None:
+            judge = self._judge = self._judge or self.judge_of_known()
+        k, distance = judge(center)
+        description = {"nearest_known": {"label": self.classes[k], "distance": distance}}
+        if self.attribute_weights is not None:
+            about = self.card["attributes"]
+            read = read_attributes(center, self.attribute_weights, about["names"], about["r2"])
+            description.update(look(read))
+            if sample_rate:
+                for name in FREQUENCIES:
+                    value = description[name]
+                    description[f"{name}_hz"] = None if value is None else value * float(sample_rate)
+        return description
+
+    def judge_of_known(self, **overrides):
+        """Function from a vector (dim,) to the nearest known class, its index and d/Θ.
+
+        Args:
+            overrides: as of ``discriminator_options``
+        """
+        options = self.discriminator_options(**overrides)
+        far = 2.0**600  # thresholds so wide that every vector is known, to the class it is nearest to
+        if options["thresholds"] is None:
+            options["lambda1"] *= far
+        else:
+            options["thresholds"] = options["thresholds"] * far
+        discriminator = Discriminator(**options)
+
+        def judge(z):
+            k = int(discriminator.predict(z[None])[0])
+            if k < 0:
+                raise ValueError("center is too far from everything to be judged")
+            return k, float(discriminator.scores[0] * far)
+
+        return judge
 
     @staticmethod
     def save(path, network, card, semantics, half=False):
