@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from sr2cnn_learn.attributes import fit_attributes
 from sr2cnn_learn.bundle import Bundle
 
 APP = Path(__file__).parent.parent / "apps" / "sr2cnn"
@@ -56,8 +57,22 @@ class Small(torch.nn.Module):
         return self.head(z)
 
 
+def _frames():
+    """Frames of tones and of amplitude-modulated carriers, with and without noise."""
+    rng = np.random.default_rng(4)
+    level, frequency = rng.uniform(0, 0.7, (400, 1)), rng.uniform(-0.2, 0.2, (400, 1))
+    n = np.arange(FRAME_LEN)
+    tones = np.exp(2j * np.pi * frequency * n) * (1 + level[::-1] * np.cos(0.2 * n))
+    noise = rng.standard_normal((400, FRAME_LEN, 2)) @ [1, 1j]
+    return (tones + level**2 * noise).astype(np.complex64)
+
+
 def write_small_bundle(path, **provenance):
     rng = np.random.default_rng(3)
+    network, frames = Small().eval(), _frames()
+    with torch.no_grad():
+        z = network(torch.view_as_real(torch.from_numpy(frames))).numpy()
+    attribute_weights, attributes = fit_attributes(z, frames)
     card = dict(
         schema=1,
         name="small",
@@ -69,12 +84,14 @@ def write_small_bundle(path, **provenance):
         lambda1=0.2,
         lambda2=1.0,
         theta2="median",
+        attributes=attributes,
         provenance=provenance,
     )
     semantics = dict(
         centers=rng.uniform(0, 1, (len(CLASSES), 4)),
         variances=np.full((len(CLASSES), 4), 0.1),
         counts=np.full(len(CLASSES), 100),
+        attribute_weights=attribute_weights,
     )
-    Bundle.save(path, Small(), card, semantics)
+    Bundle.save(path, network, card, semantics)
     return path

@@ -62,6 +62,11 @@ def test_every_whole_frame_gets_a_label(bundle, samples, tmp_path, suffix):
     assert recording["n_samples"] == N_FRAMES * FRAME_LEN + 37
     assert labelled(lines) == N_FRAMES
     assert f"{N_FRAMES} frames labelled" in result.stderr
+    found = {e["label"] for e in lines if e["event"] == "label" and not e["known"]}
+    novel = {e["label"]: e["description"] for e in lines if e["event"] == "novel"}
+    assert found and set(novel) == found
+    assert all(seen["envelope"] in ("constant", "varying", "unsure") for seen in novel.values())
+    assert "looks like" in result.stderr and " envelope" in result.stderr
 
 
 def test_several_files_to_one(bundle, samples, tmp_path):

@@ -39,6 +39,8 @@ def test_demo(bundle, tmp_path):
     discovered = {e["label"] for e in lines if e["event"] == "label" and not e["known"]}
     assert discovered == {new["label"] for new in figures["new_classes"]}
     assert all(sum(n["made_of"].values()) == n["frames"] for n in figures["new_classes"])
+    assert all(n["description"]["nearest_known"]["label"] in CLASSES for n in figures["new_classes"])
+    assert figures["new_classes"] and "looks like" in result.stderr
 
     # known or not, and which known class, does not depend on the order of the frames
     model, data = Bundle.load(bundle), load_dataset(out / "replay.npz")

@@ -7,6 +7,7 @@ import numpy as np
 import pmt
 import pytest
 from gnuradio import blocks, gr, sr2cnn
+from sr2cnn_learn.bundle import Bundle
 
 
 class message_log(gr.basic_block):
@@ -27,10 +28,17 @@ class message_log(gr.basic_block):
         self.labels.append(pmt.to_python(pmt.car(message)))
 
     def _on_novel(self, message):
-        self.novel.append(pmt.to_python(pmt.car(message)))
+        center = pmt.to_python(pmt.cdr(message))
+        self.novel.append({**pmt.to_python(pmt.car(message)), "center": center})
 
     def _on_status(self, message):
         self.status.append(pmt.to_python(message))
+
+    def drain(self):
+        """The messages still waiting: GNU Radio ends this block with the first that sends it any."""
+        for port in ("labels", "novel", "status"):
+            while (message := self.delete_head_nowait(pmt.intern(port))) is not None:
+                getattr(self, f"_on_{port}")(message)
 
 
 def run(samples, bundle, sink=None, **parameters):
@@ -43,6 +51,7 @@ def run(samples, bundle, sink=None, **parameters):
     for port in ("labels", "novel", "status"):
         top_block.msg_connect((recognizer, port), (log, port))
     top_block.run()
+    log.drain()
     return recognizer, log
 
 
@@ -75,6 +84,21 @@ def test_novel_is_announced(tiny_bundle, mixed_samples):
     supported = [d.id for d in recognizer.discriminator.discovered() if d.count >= 3]
     assert sorted(message["class_id"] for message in log.novel) == sorted(supported)
     assert supported
+    for message in log.novel:  # the fixture's bundle has no attribute weights
+        nearest = message["description"].pop("nearest_known")
+        assert nearest["label"] in ("BPSK", "QPSK", "GFSK") and nearest["distance"] > 0
+        assert not message["description"]
+
+
+@pytest.mark.parametrize("lambda1", [None, 0.05])
+def test_nearest_known_by_the_recognizer_s_own_threshold(tiny_bundle, mixed_samples, lambda1):
+    _, log = run(mixed_samples, tiny_bundle, lambda1=lambda1)
+    assert log.novel
+    bundle = Bundle.read(tiny_bundle)
+    for message in log.novel:
+        nearest = bundle.describe(message["center"])["nearest_known"]
+        nearest["distance"] *= bundle.lambda1 / (lambda1 or bundle.lambda1)
+        assert message["description"]["nearest_known"] == pytest.approx(nearest)
 
 
 def test_explicit_parameters_win_over_the_model(tiny_bundle):

@@ -3,6 +3,7 @@
 
 from gnuradio import blocks, gr
 
+from .describer import describer
 from .discriminator import discriminator_from_bundle
 from .encoder import encoder
 from .framer import framer
@@ -15,7 +16,8 @@ class recognizer(gr.hier_block2):
 
     Input: complex. Output (may be left unconnected): int16, a class id a frame, see `discriminator`.
     Message outputs ``labels``, ``novel`` and ``status``, message input ``cmd``: the
-    discriminator's; ``status`` also has the figures of framer and encoder.
+    discriminator's; ``status`` also has the figures of framer and encoder, ``novel`` what the class
+    looks like.
 
     Args:
         model: path of a bundle, or the bare name of a shipped model
@@ -29,7 +31,7 @@ class recognizer(gr.hier_block2):
         max_run: most frames of a message on ``labels``
 
     Attributes:
-        framer, encoder, discriminator: the blocks inside
+        framer, encoder, discriminator, describer: the blocks inside
 
     Raises:
         FileNotFoundError, ValueError: the model is missing or damaged, or an argument is out of
@@ -71,6 +73,9 @@ class recognizer(gr.hier_block2):
             max_run=max_run,
             hop=hop,
         )
+        bundle = self.encoder.bundle
+        judge = bundle.judge_of_known(lambda1=lambda1, distance=distance)
+        self.describer = describer(bundle, judge)
         self.framer.set_min_output_buffer(BUFFERED_BATCHES * batch_size)
         self.encoder.set_min_output_buffer(BUFFERED_BATCHES * batch_size)
         # A block needs an output that is connected; the one of this block may not be.
@@ -82,7 +87,10 @@ class recognizer(gr.hier_block2):
             self.msg_connect((block, "status"), (self.discriminator, "upstream"))
         for port in ("labels", "novel", "status"):
             self.message_port_register_hier_out(port)
+        for port in ("labels", "status"):
             self.msg_connect((self.discriminator, port), (self, port))
+        self.msg_connect((self.discriminator, "novel"), (self.describer, "novel"))
+        self.msg_connect((self.describer, "novel"), (self, "novel"))
         self.message_port_register_hier_in("cmd")
         self.msg_connect((self, "cmd"), (self.discriminator, "cmd"))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import numpy as np
 from rich.table import Table
+from sr2cnn_learn.attributes import in_words
 from sr2cnn_learn.cli import FILE, progress_bar, stderr_console
 from sr2cnn_learn.discriminator import INVALID
 from sr2cnn_learn.recordings import DATATYPES, open_recording
@@ -33,8 +34,9 @@ def classify(files, model, datatype, rate, hop, device, out):
     Each recording runs through a GNU Radio flowgraph of its own, as a radio's samples would. Every
     whole frame gets a label: the name of a known modulation, or unknown_1, unknown_2, … for
     classes discovered on the way. A run of frames with one label is one JSON line ("event":
-    "label"); a line with "event": "recording" precedes those of each file. Samples are taken as
-    they are: a model sees right only what has the samples a symbol that it was trained on.
+    "label"), a class discovered another ("event": "novel") with what it looks like; a line with
+    "event": "recording" precedes those of each file. Samples are taken as they are: a model sees
+    right only what has the samples a symbol that it was trained on.
 
     \b
     Examples:
@@ -107,7 +109,11 @@ def _classify(file, model, datatype, rate, hop, device, header, events):
 
 
 def _summary(console, file, recording, chain, ids):
-    classes = chain.encoder.bundle.classes
+    bundle = chain.encoder.bundle
+    looks = {
+        found.id: in_words(bundle.describe(found.center, recording.sample_rate))
+        for found in chain.discriminator.discovered()
+    }
     judged = ids[ids != INVALID]
     notes = [f"{len(judged)} frames labelled"]
     for n, what in (
@@ -119,9 +125,10 @@ def _summary(console, file, recording, chain, ids):
         if n:
             notes.append(f"{n} {what}")
     console.print(f"[bold]{file}[/bold]: {', '.join(notes)}", soft_wrap=True)
-    table = Table("label", "frames", "share")
+    table = Table("label", "frames", "share", *["looks like"] * bool(looks))
     for i, n in Counter(judged.tolist()).most_common():
-        label = classes[i] if i >= 0 else f"unknown_{-i}"
-        table.add_row(label, str(n), f"{100 * n / len(judged):.1f} %")
+        label = bundle.classes[i] if i >= 0 else f"unknown_{-i}"
+        cell = [looks.get(i)] * bool(looks)
+        table.add_row(label, str(n), f"{100 * n / len(judged):.1f} %", *cell)
     if len(judged):
         console.print(table)

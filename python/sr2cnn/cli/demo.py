@@ -11,6 +11,7 @@ import click
 import numpy as np
 from rich.live import Live
 from rich.table import Table
+from sr2cnn_learn.attributes import in_words
 from sr2cnn_learn.cli import FILE, Snrs, percent, progress_bar, stderr_console
 
 MAP_FRAMES = 1500  # frames on the map of the semantic space
@@ -58,7 +59,7 @@ def demo(out, json_path, frames_per_key, snrs, seed, model, device):
     out.mkdir(parents=True, exist_ok=True)
     replay = out / "replay.npz"
     _build(console, replay, frames_per_key, snrs, seed)
-    truth, ids, samples, report, seconds = _play(
+    truth, ids, samples, report, centers, seconds = _play(
         console, replay, out / "labels.jsonl", bundle, model, device, seed
     )
 
@@ -67,7 +68,10 @@ def demo(out, json_path, frames_per_key, snrs, seed, model, device):
         "known_accuracy": report["known_accuracy"],
         "tkr": report["tkr"],
         "tur": report["tur"],
-        "new_classes": report["new_classes"],
+        "new_classes": [
+            {**new, "description": bundle.describe(centers[new["label"]])}
+            for new in report["new_classes"]
+        ],
         "frames_per_second": report["frames"] / seconds,
     }
     labels = [bundle.classes[i] if i >= 0 else f"unknown_{-i}" for i in ids.tolist()]
@@ -120,7 +124,12 @@ def _build(console, path, frames_per_key, snrs, seed):
 
 
 def _play(console, replay, events, bundle, model, device, seed):
-    """Run the flowgraph: truth (N,), class ids (N,), frames (N, frame_len), report, seconds."""
+    """Run the flowgraph.
+
+    Returns:
+        truth (N,), class ids (N,), frames (N, frame_len), the scorer's report, centers of the discovered
+        classes by label, seconds
+    """
     from gnuradio import blocks, gr
 
     from ..event_sink import event_sink
@@ -154,7 +163,8 @@ def _play(console, replay, events, bundle, model, device, seed):
         raise click.ClickException(f"only {len(ids)} of {len(source.dataset)} frames came through")
     frames = np.array(iq.data(), dtype=np.complex64).reshape(-1, bundle.frame_len)
     truth = _truth(iq.tags(), len(frames), bundle.frame_len)
-    return truth, ids, frames, score.report(), seconds
+    centers = {found.name: found.center for found in chain.discriminator.discovered()}
+    return truth, ids, frames, score.report(), centers, seconds
 
 
 def _truth(tags, n_frames, frame_len):
@@ -205,10 +215,11 @@ def _summary(console, bundle, figures, truth, out):
         "(never seen in training) taken for unknown",
         sep="\n",
     )
-    table = Table("discovered", "frames", "made of")
+    table = Table("discovered", "frames", "made of", "looks like")
     new_classes = figures["new_classes"]
     for new in new_classes[:MAX_ROWS]:
-        table.add_row(new["label"], str(new["frames"]), _made_of(new["made_of"]))
+        looks = in_words(new["description"])
+        table.add_row(new["label"], str(new["frames"]), _made_of(new["made_of"]), looks)
     smaller = sum(new["frames"] for new in new_classes[MAX_ROWS:])
     if smaller:
         table.add_row(f"{len(new_classes) - MAX_ROWS} more", str(smaller))
