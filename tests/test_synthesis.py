@@ -5,29 +5,122 @@
 import numpy as np
 import pytest
 from gnuradio.sr2cnn.speech import SpeechSource
-from gnuradio.sr2cnn.synthesis import noise_amplitude, radioml2016, synthesize
+from gnuradio.sr2cnn.synthesis import (
+    noise_amplitude,
+    radioml2016,
+    spread_signal,
+    streams,
+    synthesize,
+)
 from gnuradio.sr2cnn.transmitters import TRANSMITTERS
 
 
+@pytest.mark.parametrize("spread", [False, True])
 @pytest.mark.parametrize("modulation", TRANSMITTERS)
-def test_frames_are_normalised(modulation):
-    frames = synthesize(modulation, 10, 50, seed=1)
+def test_frames_are_normalised_and_the_seeds(modulation, spread):
+    frames = synthesize(modulation, 10, 50, seed=1, spread=spread)
     assert frames.shape == (50, 2, 128) and frames.dtype == np.float32
     assert np.allclose(np.abs(frames[:, 0] + 1j * frames[:, 1]).sum(1), 1, atol=1e-5)
+    np.testing.assert_array_equal(synthesize(modulation, 10, 50, seed=1, spread=spread), frames)
 
 
-def test_a_key_does_not_depend_on_what_is_built_along_with_it():
-    alone = synthesize("QPSK", -4, 60, seed=3)
-    dataset = radioml2016(60, (-4, 18), seed=3, modulations=("BPSK", "QPSK"), jobs=2)
+@pytest.mark.parametrize("spread", [False, True])
+def test_a_key_does_not_depend_on_what_is_built_along_with_it(spread):
+    alone = synthesize("QPSK", -4, 60, seed=3, spread=spread)
+    dataset = radioml2016(
+        60, (-4, 18), seed=3, modulations=("BPSK", "QPSK"), spread=spread, jobs=2
+    )
     assert list(dataset) == [("BPSK", -4), ("BPSK", 18), ("QPSK", -4), ("QPSK", 18)]
     assert np.array_equal(dataset["QPSK", -4], alone)
-    assert not np.array_equal(synthesize("QPSK", -4, 60, seed=4), alone)
+    assert not np.array_equal(synthesize("QPSK", -4, 60, seed=4, spread=spread), alone)
+    assert not np.array_equal(synthesize("QPSK", -4, 60, seed=3, spread=not spread), alone)
 
 
 def test_progress_counts_every_frame():
     counted = []
     radioml2016(10, (0, 2), modulations=("BPSK",), jobs=1, progress=counted.append)
     assert counted == [10, 10]
+
+
+def complex_frames(modulation, n, seed=1):
+    frames = synthesize(modulation, 18, n, seed)
+    return frames[:, 0] + 1j * frames[:, 1]
+
+
+def instantaneous_frequency(x):
+    """rad a sample."""
+    return np.angle(x[:, 1:] * x[:, :-1].conj())
+
+
+@pytest.mark.parametrize("modulation", ["8PSK", "BPSK", "PAM4", "QAM16", "QAM64", "QPSK"])
+def test_linear_symbol_rate_is_an_eighth(modulation):
+    """The phase turns most between symbols: a line of the squared frequency, at 128 / 8."""
+    squared = instantaneous_frequency(complex_frames(modulation, 300)) ** 2
+    squared -= squared.mean(1, keepdims=True)
+    power = np.mean(np.abs(np.fft.rfft(squared * np.hanning(127), 128)) ** 2, 0)
+    assert 12 + power[12:21].argmax() == 16
+    assert power[16] > 1.5 * np.mean(power[[12, 13, 19, 20]])
+
+
+@pytest.mark.parametrize("modulation", ["CPFSK", "GFSK"])
+def test_fsk_symbol_rate_is_an_eighth(modulation):
+    """The frequency changes its sign at distances of multiples of 8 samples."""
+    periods = np.arange(5.5, 12, 0.25)
+    coherence = []
+    for frequency in instantaneous_frequency(complex_frames(modulation, 300)):
+        at = np.flatnonzero(np.diff(np.sign(frequency)))
+        at = at + frequency[at] / (frequency[at] - frequency[at + 1])
+        if len(at) >= 5:
+            coherence.append(np.abs(np.mean(np.exp(2j * np.pi * at[:, None] / periods), 0)))
+    assert len(coherence) > 100
+    coherence = np.mean(coherence, 0)
+    assert periods[coherence.argmax()] == 8 and coherence.max() > 0.8
+
+
+@pytest.mark.parametrize("modulation, low, high", [
+    *((m, 0.065, 0.09) for m in ("8PSK", "BPSK", "PAM4", "QAM16", "QAM64", "QPSK")),
+    ("CPFSK", 0.06, 0.11),
+    ("GFSK", 0.03, 0.065),
+    ("AM-DSB", 0, 0.03),
+    ("WBFM", 0.25, 0.5),
+])  # fmt: skip
+def test_occupied_bandwidth(modulation, low, high):
+    """Half of the band that holds 99 % of the power, over the sample rate; (1 + 0.35) / 16 by the RRC."""
+    power = np.mean(np.abs(np.fft.fft(complex_frames(modulation, 400) * np.hanning(128))) ** 2, 0)
+    frequency = np.abs(np.fft.fftfreq(128))
+    order = np.argsort(frequency)
+    inside = np.cumsum(power[order]) / power.sum()
+    assert low < frequency[order][np.searchsorted(inside, 0.99)] < high
+
+
+def test_am_ssb_has_the_upper_sideband():
+    power = np.mean(np.abs(np.fft.fft(complex_frames("AM-SSB", 400))) ** 2, 0)
+    assert power[1:64].sum() > 1.5 * power[65:].sum()
+
+
+def test_silence_share():
+    """In pauses of speech AM-DSB and WBFM are both a bare carrier."""
+    envelope = np.abs(complex_frames("AM-DSB", 1500))
+    frequency = instantaneous_frequency(complex_frames("WBFM", 1500))
+    assert 0.2 < np.mean(envelope.std(1) < 0.014 * envelope.mean(1)) < 0.65
+    assert 0.2 < np.mean(frequency.std(1) < 0.025) < 0.65
+
+
+def test_spread_of_symbol_rate_and_carrier_offset():
+    """Of passes without a channel: the cyclic line of |x|², that of the fourth power's spectrum."""
+    rng, speech = streams("QPSK", 18, 1)
+    symbol_rates, offsets = [], []
+    for _ in range(30):
+        x = spread_signal("QPSK", rng, speech)
+        frequency = np.fft.fftfreq(len(x))
+        above = frequency > 0.09
+        cyclic = np.abs(np.fft.fft(np.abs(x) ** 2))[above]
+        symbol_rates.append(frequency[above][cyclic.argmax()])
+        fourth = np.abs(np.fft.fft(x**4))
+        near = np.abs(frequency) < 0.045
+        offsets.append(frequency[near][fourth[near].argmax()] / 4)
+    assert 1 / 10.001 < min(symbol_rates) < 0.11 and 0.145 < max(symbol_rates) < 1 / 6.399
+    assert -0.01 <= min(offsets) < -0.006 and 0.006 < max(offsets) <= 0.01
 
 
 def spectral_flatness(frames):

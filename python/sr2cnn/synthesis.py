@@ -104,7 +104,7 @@ def message(transmitter, rng, speech):
     return blocks.vector_source_b(rng.integers(0, 2, n).tolist())
 
 
-def _spread_signal(modulation, rng, speech):
+def spread_signal(modulation, rng, speech):
     """One pass of a transmitter with arguments, samples a symbol and carrier offset from their ranges."""
     kind = TRANSMITTERS[modulation]
     transmitter = kind(**{name: rng.uniform(*limits) for name, limits in kind.spread.items()})
@@ -129,7 +129,7 @@ def _transmit(modulation, rng, speech, am_ssb, channel_seeds, snr, model=CHANNEL
         length = blocks.head(gr.sizeof_gr_complex, int(PASS_ITEMS * SAMPLE_RATE / AUDIO_RATE))
         return run(silence, length, channel)
     if spread:
-        return run(blocks.vector_source_c(_spread_signal(modulation, rng, speech).tolist()), channel)
+        return run(blocks.vector_source_c(spread_signal(modulation, rng, speech).tolist()), channel)
     transmitter = TRANSMITTERS[modulation]()
     return run(message(transmitter, rng, speech), transmitter, channel)
 
