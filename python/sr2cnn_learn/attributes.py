@@ -21,6 +21,7 @@ ATTRIBUTES = (
     "fourth_line",  # the same of x⁴: high for four phases, too
 )
 R2_LIMIT = 0.3  # attributes with less on held-out frames are not read from semantic vectors
+MIN_FIT_FRAMES = 50
 MAX_FIT_FRAMES = 20_000
 HELD_OUT = 5  # every fifth frame
 CHUNK = 4096  # frames at once, for memory
@@ -168,9 +169,10 @@ def fit_attributes(z, frames, seed=0):
     from sklearn.preprocessing import StandardScaler
 
     z, frames = np.asarray(z, dtype=np.float64), np.asarray(frames)
-    if z.ndim != 2 or len(z) != len(frames) or len(z) < 50:
+    if z.ndim != 2 or len(z) != len(frames) or len(z) < MIN_FIT_FRAMES:
         raise ValueError(
-            f"z has shape {z.shape}, expected (N, dim) with N of {len(frames)} frames, at least 50"
+            f"z has shape {z.shape}, expected (N, dim) with N of {len(frames)} frames, at least "
+            f"{MIN_FIT_FRAMES}"
         )
     chosen = np.random.default_rng(seed).permutation(len(z))[:MAX_FIT_FRAMES]
     z, values = z[chosen], frame_attributes(frames[chosen])

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
 
+from .attributes import MAX_FIT_FRAMES, MIN_FIT_FRAMES, fit_attributes
 from .bundle import SCHEMA, Bundle, torch_device
 from .datasets import load_dataset, split
 from .discriminator import Discriminator
@@ -171,6 +172,15 @@ def train(
             on_epoch(Epoch(trainer.epoch, *mean_losses, accuracy, best, seconds))
 
     network, semantics = trainer.finish(frames[parts.train], labels[parts.train], len(classes))
+    seen = frames[parts.train]
+    if background is not None:
+        seen = np.concatenate([seen, options["background"][0].numpy()])
+    attributes = None
+    if len(seen) >= MIN_FIT_FRAMES:
+        chosen = np.random.default_rng(seed).permutation(len(seen))[:MAX_FIT_FRAMES]
+        semantics["attribute_weights"], attributes = fit_attributes(
+            encode(network, seen[chosen]), seen[chosen] @ [1, 1j], seed
+        )
     z = {name: encode(network, frames[part]) for name, part in vars(parts).items() if name != "train"}
     figures, parameters = _calibrate(
         trainer, network, classes, semantics, z, parts, dataset.labels, seed
@@ -183,6 +193,7 @@ def train(
         dim=recipe.dim,
         samples_per_symbol=SAMPLES_PER_SYMBOL,
         thresholds=None,
+        attributes=attributes,
         **parameters,
         provenance=dict(
             **about,

@@ -12,7 +12,13 @@ from sr2cnn_learn.reproduce import reproduce as run_experiment
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 ALL = "all"
+OPEN_WORLD = "open-world"
 DATA_SEED = 2016
+TEST_SEED = 90001
+BACKGROUND = (
+    "OOK 4ASK 16APSK 16PSK QAM32 2FSK NBFM BAND-NOISE TONE GMSK 8FSK PI4-DQPSK QAM128".split()
+)
+NEVER_SEEN = "4FSK OQPSK 32APSK OFDM CHIRP".split()
 FRAMES_PER_KEY = 1000
 HELP = """Run the SR2CNN paper's experiments and put the paper's figures beside ours.
 
@@ -23,6 +29,7 @@ of the paper; distance and λ1 are chosen on validation data unless --sweep-test
 \b
 {experiments}
   all      all of them
+  open-world  no experiment of the paper: the preset best beside the paper's
 
 Without --data a data set is built: 1000 frames for each modulation and SNR, by the recipe of RML2016.10a
 (AM-SSB as noise alone) or, for table6 and fig7, after SIGNAL-202002.
@@ -32,12 +39,13 @@ Examples:
   sr2cnn reproduce table4 fig5
   sr2cnn reproduce all --budget full --out results
   sr2cnn reproduce table2 --data RML2016.10a_dict.pkl --sweep-test
+  sr2cnn reproduce open-world --seed 1 --repeats 3
 """.format(experiments="\n".join(f"  {name:8} {what}" for name, what in EXPERIMENTS.items()))
 
 
 @click.command(help=HELP)
 @click.argument(
-    "names", metavar="NAME...", nargs=-1, required=True, type=click.Choice([*EXPERIMENTS, ALL])
+    "names", metavar="NAME...", nargs=-1, required=True, type=click.Choice([*EXPERIMENTS, ALL, OPEN_WORLD])
 )
 @click.option("--data", type=FILE, help="Data file; default: one is built.")
 @click.option("--snr", "snrs", type=Snrs(), default="16,18", show_default=True, help="SNRs to use.")
@@ -54,11 +62,15 @@ Examples:
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of split and training."
 )
+@click.option(
+    "--repeats", type=click.IntRange(min=1), default=1, show_default=True,
+    help="open-world: trainings of the preset best, with seeds from --seed on.",
+)  # fmt: skip
 @click.option("--work", type=FOLDER, default="out/reproduce", show_default=True, help="For trainings.")
 @click.option("--out", type=FOLDER, default="out/reproduce", show_default=True, help="For results.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.pass_context
-def reproduce(context, names, data, snrs, budget, epochs, work, out, **options):
+def reproduce(context, names, data, snrs, budget, epochs, repeats, work, out, **options):
     console = stderr_console()
     with console.status("loading"):
         from sr2cnn_learn.reproduce.laboratory import FULL_EPOCHS, QUICK_EPOCHS, Laboratory
@@ -77,12 +89,17 @@ def reproduce(context, names, data, snrs, budget, epochs, work, out, **options):
         for name in names:
             second = name in ON_SECOND_DATA and data is None
             if second not in laboratories:
-                file = data or _built(work, second, snrs, console, progress)
+                file = data or _built(work, "signal202002" if second else "radioml2016", snrs, progress)
                 laboratories[second] = Laboratory(
                     file, work, epochs, snrs=snrs, **callbacks, **options
                 )
             laboratory = laboratories[second]
-            report = run_experiment(name, laboratory)
+            if name == OPEN_WORLD:
+                report, laboratory = _open_world(
+                    laboratory, work, snrs, repeats, options, callbacks, progress
+                )
+            else:
+                report = run_experiment(name, laboratory)
             report.write(out, name, laboratory.provenance(_command(context, name)))
             Console(highlight=False).print(report.table())
             for remark in report.all_remarks():
@@ -107,7 +124,37 @@ def _command(context, name):
     return " ".join(words)
 
 
-def _built(work, second, snrs, console, progress):
+def _open_world(faithful, work, snrs, repeats, options, callbacks, progress):
+    """The report of open-world, and the laboratory that did its last trainings."""
+    from sr2cnn_learn.reproduce.laboratory import Laboratory
+    from sr2cnn_learn.reproduce.open_world import open_world
+    from sr2cnn_learn.training import PRESETS
+
+    train, background, test, unseen = (
+        _built(work, name, snrs, progress) for name in ("train", "background", "test", "unseen")
+    )
+    options = dict(options, preset="best", snrs=snrs, **callbacks)
+    epochs, seed = PRESETS["best"].epochs, options.pop("seed")
+    alone = Laboratory(train, work, epochs, seed, **options)
+    best = [
+        Laboratory(train, work, epochs, seed + i, background=background, **options)
+        for i in range(repeats)
+    ]
+    columns = {
+        f"paper, {faithful.epochs} epochs": [faithful],
+        "best, no background": [alone],
+        f"best, {repeats} seeds": best,
+    }
+    task = progress.add_task("stream orders", total=None)
+    report = open_world(columns, test, unseen, progress=lambda n: progress.advance(task, n))
+    report.remarks.append(f"Background: {', '.join(BACKGROUND)}; never seen: {', '.join(NEVER_SEEN)}.")
+    for each in columns.values():
+        for laboratory in each:
+            best[-1].used.update(laboratory.used)
+    return report, best[-1]
+
+
+def _built(work, name, snrs, progress):
     """The data file of an earlier run, or a new one."""
     from sr2cnn_learn.datasets import save_radioml
 
@@ -115,24 +162,29 @@ def _built(work, second, snrs, console, progress):
     from ..synthesis import radioml2016
     from ..transmitters import RADIOML2016
 
-    name = "signal202002" if second else "radioml2016"
-    path = work / f"{name}_{'_'.join(map(str, snrs))}_seed{DATA_SEED}.pkl"
+    noise = dict(am_ssb="noise")
+    build, frames_per_key, seed, modulations, others = {
+        "radioml2016": (radioml2016, FRAMES_PER_KEY, DATA_SEED, RADIOML2016, noise),
+        "signal202002": (signal202002, FRAMES_PER_KEY, DATA_SEED, RADIOML2016, {}),
+        "train": (radioml2016, 10 * FRAMES_PER_KEY, DATA_SEED, RADIOML2016, noise),
+        "background": (radioml2016, 3000, 3016, BACKGROUND, dict(spread=True)),
+        "test": (radioml2016, FRAMES_PER_KEY, TEST_SEED, RADIOML2016, noise),
+        "unseen": (radioml2016, FRAMES_PER_KEY, TEST_SEED + 1, NEVER_SEEN, {}),
+    }[name]
+    path = work / f"{name}_{'_'.join(map(str, snrs))}_seed{seed}.npz"
     if path.is_file():
         return path
     work.mkdir(parents=True, exist_ok=True)
-    total = len(RADIOML2016) * len(snrs) * FRAMES_PER_KEY
-    task = progress.add_task("building the data set", total=total)
-
-    def on_key(n):
-        progress.advance(task, n)
-
-    if second:
-        frames = signal202002(FRAMES_PER_KEY, snrs, DATA_SEED, progress=on_key)
-    else:
-        frames = radioml2016(FRAMES_PER_KEY, snrs, DATA_SEED, am_ssb="noise", progress=on_key)
+    total = len(modulations) * len(snrs) * frames_per_key
+    task = progress.add_task(f"building {name}", total=total)
+    if build is radioml2016:
+        others = dict(others, modulations=modulations)
+    frames = build(
+        frames_per_key, snrs, seed, progress=lambda n: progress.advance(task, n), **others
+    )
     save_radioml(path, frames)
     progress.remove_task(task)
-    console.print(f"wrote {path}", soft_wrap=True)
+    progress.console.print(f"wrote {path}", soft_wrap=True)
     return path
 
 

@@ -22,9 +22,8 @@ from ..evaluation.separation import discrimination_interval
 from ..training import PRESETS, train
 from .printed import DEFAULT_UNKNOWN
 
-PRESET = "paper"
 QUICK_EPOCHS = 6  # under ten minutes of two cores with the 12,600 frames of the default data
-FULL_EPOCHS = PRESETS[PRESET].epochs
+FULL_EPOCHS = PRESETS["paper"].epochs
 
 
 class Laboratory:
@@ -37,6 +36,8 @@ class Laboratory:
         seed: of split, training and stream order
         snrs: SNR labels to use, None for all
         unknown: classes held out where an experiment has no sets of its own
+        preset: of the trainings
+        background: data of background classes, see ``train``
         sweep_test: choose distance and λ1 on the test part as the paper does, not on the validation part
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:<n>"``
         on_training: called with (description, whether an earlier run left it) before each training
@@ -57,6 +58,8 @@ class Laboratory:
         seed=0,
         snrs=None,
         unknown=DEFAULT_UNKNOWN,
+        preset="paper",
+        background=None,
         sweep_test=False,
         device="auto",
         on_training=None,
@@ -68,6 +71,7 @@ class Laboratory:
         self.data, self.work = Path(data), Path(work)
         self.epochs, self.seed, self.snrs = epochs, seed, snrs
         self.unknown, self.sweep_test = tuple(unknown), sweep_test
+        self.preset, self.background = preset, background
         self.device = str(torch_device(device))
         self.dataset = load_dataset(data, snrs=snrs)
         self.on_training, self.on_epoch, self.on_batch = on_training, on_epoch, on_batch
@@ -90,7 +94,7 @@ class Laboratory:
         return self.used[what]
 
     def _train(self, what, unknown, overrides):
-        recipe = replace(PRESETS[PRESET], epochs=self.epochs, **overrides)
+        recipe = replace(PRESETS[self.preset], epochs=self.epochs, **overrides)
         key = dict(
             recipe=asdict(recipe),
             data_sha256=self.dataset.sha256,
@@ -98,6 +102,9 @@ class Laboratory:
             unknown=unknown,
             seed=self.seed,
         )
+        if self.background is not None:
+            with open(self.background, "rb") as file:
+                key["background_sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
         digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
         path = self.work / f"{digest}.pt"
         epochs = self.work / f"{digest}.jsonl"  # one line an epoch, also of a run that was killed
@@ -117,12 +124,13 @@ class Laboratory:
                 self.data,
                 path,
                 unknown=unknown,
-                preset=PRESET,
+                preset=self.preset,
                 epochs=self.epochs,
                 snrs=self.snrs,
+                background=self.background,
                 seed=self.seed,
                 device=self.device,
-                decoder=True,
+                decoder=self.preset == "paper",
                 name=digest,
                 on_epoch=on_epoch,
                 on_batch=self.on_batch,
