@@ -76,6 +76,34 @@ def test_signal202002(tmp_path):
     fails(run_cli(*command, "--faithful"), "faithful", status=2)
 
 
+def test_modulations():
+    from gnuradio.sr2cnn.transmitters import RADIOML2016, TRANSMITTERS
+
+    result = run_cli("dataset", "modulations", "--json")
+    assert result.returncode == 0, result.stderr
+    rows = {row["modulation"]: row for row in json.loads(result.stdout)}
+    assert list(rows) == list(TRANSMITTERS)
+    assert [name for name, row in rows.items() if row["radioml2016"]] == list(RADIOML2016)
+    assert rows["32APSK"]["bits_per_symbol"] == 5 and rows["NBFM"]["bits_per_symbol"] is None
+    assert rows["GMSK"]["spread"] == {"bt": [0.25, 0.5]} and rows["WBFM"]["spread"] == {}
+    assert all(row["description"].endswith(".") for row in rows.values())
+    table = run_cli("dataset", "modulations").stdout
+    assert all(name in table for name in TRANSMITTERS)
+    assert "0.15 to 0.5" in " ".join(table.replace("│", " ").split())
+
+
+def test_spread(tmp_path):
+    options = ("--frames-per-key", 5, "--snr", 18, "--modulations", "QPSK,OFDM", "--seed", 3)
+    frames = {}
+    for name, spread in (("a", ["--spread"]), ("b", ["--spread"]), ("plain", [])):
+        path = tmp_path / f"{name}.npz"
+        assert build(path, *options, *spread).returncode == 0
+        assert json.loads((tmp_path / f"{name}.npz.json").read_text())["spread"] == bool(spread)
+        frames[name] = load_dataset(path).frames
+    np.testing.assert_array_equal(frames["a"], frames["b"])
+    assert not np.array_equal(frames["a"], frames["plain"])
+
+
 def test_leakage(tmp_path):
     """The second half of the file is a copy of the first: no split can keep the copies apart."""
     frames = np.random.default_rng(0).standard_normal((100, 2, 128)).astype(np.float32)

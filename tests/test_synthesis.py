@@ -100,8 +100,8 @@ def test_am_ssb_has_the_upper_sideband():
 
 def test_silence_share():
     """In pauses of speech AM-DSB and WBFM are both a bare carrier."""
-    envelope = np.abs(complex_frames("AM-DSB", 1500))
-    frequency = instantaneous_frequency(complex_frames("WBFM", 1500))
+    envelope = np.abs(complex_frames("AM-DSB", 1000))
+    frequency = instantaneous_frequency(complex_frames("WBFM", 1000))
     assert 0.2 < np.mean(envelope.std(1) < 0.014 * envelope.mean(1)) < 0.65
     assert 0.2 < np.mean(frequency.std(1) < 0.025) < 0.65
 

@@ -196,6 +196,46 @@ def _write(layout, build, out, snrs, modulations, jobs, **options):
 
 
 @dataset.command()
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def modulations(as_json):
+    """List what can be transmitted, and what --spread varies.
+
+    With --spread each pass also has its own samples a symbol, 6.4 to 10, and carrier offset, up to
+    1 % of the sample rate.
+
+    \b
+    Examples:
+      sr2cnn dataset modulations
+      sr2cnn dataset modulations --json
+    """
+    from ..transmitters import RADIOML2016, TRANSMITTERS
+
+    rows = [
+        {
+            "modulation": name,
+            "radioml2016": name in RADIOML2016,
+            "description": kind.__doc__.splitlines()[0],
+            "bits_per_symbol": kind.bits_per_symbol,
+            "spread": kind.spread,
+        }
+        for name, kind in TRANSMITTERS.items()
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    table = Table("modulation", "bits a symbol", "what it is", "--spread varies")
+    for row in rows:
+        ranges = [f"{name} {low:g} to {high:g}" for name, (low, high) in row["spread"].items()]
+        table.add_row(
+            row["modulation"],
+            str(row["bits_per_symbol"] or "audio"),
+            row["description"],
+            ", ".join(ranges),
+        )
+    Console(highlight=False).print(table)
+
+
+@dataset.command()
 @click.argument("file", type=DATA)
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def info(file, as_json):
