@@ -34,7 +34,7 @@ MAX_PARTS = 4  # true classes named in a row
     "--seed", type=click.IntRange(min=0), default=20260, show_default=True,
     help="Of the replay; never the model's training seed.",
 )  # fmt: skip
-@click.option("--model", default="sr2cnn", show_default=True, help="Bundle, or a shipped model.")
+@click.option("--model", default="sr2cnn-zeroshot", show_default=True, help="Bundle, or a shipped model.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 def demo(out, json_path, frames_per_key, snrs, seed, model, device):
     """Watch a model name what it knows and discover what it does not.

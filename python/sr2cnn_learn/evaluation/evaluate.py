@@ -26,11 +26,46 @@ def untrained_frames(bundle, dataset):
     return np.sort(chosen), "test part of the training's own split"
 
 
-def evaluate(bundle, dataset, indices, orders=10, seed=0, progress=None):
-    """All figures of a bundle on frames of a data set.
+def bursts(z, labels, snrs, vote):
+    """Mean semantic vectors of groups of frames, each group standing for one emission.
 
-    Whether a frame is known, and its score, does not depend on the order of the stream; which class is
-    discovered when does, so the figures of discovery are measured in several random orders.
+    A group is ``vote`` consecutive frames of one (label, SNR); what is left over at the end of a key is
+    dropped. In files of RadioML's kind consecutive frames of a key mostly come from one pass of one
+    transmitter and channel. Of a part of a split the frames lie further apart, so that a group may span
+    several passes.
+
+    Args:
+        z: (N, dim) semantic vectors in the file's order
+        labels, snrs: (N,) truth
+        vote: frames a group, M
+
+    Returns:
+        (G, dim) means in the type of ``z``, (G,) labels; key by key in sorted order
+
+    Raises:
+        ValueError: ``vote`` is below 1, or no key has so many frames
+    """
+    if vote < 1:
+        raise ValueError(f"vote is {vote}, expected at least 1")
+    labels = np.asarray(labels)
+    _, key_of = np.unique(np.rec.fromarrays([labels, snrs]), return_inverse=True)
+    groups = [
+        group
+        for key in range(key_of.max(initial=-1) + 1)
+        for group in _whole_groups(np.flatnonzero(key_of == key), vote)
+    ]
+    if not groups:
+        raise ValueError(f"vote is {vote}, but no (label, SNR) has so many frames")
+    groups = np.stack(groups)
+    return z[groups].mean(axis=1), labels[groups[:, 0]]
+
+
+def _whole_groups(indices, size):
+    return indices[: len(indices) // size * size].reshape(-1, size)
+
+
+def evaluate(bundle, dataset, indices, orders=10, seed=0, progress=None, vote=1):
+    """All figures of a bundle on frames of a data set.
 
     Args:
         bundle: a loaded ``Bundle``
@@ -38,24 +73,64 @@ def evaluate(bundle, dataset, indices, orders=10, seed=0, progress=None):
         indices: frames to use
         orders: number of random stream orders
         seed: of the orders
-        progress: called with 1 after each order
+        progress: called with 1 after each order; with ``vote`` above 1 there are twice as many
+        vote: above 1, figures at burst level, too (see ``bursts``)
 
     Returns:
-        dict of ``frames``, ``upper_bound`` (UB: closed-set accuracy on the known frames, nothing
-        rejected), ``accuracy_per_class`` (own name given, of each known class), the figures of
-        ``open_set_metrics`` and ``score_metrics``,
-        ``discrimination_interval`` (None with thresholds per class); and ``discovery``, for each
-        figure of ``discovery_metrics`` and ``OF_DISCOVERY`` its ``mean`` and ``std`` over the orders
+        dict of ``frames``, ``unknown_frames``, ``orders`` and the figures of ``figures_of``. With ``vote``
+        above 1 also ``burst``: dict of ``vote``, ``bursts``, ``unknown_bursts`` and the same figures,
+        decided on the mean vector of each burst with the bundle's thresholds for frames
 
     Raises:
-        ValueError: ``orders`` is below 1, or there are no frames
+        ValueError: ``orders`` or ``vote`` is below 1, there are no frames, or no burst is whole
     """
-    if orders < 1:
-        raise ValueError(f"orders is {orders}, expected at least 1")
+    for name, value in (("orders", orders), ("vote", vote)):
+        if value < 1:
+            raise ValueError(f"{name} is {value}, expected at least 1")
     if not len(indices):
         raise ValueError("no frames to evaluate on")
-    z = bundle.encode(dataset.frames[indices].transpose(0, 2, 1))
+    indices = np.sort(indices)
     truth = dataset.labels[indices]
+    z = bundle.encode(dataset.frames[indices].transpose(0, 2, 1))
+    pooled = bursts(z, truth, dataset.snrs[indices], vote) if vote > 1 else None
+
+    def unknown(labels):
+        return int(np.sum(~np.isin(labels, bundle.classes)))
+
+    figures = dict(
+        frames=len(z),
+        unknown_frames=unknown(truth),
+        orders=orders,
+        **figures_of(bundle, z, truth, orders, seed, progress),
+    )
+    if pooled is not None:
+        figures["burst"] = dict(
+            vote=vote,
+            bursts=len(pooled[1]),
+            unknown_bursts=unknown(pooled[1]),
+            **figures_of(bundle, *pooled, orders, seed, progress),
+        )
+    return figures
+
+
+def figures_of(bundle, z, truth, orders, seed, progress):
+    """Figures of semantic vectors whose truth is known.
+
+    Whether a vector is known, and its score, does not depend on the order of the stream; which class is
+    discovered when does, so the figures of discovery are measured in several random orders.
+
+    Args:
+        bundle, orders, seed, progress: see ``evaluate``
+        z: (N, dim) semantic vectors
+        truth: (N,) labels
+
+    Returns:
+        dict of ``upper_bound`` (UB: closed-set accuracy on the known classes, nothing rejected),
+        ``accuracy_per_class`` (own name given, of each known class), the figures of
+        ``open_set_metrics`` and ``score_metrics``, ``discrimination_interval`` (None with thresholds
+        per class); and ``discovery``, for each figure of ``discovery_metrics`` and ``OF_DISCOVERY`` its
+        ``mean`` and ``std`` over the orders
+    """
     classes = np.array(bundle.classes)
     unknown = ~np.isin(truth, classes)
     right = classes[bundle.classify(z).argmax(1)] == truth
@@ -78,8 +153,6 @@ def evaluate(bundle, dataset, indices, orders=10, seed=0, progress=None):
 
     named = np.where(ids >= 0, classes[np.maximum(ids, 0)], "")
     return dict(
-        frames=len(z),
-        unknown_frames=int(unknown.sum()),
         upper_bound=float(right[~unknown].mean()) if (~unknown).any() else None,
         accuracy_per_class={
             str(name): float(np.mean(named[truth == name] == name))
@@ -93,7 +166,6 @@ def evaluate(bundle, dataset, indices, orders=10, seed=0, progress=None):
             if bundle.thresholds is None
             else None
         ),
-        orders=orders,
         discovery={key: _spread([run[key] for run in runs]) for key in runs[0]},
     )
 

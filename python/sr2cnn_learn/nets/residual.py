@@ -39,10 +39,12 @@ def without_phase(iq: torch.Tensor) -> torch.Tensor:
     return torch.stack([i * cos + q * sin, q * cos - i * sin], dim=2)
 
 
-def frame_features(iq: torch.Tensor) -> torch.Tensor:
+def frame_features(iq: torch.Tensor, remove_phase: bool = True) -> torch.Tensor:
     """What the encoder sees of a frame: I, Q, envelope, phase step / π. (N, L, 2) → (N, 4, L)."""
-    x = without_phase(unit_power(iq)).transpose(1, 2)
-    i, q = x[:, 0], x[:, 1]
+    x = unit_power(iq)
+    if remove_phase:
+        x = without_phase(x)
+    i, q = x[..., 0], x[..., 1]
     envelope = torch.sqrt(i.square() + q.square())
     real = i[:, 1:] * i[:, :-1] + q[:, 1:] * q[:, :-1]
     imaginary = q[:, 1:] * i[:, :-1] - i[:, 1:] * q[:, :-1]
@@ -85,9 +87,12 @@ class ResidualNet(nn.Module):
         dim: dimension t of the semantic space; with background classes its last axis is the evidence
             for them (see ``settle``)
         dropout: share of pooled features dropped in training
+        remove_phase: take the carrier's phase out of each frame first, see ``without_phase``
     """
 
-    def __init__(self, n_classes, n_background=0, frame_len=128, dim=64, dropout=0.1):
+    def __init__(
+        self, n_classes, n_background=0, frame_len=128, dim=64, dropout=0.1, remove_phase=True
+    ):
         if n_classes < 2:
             raise ValueError(f"n_classes is {n_classes}, expected at least 2")
         if frame_len < REDUCTION or frame_len % REDUCTION:
@@ -95,6 +100,7 @@ class ResidualNet(nn.Module):
         super().__init__()
         first, *others = CHANNELS
         self.n_classes, self.n_background = n_classes, n_background
+        self.remove_phase = remove_phase
         self.evidence_weight = 0.0
         self.embedding_dim = dim - (n_background > 0)
         self.stem = nn.Sequential(
@@ -110,7 +116,7 @@ class ResidualNet(nn.Module):
 
     def embed(self, iq):
         """Semantic vectors without the axis of evidence: (N, frame_len, 2) → (N, embedding_dim)."""
-        x = self.stages(self.stem(frame_features(iq)))
+        x = self.stages(self.stem(frame_features(iq, self.remove_phase)))
         mean = x.mean(dim=2)
         deviation = torch.sqrt((x - mean.unsqueeze(2)).square().mean(dim=2) + 1e-6)
         return self.project(self.dropout(torch.cat([mean, deviation], dim=1)))

@@ -143,14 +143,14 @@ class Laboratory:
 
     def provenance(self, command):
         """What a reader needs to do it again: dict of strings."""
-        undertrained = self.epochs < FULL_EPOCHS
+        full = PRESETS[self.preset].epochs
         return {
             "command": f"`{command}`",
             "seed": str(self.seed),
             "data": f"{self.data.name}, {len(self.dataset)} frames at "
             f"{', '.join(map(str, np.unique(self.dataset.snrs)))} dB, sha256 `{self.dataset.sha256}`",
             "epochs": f"{self.epochs}"
-            + (f": **undertrained**, the paper trains for {FULL_EPOCHS}" if undertrained else ""),
+            + (f": **undertrained**, preset {self.preset} has {full}" if self.epochs < full else ""),
             "λ1 and distance": "**swept on the test part**, as in the paper; no figure to rely on"
             if self.sweep_test
             else "chosen on the validation part",

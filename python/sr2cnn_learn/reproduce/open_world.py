@@ -72,6 +72,74 @@ def _cell(key, values):
     return share(float(np.mean(values))) + spread
 
 
+#: Fields of the recipe for the rows of the ablation.
+ABLATION = {
+    "the whole recipe": {},
+    "carrier phase left in": dict(remove_phase=False),
+    "frames as they are: not turned, mirrored, reversed": dict(augment=False),
+    "no center loss": dict(center_weight=0.0),
+    "peak learning rate 2e-3": dict(learning_rate=2e-3),
+    "no evidence axis": dict(evidence_weight=0.0),
+    "semantic space not whitened": dict(whiten=False),
+}
+
+
+def ablation(laboratory, alone, test, unseen):
+    """The preset ``best`` without one of its parts at a time, on the first set of unknown classes.
+
+    Args:
+        laboratory: ``Laboratory`` of the preset, with background
+        alone: the same without background
+        test, unseen: as in ``open_world``
+
+    Returns:
+        ``Report``
+    """
+    test, unseen = load_dataset(test), load_dataset(unseen)
+    unknown = UNKNOWN_SETS[0]
+    trainings = {
+        name: laboratory.trained(unknown, **fields) for name, fields in ABLATION.items()
+    }
+    trainings["no background classes"] = alone.trained(unknown)
+    rows, bars = [], []
+    for name, trained in trainings.items():
+        found = evaluate(trained.bundle, test, np.arange(len(test)), orders=1)
+        never = _never_seen(trained, test, unseen)[MEAN]
+        rows.append(
+            [
+                name,
+                share(found["upper_bound"]),
+                share(found["known_accuracy"]),
+                number(found["auroc"], 4),
+                share(found["tur_at_tkr95"]),
+                share(never),
+            ]
+        )
+        bars.append((found["upper_bound"], found["tur_at_tkr95"], never))
+
+    def draw(figure):
+        axes = figure.subplots()
+        labels = "UB (closed set)", "TUR at TKR 95 %", "never seen, mean TUR at TKR 95 %"
+        for i, label in enumerate(labels):
+            places = np.arange(len(bars)) + (i - 1) * 0.27
+            axes.barh(places, [100 * row[i] for row in bars], 0.25, label=label)
+        axes.set_yticks(range(len(bars)), list(trainings))
+        axes.invert_yaxis()
+        axes.set(xlim=(0, 105), xlabel="%")
+        axes.grid(axis="x", alpha=0.3)
+        figure.legend(loc="outside upper center", ncols=3, frameon=False)
+
+    return Report(
+        title="The best preset without one part at a time",
+        shows=f"{', '.join(unknown)} held out; one training each.",
+        columns=["recipe", "UB", "known accuracy", "AUROC", "TUR at TKR 95 %", "never seen, mean"],
+        rows=rows,
+        draw=draw,
+        size=(11, 6),
+        remarks=[f"test set: {len(test)} frames, sha256 `{test.sha256}`"],
+    )
+
+
 def open_world(laboratories, test, unseen, orders=10, progress=None):
     """Each unknown set and the never-seen modulations for groups of trainings.
 

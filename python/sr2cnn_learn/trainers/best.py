@@ -39,6 +39,9 @@ class BestRecipe:
     evidence_weight: float = 8.0
     dim: int = 65
     dropout: float = 0.1
+    remove_phase: bool = True
+    augment: bool = True
+    whiten: bool = True
     tkr: float = 0.985  # share of known validation frames that λ1 keeps
     theta2: str = "median"
     lambda2: float = 0.5
@@ -86,7 +89,14 @@ class BestTrainer(Trainer):
         share = recipe.background_share if self.n_background else 0.0
         self.from_background = round(share * recipe.batch_size)
         self.from_known = recipe.batch_size - self.from_background
-        network = ResidualNet(n_classes, self.n_background, frame_len, recipe.dim, recipe.dropout)
+        network = ResidualNet(
+            n_classes,
+            self.n_background,
+            frame_len,
+            recipe.dim,
+            recipe.dropout,
+            recipe.remove_phase,
+        )
         self.network = network.to(device)
         self.n_classes = n_classes
         self.centers = losses.ClassCenters(
@@ -119,7 +129,9 @@ class BestTrainer(Trainer):
             if self.n_background:
                 x = torch.cat([x, others[drawn[i]]])
                 y = torch.cat([y, self.n_classes + other_labels[drawn[i]]])
-            x, y = augment(x).to(self.device), y.to(self.device)
+            if self.recipe.augment:
+                x = augment(x)
+            x, y = x.to(self.device), y.to(self.device)
             with torch.autocast(
                 self.device.type, torch.bfloat16, enabled=has_fast_bfloat16(self.device)
             ):
@@ -152,11 +164,12 @@ class BestTrainer(Trainer):
         network = self.best_network()
         embedding = encode(network, frames)[:, : network.embedding_dim].astype(np.float64)
         centers = class_semantics(embedding, labels, n_classes)["centers"]
-        covariance, _ = ledoit_wolf(embedding - centers[labels], assume_centered=True)
-        variances, directions = np.linalg.eigh(covariance)
-        network.settle(
-            centers.mean(axis=0), directions / np.sqrt(variances), self.recipe.evidence_weight
-        )
+        basis = np.eye(network.embedding_dim)
+        if self.recipe.whiten:
+            covariance, _ = ledoit_wolf(embedding - centers[labels], assume_centered=True)
+            variances, directions = np.linalg.eigh(covariance)
+            basis = directions / np.sqrt(variances)
+        network.settle(centers.mean(axis=0), basis, self.recipe.evidence_weight)
         return network, class_semantics(encode(network, frames), labels, n_classes)
 
     def calibrate(self, options, classes, validation, known_validation, upper_bound):
