@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from cli_support import CLASSES, fails, run_cli, write_small_bundle
 from sr2cnn_learn.bundle import Bundle
-from sr2cnn_learn.datasets import load_dataset, save_radioml, split
+from sr2cnn_learn.datasets import Dataset, load_dataset, save_radioml, split
 from sr2cnn_learn.discriminator import Discriminator
-from sr2cnn_learn.evaluation.evaluate import evaluate, untrained_frames
+from sr2cnn_learn.evaluation.evaluate import bursts, evaluate, untrained_frames
 from sr2cnn_learn.evaluation.metrics import open_set_metrics
 
 UNKNOWN = ["AM-SSB", "GFSK"]
@@ -55,14 +55,87 @@ def test_never_on_frames_that_were_trained_on(data, tmp_path):
     assert not set(indices) & set(parts.train)
 
 
+class PlaneBundle:
+    """Semantic vectors are points of a plane: known A about (−1, 0), B about (1, 0), up to distance 4."""
+
+    classes = ["A", "B"]
+    thresholds = None
+    lambda1 = 4 / (3 * 2**0.5)
+
+    @staticmethod
+    def encode(frames):
+        return frames[:, 0]
+
+    @staticmethod
+    def classify(z):
+        return np.stack([-z[:, 0], z[:, 0]], axis=1)
+
+    def discriminator_options(self):
+        return dict(centers=[[-1, 0], [1, 0]], distance="euclidean", lambda1=self.lambda1)
+
+
+def plane(**points):
+    """A data set of points, each the first sample of a frame."""
+    frames = np.repeat(np.concatenate(list(points.values()))[:, :, None], 2, axis=2)
+    labels = np.repeat(list(points), [len(p) for p in points.values()])
+    return Dataset(frames.astype(np.float32), labels, np.full(len(labels), 18), sha256="")
+
+
+def test_figures_of_bursts_by_hand():
+    """A and B overlap in their single frames, and so do B and U; their means do not."""
+    x, y = [-4.0, 2, -4, 2, -4], [2.0, 8, 2, 8, 2]
+    dataset = plane(
+        A=[(v, 0) for v in x], B=[(-v, 0) for v in x], U=[(0, v) for v in y]
+    )
+    steps = []
+    shuffled = np.random.default_rng(0).permutation(15)
+    figures = evaluate(PlaneBundle(), dataset, shuffled, 3, progress=steps.append, vote=2)
+    assert sum(steps) == 6
+    assert (figures["frames"], figures["unknown_frames"]) == (15, 5)
+    assert figures["accuracy_per_class"] == dict(A=0.6, B=0.6)
+    for key, value in dict(known_accuracy=0.6, upper_bound=0.6, tkr=1, tur=0.4).items():
+        assert figures[key] == pytest.approx(value), key
+    assert figures["discovery"]["hungarian_accuracy"]["mean"] == pytest.approx(0.4)
+
+    burst = figures["burst"]  # A at (−1, 0), B at (1, 0), U at (0, 5), two of each
+    assert (burst["vote"], burst["bursts"], burst["unknown_bursts"]) == (2, 6, 2)
+    assert burst["accuracy_per_class"] == dict(A=1, B=1)
+    for key in ("known_accuracy", "upper_bound", "tkr", "tur", "auroc", "tur_at_tkr95"):
+        assert burst[key] == 1, key
+    assert burst["discovery"]["hungarian_accuracy"] == dict(mean=1, std=0)
+    assert set(figures) - {"frames", "unknown_frames", "orders", "burst"} == set(burst) - {
+        "vote",
+        "bursts",
+        "unknown_bursts",
+    }
+    alone = evaluate(PlaneBundle(), dataset, np.arange(15), 3)
+    assert alone == {key: value for key, value in figures.items() if key != "burst"}
+    for vote, message in ((0, "vote is 0"), (6, "vote is 6.*so many")):
+        with pytest.raises(ValueError, match=message):
+            evaluate(PlaneBundle(), dataset, np.arange(15), vote=vote)
+
+
+def test_a_burst_is_of_one_label_and_snr():
+    z = np.arange(8.0)[:, None] ** 2
+    means, labels = bursts(z, list("AABABBAA"), [0, 5, 0, 0, 0, 0, 0, 5], 2)
+    # A at 0 dB: 0, 3, 6; A at 5 dB: 1, 7; B at 0 dB: 2, 4, 5
+    assert means[:, 0].tolist() == [(0 + 9) / 2, (1 + 49) / 2, (4 + 16) / 2]
+    assert labels.tolist() == ["A", "A", "B"]
+    means, labels = bursts(z, list("AABABBAA"), [0] * 8, 1)
+    assert sorted(means[:, 0]) == z[:, 0].tolist()
+
+
 def test_as_typed(data, tmp_path):
     path = write_small_bundle(tmp_path / "small.pt")
     result = run_cli("evaluate", path, "--data", data, "--orders", 2, "--json")
     assert result.returncode == 0, result.stderr
     figures = json.loads(result.stdout)
     assert figures["orders"] == 2 and 0 <= figures["auroc"] <= 1
-    result = run_cli("evaluate", path, "--data", data, "--orders", 2)
+    assert "burst" not in figures
+    result = run_cli("evaluate", path, "--data", data, "--orders", 2, "--vote", 4)
     for word in ("auroc", "oscr", "f1", "upper_bound", "hungarian_accuracy", "accuracy of QPSK"):
-        assert word in result.stdout
+        assert result.stdout.count(word) == 2, word
+    assert "burst level, 4 frames" in result.stdout and "unknown_bursts" in result.stdout
     fails(run_cli("evaluate", path, "--data", tmp_path / "none.npz"), "none.npz")
     fails(run_cli("evaluate", path, "--data", data, "--snr", 3), "data.npz")
+    fails(run_cli("evaluate", path, "--data", data, "--vote", 41), "vote is 41")
