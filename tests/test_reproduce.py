@@ -5,25 +5,28 @@ import numpy as np
 import pytest
 import torch
 from cli_support import fails, run_cli
-from sr2cnn_learn.datasets import save_radioml
+from sr2cnn_learn.datasets import load_dataset, save_radioml
 from sr2cnn_learn.discriminator import Discriminator
+from sr2cnn_learn.evaluation.evaluate import evaluate
 from sr2cnn_learn.nets.sr2cnn import normalise
 from sr2cnn_learn.reproduce import EXPERIMENTS, reproduce
 from sr2cnn_learn.reproduce.detectors import DETECTORS, Detection, detect
 from sr2cnn_learn.reproduce.figures import _rates
 from sr2cnn_learn.reproduce.laboratory import Laboratory
-from sr2cnn_learn.reproduce.printed import printed
+from sr2cnn_learn.reproduce.open_world import ABLATION, FIGURES, ablation, open_world
+from sr2cnn_learn.reproduce.printed import UNKNOWN_SETS, printed
 from sr2cnn_learn.reproduce.report import Report, number, paper, share
 from sr2cnn_learn.reproduce.tables import _dominant_shares
 
 N_FRAMES = 20
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    """Four tones and noise, by the names that the paper holds out."""
-    rng = np.random.default_rng(0)
-    frequencies = {"BPSK": 0.02, "QPSK": 0.1, "CPFSK": 0.2, "GFSK": 0.4, "AM-SSB": 0.0}
+TONES = {"BPSK": 0.02, "QPSK": 0.1, "CPFSK": 0.2, "GFSK": 0.4, "AM-SSB": 0.0}
+
+
+def write_tones(path, frequencies, seed):
+    """A data file of tones in noise, {name: cycles a sample}; 0 is noise alone."""
+    rng = np.random.default_rng(seed)
 
     def frames(frequency):
         phase = rng.uniform(0, 2 * np.pi, (N_FRAMES, 1))
@@ -31,11 +34,16 @@ def data(tmp_path_factory):
         x = x + 0.2 * (rng.standard_normal((N_FRAMES, 128, 2)) @ [1, 1j])
         return np.stack([x.real, x.imag], 1).astype(np.float32)
 
-    path = tmp_path_factory.mktemp("data") / "tones.npz"
     save_radioml(
         path, {(name, snr): frames(f) for name, f in frequencies.items() for snr in (16, 18)}
     )
     return path
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Four tones and noise, by the names that the paper holds out."""
+    return write_tones(tmp_path_factory.mktemp("data") / "tones.npz", TONES, 0)
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +190,98 @@ def test_errors(data, work):
         reproduce("table1", lab)
     with pytest.raises(ValueError, match="epochs is 0"):
         Laboratory(data, work, epochs=0)
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory):
+    """Files for the preset best: background classes, a test set, and modulations never seen."""
+    folder = tmp_path_factory.mktemp("others")
+    tones = {
+        "background": {"OOK": 0.15, "NBFM": 0.3},
+        "test": TONES,
+        "unseen": {"OFDM": 0.35, "CHIRP": 0.45},
+    }
+    return {
+        name: write_tones(folder / f"{name}.npz", frequencies, seed)
+        for seed, (name, frequencies) in enumerate(tones.items(), 1)
+    }
+
+
+def best_laboratories(data, work, others):
+    """As open-world has them: one seed without background, two with; and the list of their trainings."""
+    labs, asked = [], []
+    for background, seed in ((None, 0), (others["background"], 0), (others["background"], 1)):
+        lab, _ = laboratory(data, work, preset="best", background=background, seed=seed)
+        lab.on_training = lambda what, kept: asked.append((what, kept))
+        labs.append(lab)
+    return {"alone": labs[:1], "two": labs[1:]}, asked
+
+
+def test_open_world(data, work, others, tmp_path, monkeypatch):
+    labs, asked = best_laboratories(data, work, others)
+    steps = []
+    files = others["test"], others["unseen"]
+    report = open_world(labs, *files, orders=2, progress=steps.append)
+    assert len(asked) == 4 * 3 and not any(kept for _, kept in asked)
+    assert sum(steps) == 4 * 3 * 2
+    report.write(tmp_path, "open-world", labs["two"][0].provenance("sr2cnn reproduce open-world"))
+    assert (tmp_path / "open-world.png").read_bytes().startswith(b"\x89PNG")
+
+    assert report.columns == ["figure", "the paper prints", "alone", "two", "target"]
+    rows = {row[0]: row[1:] for row in report.rows}
+    assert len(rows) == len(report.rows) == 4 * len(FIGURES) + 3
+    for _, alone, two, _ in rows.values():
+        assert alone and "±" not in alone
+        assert two == "none" or "±" in two
+    first, *_, last = ("{" + ", ".join(unknown) + "}: " for unknown in UNKNOWN_SETS)
+    assert rows[first + "known accuracy"][::3] == ["73.7 %", "≥ 93 %"]
+    assert rows[last + "known accuracy"][3] == ""
+    assert rows[first + "AUROC"][::3] == ["", "≥ 0.995"]
+    assert rows[first + "discovered classes ≥ 5 %"][3] == "2"
+    assert rows[last + "discovered classes ≥ 5 %"][3] == "3"
+    assert [row[3] for row in list(rows.values())[-3:]] == ["", "", "≥ 95 %"]
+
+    test = load_dataset(files[0])
+    trained = [lab.trained(UNKNOWN_SETS[0]) for lab in [*labs["alone"], *labs["two"]]]
+    found = [evaluate(t.bundle, test, np.arange(len(test)), 2) for t in trained]
+    cells = rows[first + "AUROC"][1:3]
+    assert cells[0] == number(found[0]["auroc"], 4)
+    mean = np.mean([f["auroc"] for f in found[1:]])
+    assert cells[1].startswith(number(float(mean), 4) + " ± ")
+    accuracy = found[0]["discovery"]["hungarian_accuracy"]["mean"]
+    assert rows[first + "Hungarian accuracy"][1] == share(accuracy)
+
+    unseen, bundle = load_dataset(files[1]), trained[0].bundle
+    scale = Discriminator(**bundle.discriminator_options())
+    scores = []
+    for dataset in (test, unseen):
+        scale.predict(bundle.encode(dataset.frames.transpose(0, 2, 1)))
+        scores.append(scale.scores)
+    limit = np.quantile(scores[0][np.isin(test.labels, bundle.classes)], 0.95, method="higher")
+    caught = [np.mean(scores[1][unseen.labels == name] > limit) for name in ("CHIRP", "OFDM")]
+    in_rows = [rows[f"{name}, never seen: TUR at TKR 95 %"][1] for name in ("CHIRP", "OFDM")]
+    assert in_rows == [share(value) for value in caught]
+    assert list(rows.values())[-1][1] == share(np.mean(caught))
+
+    monkeypatch.setattr("sr2cnn_learn.reproduce.laboratory.train", None)
+    labs, asked = best_laboratories(data, work, others)
+    assert open_world(labs, *files, orders=2).rows == report.rows
+    assert len(asked) == 4 * 3 and all(kept for _, kept in asked)
+
+
+def test_ablation(data, work, others, tmp_path):
+    labs, asked = best_laboratories(data, work, others)
+    (alone,), (best, _) = labs.values()
+    report = ablation(best, alone, others["test"], others["unseen"])
+    report.write(tmp_path, "ablation", best.provenance("sr2cnn reproduce ablation"))
+    assert (tmp_path / "ablation.png").read_bytes().startswith(b"\x89PNG")
+    assert [row[0] for row in report.rows] == [*ABLATION, "no background classes"]
+    assert all(len(row) == len(report.columns) and all(row) for row in report.rows)
+    assert len(asked) == len(report.rows)
+    recipes = [t.bundle.card["provenance"]["recipe"] for t in best.used.values()]
+    for recipe, fields in zip(recipes, ABLATION.values()):
+        assert recipe | fields == recipe
+    assert alone.used["without AM-SSB, GFSK"].bundle.card["provenance"]["recipe"] == recipes[0]
 
 
 def test_a_figure_of_the_paper_or_a_dash():

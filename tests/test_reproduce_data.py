@@ -1,26 +1,93 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The data sets that `sr2cnn reproduce` builds where it is given none."""
+"""What `sr2cnn reproduce` builds where it is given no data, and open-world, which builds all its own."""
+
+import sys
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from gnuradio.sr2cnn import signal202002, synthesis
 from gnuradio.sr2cnn.cli import reproduce
 from rich.console import Console
 from sr2cnn_learn.cli import progress_bar
 from sr2cnn_learn.datasets import load_dataset
 
+MODULE = sys.modules[reproduce.callback.__module__]
 
-@pytest.mark.parametrize("second", [False, True])
-def test_built_once(second, tmp_path, monkeypatch):
-    module = __import__("sys").modules[reproduce.callback.__module__]
-    monkeypatch.setattr(module, "FRAMES_PER_KEY", 3)
-    console = Console(stderr=True, quiet=True)
-    with progress_bar(console) as progress:
-        path = module._built(tmp_path / "work", second, (18,), console, progress)
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The generators make six frames a key, and note how many they were asked for, seed and options."""
+    calls = []
+
+    def small(build):
+        def built(frames_per_key, snrs, seed, progress, **options):
+            calls.append((frames_per_key, seed, options))
+            return build(6, snrs, seed, **options)
+
+        return built
+
+    monkeypatch.setattr(synthesis, "radioml2016", small(synthesis.radioml2016))
+    monkeypatch.setattr(signal202002, "signal202002", small(signal202002.signal202002))
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("name", "frames_per_key", "options"),
+    [
+        ("radioml2016", 1000, dict(am_ssb="noise")),
+        ("signal202002", 1000, {}),
+        ("train", 10_000, dict(am_ssb="noise")),
+        ("test", 1000, dict(am_ssb="noise")),
+    ],
+)
+def test_built_once(name, frames_per_key, options, asked, tmp_path):
+    with progress_bar(Console(stderr=True, quiet=True)) as progress:
+        path = MODULE._built(tmp_path / "work", name, (18,), progress)
         dataset = load_dataset(path)
-        assert len(dataset) == 33 and len(dataset.modulations) == 11
+        assert len(dataset) == 66 and len(dataset.modulations) == 11
         assert {"AM-SSB", "CPFSK", "GFSK"} < set(dataset.modulations)
         assert np.all(dataset.snrs == 18)
         path.write_bytes(b"kept")
-        assert module._built(tmp_path / "work", second, (18,), console, progress) == path
+        assert MODULE._built(tmp_path / "work", name, (18,), progress) == path
         assert path.read_bytes() == b"kept"
-        assert module._built(tmp_path / "work", second, (16,), console, progress) != path
+        assert MODULE._built(tmp_path / "work", name, (16,), progress) != path
+    assert len(asked) == 2
+    for frames, _, given in asked:
+        assert frames == frames_per_key and given | options == given
+
+
+def test_open_world_as_typed(asked, tmp_path, monkeypatch):
+    """From generated data to a report; the second time nothing is built and nothing trained."""
+    arguments = ["open-world", "--snr", "18", "--epochs", "1", "--device", "cpu"]
+    arguments += ["--work", str(tmp_path / "work"), "--out", str(tmp_path)]
+    runner = CliRunner()
+    result = runner.invoke(reproduce, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    text = (tmp_path / "open-world.md").read_text()
+    assert (tmp_path / "open-world.png").read_bytes().startswith(b"\x89PNG")
+    for column in ("paper, 1 epochs", "best, no background"):
+        assert f"| {column} |" in text
+    assert "`sr2cnn reproduce open-world --snr 18 --epochs 1`" in text
+    for name in MODULE.NEVER_SEEN:
+        assert f"| {name}, never seen: TUR at TKR 95 % |" in text
+
+    files = {path.name.partition("_")[0]: path for path in (tmp_path / "work").glob("*.npz")}
+    assert sorted(files) == ["background", "radioml2016", "test", "train", "unseen"]
+    modulations = {name: set(load_dataset(path).modulations) for name, path in files.items()}
+    assert modulations["background"] == set(MODULE.BACKGROUND)
+    assert modulations["unseen"] == set(MODULE.NEVER_SEEN)
+    trained_on = modulations["train"] | modulations["background"]
+    assert not trained_on & modulations["unseen"]
+    assert not modulations["train"] & modulations["background"]
+    assert len(asked) == 5 and len({seed for _, seed, _ in asked}) == 4  # radioml2016 and train share one
+    assert len(list((tmp_path / "work").glob("*.pt"))) == 4 * 3  # unknown sets, columns
+
+    from sr2cnn_learn.reproduce import laboratory
+
+    monkeypatch.setattr(laboratory, "train", None)
+    again = runner.invoke(reproduce, arguments, catch_exceptions=False)
+    assert again.exit_code == 0 and len(asked) == 5
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    text = (tmp_path / "open-world.md").read_text()
+    assert [line for line in text.splitlines() if line.startswith("|")] == table
