@@ -83,14 +83,19 @@ def test_info_of_what_is_no_bundle(tmp_path):
 def test_train(data, tmp_path):
     out = tmp_path / "new.pt"
     (tmp_path / "data.pkl.json").write_text('{"recipe": "noise", "seed": 77}')
+    others = tmp_path / "others.npz"
+    rng = np.random.default_rng(1)
+    save_radioml(others, {("OOK", 18): rng.standard_normal((20, 2, 128)).astype("f4")})
     arguments = ("--data", data, "--out", out, "--unknown", "GFSK", "--epochs", 1, "--seed", 4)
-    result = run_cli("train", *arguments, "--device", "cpu", "--json")
+    result = run_cli("train", *arguments, "--background", others, "--device", "cpu", "--json")
     assert result.returncode == 0, result.stderr
     assert "epoch   1" in result.stderr and "validation" in result.stderr
     card = json.loads(result.stdout)
     bundle = Bundle.read(out)
     assert bundle.classes == ["BPSK", "QPSK"] and bundle.card == card
     assert card["provenance"]["seed"] == 4
+    assert card["provenance"]["recipe"]["preset"] == "best"
+    assert card["provenance"]["background"] == ["OOK"]
     assert card["provenance"]["data"] == {"recipe": "noise", "seed": 77}
     assert not list(tmp_path.glob("*.checkpoint"))
 
@@ -106,6 +111,7 @@ def test_train_refusals(data, tmp_path):
     fails(train("--data", data, "--snr", "30"), "data.pkl", "no SNR of 30")
     fails(train("--data", data, "--device", "tpu"), "tpu")
     fails(train("--data", data, "--preset", "x"), "--preset", "paper", status=2)
+    fails(train("--data", data, "--background", data), "background class 'BPSK'")
     data.write_bytes(data.read_bytes()[:5000])
     fails(train("--data", data), "data.pkl", "pickle")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data.pkl"]
