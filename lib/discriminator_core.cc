@@ -204,6 +204,7 @@ discriminator_core::discriminator_core(const discriminator_options& options)
     set_lambda2(options.lambda2);
     set_min_support(options.min_support);
     set_max_unknown(options.max_unknown);
+    set_rival_support(options.rival_support);
     if (options.thresholds) {
         check_thresholds(*options.thresholds, n_known);
         d_thresholds = options.thresholds->values;
@@ -280,6 +281,13 @@ void discriminator_core::set_max_unknown(std::optional<int> max_unknown)
     d_max_unknown = max_unknown;
 }
 
+void discriminator_core::set_rival_support(int rival_support)
+{
+    if (rival_support < 0)
+        fail("rival_support is " + std::to_string(rival_support) + ", expected at least 0");
+    d_rival_support = rival_support;
+}
+
 template <typename T>
 void discriminator_core::predict(const T* z, std::size_t n, decision* decisions)
 {
@@ -313,6 +321,8 @@ void discriminator_core::predict(const T* z, std::size_t n, decision* decisions)
                 out.distance = d_distances(lane, out.id);
                 if (!(out.score < 1)) // Eq. 9
                     discover(d_frame.data(), out);
+                else if (d_rival_support)
+                    try_rivals(d_frame.data(), out);
             } else {
                 out.id = INVALID;
                 out.score = out.distance = std::numeric_limits<double>::quiet_NaN();
@@ -378,14 +388,48 @@ void discriminator_core::discover(const double* z, decision& out)
     if (!full && (n == 0 || !(std::sqrt(least) <= theta2_of(z)))) {
         record(z, d_frames);
         nearest = n;
-    } else if (!d_frozen) { // Eq. 17, 18
-        auto& known = d_discovered[nearest];
-        known.count++;
-        d_unknown.row(nearest) += (point - d_unknown.row(nearest)) / double(known.count);
-        known.last_frame = d_frames;
+        out.id = d_discovered[nearest].id;
+        out.support = 1;
+    } else {
+        join(nearest, z, out);
     }
-    out.id = d_discovered[nearest].id;
-    out.support = d_discovered[nearest].count;
+}
+
+// A frame that a known class takes, against the discovered classes with members enough.
+void discriminator_core::try_rivals(const double* z, decision& out)
+{
+    const Eigen::Map<const Eigen::RowVectorXd> point(z, dim());
+    double least = std::numeric_limits<double>::infinity();
+    std::size_t nearest = 0;
+    for (std::size_t i = 0; i < d_discovered.size(); i++) {
+        if (d_discovered[i].count < d_rival_support)
+            continue;
+        const double squared = (point - d_unknown.row(i)).squaredNorm();
+        if (squared < least) {
+            least = squared;
+            nearest = i;
+        }
+    }
+    if (!std::isfinite(least))
+        return;
+    for (std::size_t k = 0; k < n_known(); k++)
+        if ((point - d_centers.row(k)).squaredNorm() <= least)
+            return;
+    join(nearest, z, out);
+}
+
+// Makes a frame a member of the i-th discovered class, Eq. 17, 18.
+void discriminator_core::join(std::size_t i, const double* z, decision& out)
+{
+    auto& joined = d_discovered[i];
+    if (!d_frozen) {
+        const Eigen::Map<const Eigen::RowVectorXd> point(z, dim());
+        joined.count++;
+        d_unknown.row(i) += (point - d_unknown.row(i)) / double(joined.count);
+        joined.last_frame = d_frames;
+    }
+    out.id = joined.id;
+    out.support = joined.count;
 }
 
 // Θ2 = (d1 + λ2·d_med)/(1 + λ2), Euclidean throughout, Eq. 16.

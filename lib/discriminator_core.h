@@ -57,6 +57,7 @@ public:
     const std::string& theta2() const { return d_theta2; }
     int min_support() const { return d_min_support; }
     std::optional<int> max_unknown() const { return d_max_unknown; }
+    int rival_support() const { return d_rival_support; }
     bool frozen() const { return d_frozen; }
     const std::vector<double>& thresholds() const { return d_thresholds; }
 
@@ -66,6 +67,7 @@ public:
     void set_theta2(const std::string& theta2);
     void set_min_support(int min_support);
     void set_max_unknown(std::optional<int> max_unknown);
+    void set_rival_support(int rival_support);
 
     //! The discovered classes in order of discovery.
     const std::vector<discovered_class>& discovered() const { return d_discovered; }
@@ -102,6 +104,8 @@ private:
                        const std::string& zero_variance);
     void compute_distances();
     void discover(const double* z, decision& out);
+    void try_rivals(const double* z, decision& out);
+    void join(std::size_t i, const double* z, decision& out);
     double theta2_of(const double* z);
     void record(const double* z, std::int64_t frame);
     void remove(std::size_t i);
@@ -115,6 +119,7 @@ private:
     std::string d_theta2;
     int d_min_support = 1;
     std::optional<int> d_max_unknown;
+    int d_rival_support = 0;
 
     std::vector<discovered_class> d_discovered;
     matrix d_unknown; // (capacity, dim) centers of the discovered classes, in their order

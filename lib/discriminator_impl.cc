@@ -147,8 +147,10 @@ discriminator_impl::discriminator_impl(const std::vector<std::string>& classes,
     message_port_register_in(PORT_UPSTREAM);
     set_msg_handler(PORT_UPSTREAM, [this](const pmt::pmt_t& message) {
         lock guard(d_mutex);
-        if (pmt::is_dict(message))
-            d_upstream = pmt::dict_update(d_upstream, message);
+        handle_upstream(message);
+        // While frames are dropped for want of time, none may come for long.
+        if (!d_finished && std::chrono::steady_clock::now() >= d_status_due)
+            publish_status();
     });
 }
 
@@ -157,6 +159,10 @@ bool discriminator_impl::start()
     lock guard(d_mutex);
     d_radio = radio();
     d_run.n_frames = 0;
+    if (nitems_read(0) == 0) { // not back from lock()
+        d_frames_out = 0;
+        d_upstream = pmt::make_dict();
+    }
     d_next_start = 0;
     d_status_due = std::chrono::steady_clock::now() + STATUS_PERIOD;
     d_finished = false;
@@ -205,7 +211,6 @@ int discriminator_impl::general_work(int noutput_items,
 
     d_decisions.resize(std::max<std::size_t>(d_decisions.size(), n));
     d_core.predict(z, n, d_decisions.data());
-    d_frames_in += n;
 
     d_tags.clear();
     get_tags_in_window(d_tags, 0, 0, n);
@@ -393,14 +398,28 @@ void discriminator_impl::announce(const decision& decided, std::uint64_t start_s
         pmt::cons(add_radio(meta, start_sample), pmt::init_f32vector(d_dim, values)));
 }
 
+void discriminator_impl::handle_upstream(const pmt::pmt_t& message)
+{
+    if (pmt::is_dict(message))
+        d_upstream = pmt::dict_update(d_upstream, message);
+}
+
 void discriminator_impl::publish_status()
 {
     auto status = d_upstream;
     const auto add = [&status](const char* key, std::uint64_t count) {
         status = pmt::dict_add(status, pmt::intern(key), pmt::from_long(count));
     };
-    add("frames_in", d_frames_in);
+    const auto said = [this](const char* key) {
+        const auto count = pmt::dict_ref(d_upstream, pmt::intern(key), pmt::PMT_NIL);
+        return as_unsigned(count).value_or(0);
+    };
+    const auto skipped = said("frames_skipped"), overrun = said("frames_overrun");
+    // What came here since then was queued, too.
+    const auto queued = std::max(said("frames_queued"), d_frames_out + overrun);
+    add("frames_in", queued + skipped);
     add("frames_out", d_frames_out);
+    add("frames_dropped", overrun + skipped);
     add("n_discovered", d_core.discovered().size());
     add("invalid", d_core.invalid());
     message_port_pub(PORT_STATUS, status);
@@ -412,6 +431,9 @@ void discriminator_impl::finish()
 {
     if (d_finished)
         return;
+    // The last word of the blocks before this one may have come since messages were handled.
+    while (const auto message = delete_head_nowait(PORT_UPSTREAM))
+        handle_upstream(message);
     end_run();
     publish_status();
     d_finished = true;
@@ -464,6 +486,8 @@ void discriminator_impl::execute(const std::string& command, const pmt::pmt_t& v
     else if (command == "max_unknown")
         d_core.set_max_unknown(pmt::is_null(value) ? std::nullopt
                                                    : std::optional(as_int(value)));
+    else if (command == "rival_support")
+        d_core.set_rival_support(as_int(value));
     else if (command == "emit")
         d_emit = checked_emit(as_text(value));
     else if (command == "max_run")
@@ -548,6 +572,12 @@ void discriminator_impl::set_max_unknown(std::optional<int> max_unknown)
     d_core.set_max_unknown(max_unknown);
 }
 
+void discriminator_impl::set_rival_support(int rival_support)
+{
+    lock guard(d_mutex);
+    d_core.set_rival_support(rival_support);
+}
+
 void discriminator_impl::set_emit(const std::string& emit)
 {
     lock guard(d_mutex);
@@ -588,6 +618,12 @@ std::optional<int> discriminator_impl::max_unknown() const
 {
     lock guard(d_mutex);
     return d_core.max_unknown();
+}
+
+int discriminator_impl::rival_support() const
+{
+    lock guard(d_mutex);
+    return d_core.rival_support();
 }
 
 std::string discriminator_impl::emit() const

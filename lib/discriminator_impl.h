@@ -37,6 +37,7 @@ public:
     void set_theta2(const std::string& theta2) override;
     void set_min_support(int min_support) override;
     void set_max_unknown(std::optional<int> max_unknown) override;
+    void set_rival_support(int rival_support) override;
     void set_emit(const std::string& emit) override;
     void set_max_run(int max_run) override;
 
@@ -45,6 +46,7 @@ public:
     std::string theta2() const override;
     int min_support() const override;
     std::optional<int> max_unknown() const override;
+    int rival_support() const override;
     std::string emit() const override;
     int max_run() const override;
 
@@ -91,6 +93,7 @@ private:
     void begin_run(int id, std::uint64_t start_sample);
     void end_run();
     void announce(const decision& decided, std::uint64_t start_sample);
+    void handle_upstream(const pmt::pmt_t& message);
     void publish_status();
     void finish();
 
@@ -118,8 +121,7 @@ private:
     std::uint64_t d_start_sample = 0; // of the frame at hand
     std::uint64_t d_next_start = 0;   // of the next one, if no tag says otherwise
     std::set<int> d_announced;
-    std::uint64_t d_frames_in = 0;
-    std::uint64_t d_frames_out = 0;
+    std::uint64_t d_frames_out = 0; // since start()
     pmt::pmt_t d_upstream; // status of the blocks before this one
     std::chrono::steady_clock::time_point d_status_due;
     bool d_finished = true;

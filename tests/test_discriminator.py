@@ -57,6 +57,7 @@ OPTIONS = [
     dict(distance="diagonal", thresholds=np.linspace(3, 7, 6), lambda2=0.3),
     dict(distance="mahalanobis", thresholds=np.linspace(7, 3, 6), lambda2=3),
     dict(distance="diagonal", max_unknown=0),
+    *(dict(distance=d, rival_support=20, lambda1=0.9) for d in DISTANCES),
 ]
 
 
@@ -144,6 +145,22 @@ def test_discovered_class_takes_what_is_near(implementation):
     np.testing.assert_allclose(first.center, [4, 5.5])
     assert (first.name, first.count, first.first_frame, first.last_frame) == ("unknown_1", 2, 0, 1)
     assert (second.id, second.count) == (-2, 1)
+
+
+@BOTH
+def test_rivals_take_what_is_nearer_to_them(implementation):
+    # Θ1 = 9: (4, 3) is known by far. The class at (7, 6) is nearer, once it has two members.
+    options = dict(lambda1=9 / (3 * np.sqrt(2)), distance="euclidean")
+    d = implementation([[0, 0], [100, 0]], rival_support=2, **options)
+    assert d.predict([[7, 6], [4, 3], [7, 6], [4, 3], [2, 1]]).tolist() == [-1, 0, -1, -1, 0]
+    np.testing.assert_allclose(d.scores[3], 5 / 9)
+    (rival,) = d.discovered
+    assert (rival.count, rival.last_frame) == (3, 3)
+    np.testing.assert_allclose(rival.center, [6, 5])
+    d.freeze()
+    assert d.predict([[4, 3]]).tolist() == [-1] and d.discovered[0].count == 3
+    d.rival_support = 0
+    assert d.predict([[4, 3]]).tolist() == [0]
 
 
 @BOTH
@@ -243,6 +260,7 @@ BAD = {
     "min_support is 0, expected at least 1": dict(min_support=0),
     "max_unknown is -1, expected 0 to 32767": dict(max_unknown=-1),
     "max_unknown is 40000, expected 0 to 32767": dict(max_unknown=40000),
+    "rival_support is -1, expected at least 0": dict(rival_support=-1),
     "thresholds have shape (3), expected (2)": dict(thresholds=[1, 2, 3]),
     "thresholds hold a value that is not": dict(thresholds=[1, 0]),
     "distance 'diagonal' needs variances": dict(variances=None),

@@ -117,6 +117,7 @@ def test_explicit_parameters_win_over_the_model(tiny_bundle):
         ("min_support", 5),
         ("max_unknown", 7),
         ("max_unknown", None),
+        ("rival_support", 50),
         ("emit", "every"),
         ("max_run", 10),
     ],

@@ -18,6 +18,7 @@ def discriminator_from_bundle(
     max_run=1000,
     hop=0,
     zero_variance=None,
+    rival_support=None,
 ):
     """A `discriminator` block with a model's classes and semantics. Does not load the network.
 
@@ -30,6 +31,8 @@ def discriminator_from_bundle(
         max_run: most frames of a message on ``labels``
         hop: the framer's: samples from frame to frame; 0 means the model's frame_len
         zero_variance: ``"floor"`` (None) or ``"ignore"``
+        rival_support: members from which a discovered class also takes frames that a known class
+            would take but that lie nearer to its own center; 0 means never, None takes the model's own
 
     Raises:
         FileNotFoundError, ValueError: the model is missing or damaged, or an argument is out of
@@ -43,6 +46,7 @@ def discriminator_from_bundle(
         theta2=theta2,
         max_unknown=max_unknown,
         zero_variance=zero_variance,
+        rival_support=rival_support,
     )
     return discriminator(
         bundle.classes,

@@ -27,6 +27,8 @@ class recognizer(gr.hier_block2):
         lambda1, lambda2, distance, theta2: of the discriminator; None takes the model's own
         min_support: frames that a discovered class needs before it is announced on ``novel``
         max_unknown: most discovered classes; None means as many as there are ids
+        rival_support: members from which a discovered class also takes frames that a known class
+            would take but that lie nearer to its own center; 0 means never, None takes the model's own
         emit: which frames get a ``signal_class`` tag: ``"change"``, ``"every"`` or ``"unknown"``
         max_run: most frames of a message on ``labels``
 
@@ -52,6 +54,7 @@ class recognizer(gr.hier_block2):
         max_unknown=None,
         emit="change",
         max_run=1000,
+        rival_support=None,
     ):
         gr.hier_block2.__init__(
             self,
@@ -71,6 +74,7 @@ class recognizer(gr.hier_block2):
             max_unknown=max_unknown,
             emit=emit,
             max_run=max_run,
+            rival_support=rival_support,
             hop=hop,
         )
         bundle = self.encoder.bundle
@@ -128,6 +132,10 @@ class recognizer(gr.hier_block2):
     def set_max_unknown(self, max_unknown):
         """Most discovered classes; None means as many as there are ids."""
         self.discriminator.set_max_unknown(max_unknown)
+
+    def set_rival_support(self, rival_support):
+        """Members from which a discovered class is a rival of the known ones; 0 means never."""
+        self.discriminator.set_rival_support(rival_support)
 
     def set_emit(self, emit):
         """Which frames get a tag: ``"change"``, ``"every"`` or ``"unknown"``."""

@@ -101,6 +101,9 @@ def check_card(card):
     for key, choices in (("distance", DISTANCES), ("theta2", THETA2)):
         if card.get(key) not in choices:
             raise ValueError(f"card has {key} {card.get(key)!r}, expected one of {', '.join(choices)}")
+    rival_support = card.get("rival_support", 0)
+    if not isinstance(rival_support, int) or isinstance(rival_support, bool) or rival_support < 0:
+        raise ValueError(f"card has rival_support {rival_support!r}, expected an integer of at least 0")
     thresholds = card.get("thresholds")
     if thresholds is not None:
         if not isinstance(thresholds, list) or len(thresholds) != len(classes):
@@ -350,6 +353,7 @@ class Bundle:
             distance=self.distance,
             theta2=self.theta2,
             thresholds=self.thresholds,
+            rival_support=self.card.get("rival_support", 0),
         )
         overrides = {k: v for k, v in overrides.items() if v is not None}
         if {"lambda1", "distance"} & set(overrides):

@@ -61,6 +61,9 @@ class Discriminator:
             place of ``variances`` and use its diagonal.
         thresholds: (K,) Θ_k of each class in place of one Θ1; the class is then the argmin
             of d_k/Θ_k. Setting ``lambda1`` later returns to the one Θ1.
+        rival_support: members from which a discovered class is a rival of the known ones: it then
+            takes frames within Θ1, too, that lie nearer (Euclidean) to its center than to any known
+            one. 0: never, as in the paper.
 
     Raises:
         ValueError: an argument is out of range, with its value and what was expected.
@@ -79,6 +82,7 @@ class Discriminator:
         max_unknown=None,
         covariances=None,
         thresholds=None,
+        rival_support=0,
     ):
         _check_choice("distance", distance, DISTANCES)
         _check_choice("theta2", theta2, THETA2)
@@ -92,6 +96,7 @@ class Discriminator:
         self.lambda2 = lambda2
         self.min_support = min_support
         self.max_unknown = max_unknown
+        self.rival_support = rival_support
         if thresholds is not None:
             self._thresholds = _checked_thresholds(thresholds, self._n_known)
 
@@ -157,6 +162,16 @@ class Discriminator:
         self._max_unknown = value
 
     @property
+    def rival_support(self) -> int:
+        return self._rival_support
+
+    @rival_support.setter
+    def rival_support(self, value):
+        if value < 0:
+            raise ValueError(f"rival_support is {value}, expected at least 0")
+        self._rival_support = int(value)
+
+    @property
     def thresholds(self) -> np.ndarray:
         """(K,) Θ_k in use; all the same, Θ1, unless thresholds per class were given."""
         return self._thresholds.copy()
@@ -181,8 +196,12 @@ class Discriminator:
         self.scores = np.full(len(z), np.nan)
         self.scores[valid] = np.min(ratios[valid], axis=1)
 
-        for n in np.flatnonzero(valid & ~(self.scores < 1)):
-            ids[n] = self._discover(z[n], self.frames + n)
+        contested = valid if self._rival_support else valid & ~(self.scores < 1)
+        for n in np.flatnonzero(contested):
+            if self.scores[n] < 1:
+                ids[n] = self._rival_of(z[n], self.frames + n, ids[n])
+            else:
+                ids[n] = self._discover(z[n], self.frames + n)
         self.frames += len(z)
         self.invalid += int(np.count_nonzero(ids == INVALID))
         return ids
@@ -212,11 +231,24 @@ class Discriminator:
             self._recorded.append(new)
             self._next_id -= 1
             return new.id
+        return self._join(nearest, z, frame)
+
+    def _rival_of(self, z: np.ndarray, frame: int, id: int) -> int:
+        """Id of a frame that known class ``id`` takes: that, or of a discovered class that is nearer."""
+        rivals = [d for d in self._recorded if d.count >= self._rival_support]
+        if not rivals:
+            return id
+        distances = [np.sum((z - rival.center) ** 2) for rival in rivals]
+        if np.min(np.sum((z - self._centers) ** 2, axis=1)) <= min(distances):
+            return id
+        return self._join(rivals[int(np.argmin(distances))], z, frame)
+
+    def _join(self, joined: Discovered, z: np.ndarray, frame: int) -> int:
         if not self._frozen:
-            nearest.count += 1
-            nearest.center += (z - nearest.center) / nearest.count
-            nearest.last_frame = frame
-        return nearest.id
+            joined.count += 1
+            joined.center += (z - joined.center) / joined.count
+            joined.last_frame = frame
+        return joined.id
 
     def _theta2_of(self, z: np.ndarray) -> float:
         """Θ2 = (d1 + λ2·d_med)/(1 + λ2), Euclidean throughout (Eq. 16)."""

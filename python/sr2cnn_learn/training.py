@@ -238,6 +238,7 @@ def _calibrate(trainer, network, classes, semantics, z, parts, truth, seed):
         variances=semantics["variances"],
         theta2=recipe.theta2,
         lambda2=recipe.lambda2,
+        rival_support=recipe.rival_support,
     )
 
     def stream(known, unknown):
@@ -258,7 +259,12 @@ def _calibrate(trainer, network, classes, semantics, z, parts, truth, seed):
         z["validation"],
         closed_set["validation"],
     )
-    parameters = dict(chosen, theta2=recipe.theta2, lambda2=recipe.lambda2)
+    parameters = dict(
+        chosen,
+        theta2=recipe.theta2,
+        lambda2=recipe.lambda2,
+        rival_support=recipe.rival_support,
+    )
     discriminator = Discriminator(**options, **chosen)
     vectors, labels = stream("test", "unknown_test")
     figures = open_set_metrics(labels, discriminator.predict(vectors), classes)

@@ -32,15 +32,19 @@ namespace sr2cnn {
  * - `novel`: one PDU a discovered class when it has min_support members: the same keys about
  *   its latest frame, `n_frames` its members; the vector is its center (f32).
  * - `status`: once a second and at the end, a dict of `frames_in`, `frames_out`,
- *   `n_discovered`, `invalid`, and whatever last came in at `upstream`.
+ *   `frames_dropped`, `n_discovered`, `invalid`, and whatever last came in at `upstream`.
  *
  * Message inputs:
  * - `cmd`: a dict (or one pair) of `lambda1`, `lambda2`, `theta2`, `min_support`,
- *   `max_unknown`, `emit`, `max_run`: a value; `rename`: dict of `id` or `label`, and `name`;
+ *   `max_unknown`, `rival_support`, `emit`, `max_run`: a value; `rename`: dict of `id` or `label`, and `name`;
  *   `merge`: dict of `from`, `into`; `forget`: an id or label; `freeze`: bool; `save`, `load`:
  *   a path. A command that cannot be done is logged and answered on `status` with `error` and
  *   `command`; it never stops the flowgraph.
- * - `upstream`: dicts that are merged into `status`, for a chain with one status.
+ * - `upstream`: dicts that are merged into `status`, for a chain with one status. Its frame
+ *   counts are then those of the chain: `frames_in` counts `frames_queued` (what entered the
+ *   frame queue; without one, what came here) and `frames_skipped`; `frames_out` class ids;
+ *   `frames_dropped` `frames_skipped` and `frames_overrun`. frames_in is never below the sum of
+ *   the others; the difference is in work, and 0 at the end of the stream.
  *
  * The samples of a frame follow from `frame_start` tags (uint64, absolute index of its first
  * sample) and the hop. All setters may be called while running.
@@ -88,6 +92,7 @@ public:
     virtual void set_theta2(const std::string& theta2) = 0;
     virtual void set_min_support(int min_support) = 0;
     virtual void set_max_unknown(std::optional<int> max_unknown) = 0;
+    virtual void set_rival_support(int rival_support) = 0;
     virtual void set_emit(const std::string& emit) = 0;
     virtual void set_max_run(int max_run) = 0;
 
@@ -96,6 +101,7 @@ public:
     virtual std::string theta2() const = 0;
     virtual int min_support() const = 0;
     virtual std::optional<int> max_unknown() const = 0;
+    virtual int rival_support() const = 0;
     virtual std::string emit() const = 0;
     virtual int max_run() const = 0;
 

@@ -62,6 +62,11 @@ struct discriminator_options {
     //! Most discovered classes kept; then the nearest takes the frame. None: as many as ids.
     std::optional<int> max_unknown;
 
+    //! Members from which a discovered class is a rival of the known ones: it then takes
+    //! frames within Θ1, too, that lie nearer (Euclidean) to its center than to any known
+    //! one. 0: never, as in the paper.
+    int rival_support = 0;
+
     //! (K,) Θ_k in place of one Θ1; the class is then the argmin of d_k/Θ_k.
     std::optional<ndarray> thresholds;
 };

@@ -3,10 +3,12 @@
 
 #include "conversions.h"
 #include <gnuradio/sr2cnn/discriminator.h>
+#include <gnuradio/sr2cnn/frame_queue.h>
 #include <gnuradio/sr2cnn/tagger.h>
 
 namespace py = pybind11;
 using gr::sr2cnn::discriminator;
+using gr::sr2cnn::frame_queue;
 using gr::sr2cnn::tagger;
 
 void bind_blocks(py::module& m)
@@ -34,6 +36,7 @@ void bind_blocks(py::module& m)
                          std::optional<int> max_unknown,
                          const std::optional<numbers>& covariances,
                          const std::optional<numbers>& thresholds,
+                         int rival_support,
                          const std::string& emit,
                          int max_run,
                          int frame_len,
@@ -50,7 +53,8 @@ void bind_blocks(py::module& m)
                                                        min_support,
                                                        max_unknown,
                                                        covariances,
-                                                       thresholds),
+                                                       thresholds,
+                                                       rival_support),
                                             emit,
                                             max_run,
                                             frame_len,
@@ -69,6 +73,7 @@ void bind_blocks(py::module& m)
              py::arg("max_unknown") = py::none(),
              py::arg("covariances") = py::none(),
              py::arg("thresholds") = py::none(),
+             py::arg("rival_support") = 0,
              py::arg("emit") = "change",
              py::arg("max_run") = 1000,
              py::arg("frame_len") = 128,
@@ -85,6 +90,10 @@ void bind_blocks(py::module& m)
              &discriminator::set_max_unknown,
              py::arg("max_unknown"),
              released())
+        .def("set_rival_support",
+             &discriminator::set_rival_support,
+             py::arg("rival_support"),
+             released())
         .def("set_emit", &discriminator::set_emit, py::arg("emit"), released())
         .def("set_max_run", &discriminator::set_max_run, py::arg("max_run"), released())
         .def("lambda1", &discriminator::lambda1, released())
@@ -92,6 +101,7 @@ void bind_blocks(py::module& m)
         .def("theta2", &discriminator::theta2, released())
         .def("min_support", &discriminator::min_support, released())
         .def("max_unknown", &discriminator::max_unknown, released())
+        .def("rival_support", &discriminator::rival_support, released())
         .def("emit", &discriminator::emit, released())
         .def("max_run", &discriminator::max_run, released())
         .def("frames", &discriminator::frames, released())
@@ -116,6 +126,30 @@ void bind_blocks(py::module& m)
                 return views;
             },
             "The discovered classes, in order of discovery.");
+
+    py::class_<frame_queue, gr::hier_block2, gr::basic_block, std::shared_ptr<frame_queue>>
+        queue(m,
+              "frame_queue",
+              "Frames wait here for what follows; a radio need not.\n\n"
+              "Vectors of frame_len complex in and out. When capacity frames wait, overload\n"
+              "\"block\" makes the blocks before it wait, \"drop\" drops the oldest frames. The frame\n"
+              "after a drop carries frame_start. Message output status: frames_queued,\n"
+              "frames_overrun, frames_waiting. hop is the framer's; 0 means frame_len.");
+    queue
+        .def(py::init(&frame_queue::make),
+             py::arg("frame_len") = 128,
+             py::arg("capacity") = 1024,
+             py::arg("overload") = "block",
+             py::arg("hop") = 0)
+        .def("count",
+             &frame_queue::count,
+             released(),
+             "Frames since the start, all as of one moment: in = out + dropped + waiting.");
+    py::class_<frame_queue::counts>(queue, "counts")
+        .def_readonly("frames_in", &frame_queue::counts::frames_in)
+        .def_readonly("frames_out", &frame_queue::counts::frames_out)
+        .def_readonly("frames_dropped", &frame_queue::counts::frames_dropped)
+        .def_readonly("frames_waiting", &frame_queue::counts::frames_waiting);
 
     py::class_<tagger, gr::block, gr::basic_block, std::shared_ptr<tagger>>(
         m,

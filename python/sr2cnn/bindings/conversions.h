@@ -32,7 +32,8 @@ inline gr::sr2cnn::discriminator_options to_options(const numbers& centers,
                                                     int min_support,
                                                     std::optional<int> max_unknown,
                                                     const std::optional<numbers>& covariances,
-                                                    const std::optional<numbers>& thresholds)
+                                                    const std::optional<numbers>& thresholds,
+                                                    int rival_support)
 {
     gr::sr2cnn::discriminator_options options;
     options.centers = to_ndarray(centers);
@@ -46,6 +47,7 @@ inline gr::sr2cnn::discriminator_options to_options(const numbers& centers,
     options.min_support = min_support;
     options.max_unknown = max_unknown;
     options.thresholds = to_ndarray(thresholds);
+    options.rival_support = rival_support;
     return options;
 }
 

@@ -138,7 +138,8 @@ void bind_kernel(py::module& m)
                          int min_support,
                          std::optional<int> max_unknown,
                          const std::optional<numbers>& covariances,
-                         const std::optional<numbers>& thresholds) {
+                         const std::optional<numbers>& thresholds,
+                         int rival_support) {
                  return std::make_unique<kernel>(to_options(centers,
                                                             variances,
                                                             lambda1,
@@ -149,7 +150,8 @@ void bind_kernel(py::module& m)
                                                             min_support,
                                                             max_unknown,
                                                             covariances,
-                                                            thresholds));
+                                                            thresholds,
+                                                            rival_support));
              }),
              py::arg("centers"),
              py::arg("variances") = py::none(),
@@ -161,7 +163,8 @@ void bind_kernel(py::module& m)
              py::arg("min_support") = 1,
              py::arg("max_unknown") = py::none(),
              py::arg("covariances") = py::none(),
-             py::arg("thresholds") = py::none())
+             py::arg("thresholds") = py::none(),
+             py::arg("rival_support") = 0)
         .def("predict",
              &kernel::predict,
              py::arg("z"),
@@ -188,6 +191,9 @@ void bind_kernel(py::module& m)
             "min_support", reader(&core::min_support), method(&core::set_min_support))
         .def_property(
             "max_unknown", reader(&core::max_unknown), method(&core::set_max_unknown))
+        .def_property("rival_support",
+                      reader(&core::rival_support),
+                      method(&core::set_rival_support))
         .def("rename", method(&core::rename), py::arg("id"), py::arg("name"))
         .def("merge", method(&core::merge), py::arg("src"), py::arg("dst"))
         .def("forget", method(&core::forget), py::arg("id"))

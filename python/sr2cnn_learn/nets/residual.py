@@ -132,10 +132,8 @@ class ResidualNet(nn.Module):
         if not self.n_background:
             return z
         logits = self.classifier(z)
-        odds = torch.logsumexp(logits[:, self.n_classes :], dim=1, keepdim=True) - torch.logsumexp(
-            logits[:, : self.n_classes], dim=1, keepdim=True
-        )
-        return torch.cat([z, self.evidence_weight * functional.softplus(odds)], dim=1)
+        background = torch.softmax(logits, dim=1)[:, self.n_classes :].sum(dim=1, keepdim=True)
+        return torch.cat([z, self.evidence_weight * background], dim=1)
 
     def classify(self, z: torch.Tensor) -> torch.Tensor:
         """Logits of the known classes: (N, dim) → (N, K)."""
@@ -146,8 +144,8 @@ class ResidualNet(nn.Module):
         """Fix the axes of the semantic space when training is over.
 
         The embedding becomes (z − origin) · basis; both linear layers take that up, so it costs nothing and
-        ``classify`` gives what it gave. The axis of evidence becomes evidence_weight · log(1 + P(any
-        background class) / P(any known class)): next to nothing for a known frame.
+        ``classify`` gives what it gave. The axis of evidence becomes evidence_weight · P(any background
+        class), next to nothing for a known frame; bounded, so that it does not tear a discovered class apart.
 
         Args:
             origin: (embedding_dim,) array

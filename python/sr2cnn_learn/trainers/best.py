@@ -36,7 +36,7 @@ class BestRecipe:
     center_weight: float = 0.01
     center_rate: float = 0.5
     background_share: float = 0.35  # of a batch
-    evidence_weight: float = 8.0
+    evidence_weight: float = 10.0
     dim: int = 65
     dropout: float = 0.1
     remove_phase: bool = True
@@ -45,6 +45,7 @@ class BestRecipe:
     tkr: float = 0.985  # share of known validation frames that λ1 keeps
     theta2: str = "median"
     lambda2: float = 0.5
+    rival_support: int = 100
 
 
 def augment(iq):
