@@ -205,6 +205,7 @@ discriminator_core::discriminator_core(const discriminator_options& options)
     set_min_support(options.min_support);
     set_max_unknown(options.max_unknown);
     set_rival_support(options.rival_support);
+    set_theta2_limit(options.theta2_limit);
     if (options.thresholds) {
         check_thresholds(*options.thresholds, n_known);
         d_thresholds = options.thresholds->values;
@@ -286,6 +287,13 @@ void discriminator_core::set_rival_support(int rival_support)
     if (rival_support < 0)
         fail("rival_support is " + std::to_string(rival_support) + ", expected at least 0");
     d_rival_support = rival_support;
+}
+
+void discriminator_core::set_theta2_limit(double theta2_limit)
+{
+    if (!std::isfinite(theta2_limit) || theta2_limit < 0)
+        fail("theta2_limit is " + number(theta2_limit) + ", expected a number of at least 0");
+    d_theta2_limit = theta2_limit;
 }
 
 template <typename T>
@@ -444,7 +452,10 @@ double discriminator_core::theta2_of(const double* z)
         d_theta2 == "median"
             ? (d_sorted[(n - 1) / 2] + d_sorted[n / 2]) / 2
             : std::accumulate(d_sorted.begin(), d_sorted.end(), 0.0) / double(n);
-    return (d_sorted.front() + d_lambda2 * typical) / (1 + d_lambda2);
+    const double theta2 = (d_sorted.front() + d_lambda2 * typical) / (1 + d_lambda2);
+    if (d_theta2_limit == 0)
+        return theta2;
+    return std::min(theta2, d_theta2_limit * (d_lambda1 * 3 * std::sqrt(double(dim()))));
 }
 
 void discriminator_core::record(const double* z, std::int64_t frame)

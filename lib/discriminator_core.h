@@ -58,6 +58,7 @@ public:
     int min_support() const { return d_min_support; }
     std::optional<int> max_unknown() const { return d_max_unknown; }
     int rival_support() const { return d_rival_support; }
+    double theta2_limit() const { return d_theta2_limit; }
     bool frozen() const { return d_frozen; }
     const std::vector<double>& thresholds() const { return d_thresholds; }
 
@@ -68,6 +69,7 @@ public:
     void set_min_support(int min_support);
     void set_max_unknown(std::optional<int> max_unknown);
     void set_rival_support(int rival_support);
+    void set_theta2_limit(double theta2_limit);
 
     //! The discovered classes in order of discovery.
     const std::vector<discovered_class>& discovered() const { return d_discovered; }
@@ -120,6 +122,7 @@ private:
     int d_min_support = 1;
     std::optional<int> d_max_unknown;
     int d_rival_support = 0;
+    double d_theta2_limit = 0;
 
     std::vector<discovered_class> d_discovered;
     matrix d_unknown; // (capacity, dim) centers of the discovered classes, in their order

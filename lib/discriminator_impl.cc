@@ -159,10 +159,8 @@ bool discriminator_impl::start()
     lock guard(d_mutex);
     d_radio = radio();
     d_run.n_frames = 0;
-    if (nitems_read(0) == 0) { // not back from lock()
-        d_frames_out = 0;
-        d_upstream = pmt::make_dict();
-    }
+    d_frames_out = 0;
+    d_upstream = pmt::make_dict();
     d_next_start = 0;
     d_status_due = std::chrono::steady_clock::now() + STATUS_PERIOD;
     d_finished = false;
@@ -488,6 +486,8 @@ void discriminator_impl::execute(const std::string& command, const pmt::pmt_t& v
                                                    : std::optional(as_int(value)));
     else if (command == "rival_support")
         d_core.set_rival_support(as_int(value));
+    else if (command == "theta2_limit")
+        d_core.set_theta2_limit(as_number(value));
     else if (command == "emit")
         d_emit = checked_emit(as_text(value));
     else if (command == "max_run")
@@ -578,6 +578,12 @@ void discriminator_impl::set_rival_support(int rival_support)
     d_core.set_rival_support(rival_support);
 }
 
+void discriminator_impl::set_theta2_limit(double theta2_limit)
+{
+    lock guard(d_mutex);
+    d_core.set_theta2_limit(theta2_limit);
+}
+
 void discriminator_impl::set_emit(const std::string& emit)
 {
     lock guard(d_mutex);
@@ -624,6 +630,12 @@ int discriminator_impl::rival_support() const
 {
     lock guard(d_mutex);
     return d_core.rival_support();
+}
+
+double discriminator_impl::theta2_limit() const
+{
+    lock guard(d_mutex);
+    return d_core.theta2_limit();
 }
 
 std::string discriminator_impl::emit() const

@@ -38,6 +38,7 @@ public:
     void set_min_support(int min_support) override;
     void set_max_unknown(std::optional<int> max_unknown) override;
     void set_rival_support(int rival_support) override;
+    void set_theta2_limit(double theta2_limit) override;
     void set_emit(const std::string& emit) override;
     void set_max_run(int max_run) override;
 
@@ -47,6 +48,7 @@ public:
     int min_support() const override;
     std::optional<int> max_unknown() const override;
     int rival_support() const override;
+    double theta2_limit() const override;
     std::string emit() const override;
     int max_run() const override;
 

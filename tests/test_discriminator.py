@@ -58,6 +58,7 @@ OPTIONS = [
     dict(distance="mahalanobis", thresholds=np.linspace(7, 3, 6), lambda2=3),
     dict(distance="diagonal", max_unknown=0),
     *(dict(distance=d, rival_support=20, lambda1=0.9) for d in DISTANCES),
+    dict(distance="euclidean", rival_support=20, theta2_limit=0.8, lambda2=2),
 ]
 
 
@@ -145,6 +146,17 @@ def test_discovered_class_takes_what_is_near(implementation):
     np.testing.assert_allclose(first.center, [4, 5.5])
     assert (first.name, first.count, first.first_frame, first.last_frame) == ("unknown_1", 2, 0, 1)
     assert (second.id, second.count) == (-2, 1)
+
+
+@BOTH
+def test_limit_of_theta2(implementation):
+    # At (30, 40) the distances are 50, 44.7, 36.1, Θ2 = 40.4; Θ1 = 2.12, so the limit is 4.24.
+    d = plane(implementation, theta2_limit=2.0)
+    assert d.predict([[30, 40], [30, 44.2], [30, 45]]).tolist() == [-1, -1, -1]
+    d = plane(implementation, theta2_limit=2.0)
+    assert d.predict([[30, 40], [30, 44.3]]).tolist() == [-1, -2]
+    d.theta2_limit = 0
+    assert d.predict([[30, 54]]).tolist() == [-2]
 
 
 @BOTH
@@ -260,6 +272,7 @@ BAD = {
     "min_support is 0, expected at least 1": dict(min_support=0),
     "max_unknown is -1, expected 0 to 32767": dict(max_unknown=-1),
     "max_unknown is 40000, expected 0 to 32767": dict(max_unknown=40000),
+    "theta2_limit is -1, expected a number": dict(theta2_limit=-1.0),
     "rival_support is -1, expected at least 0": dict(rival_support=-1),
     "thresholds have shape (3), expected (2)": dict(thresholds=[1, 2, 3]),
     "thresholds hold a value that is not": dict(thresholds=[1, 0]),

@@ -224,7 +224,7 @@ def test_novel(run, most):
 
 def test_commands_set_parameters(run):
     block = make()
-    values = dict(lambda1=0.7, lambda2=2, theta2="mean", min_support=4, max_unknown=9, rival_support=6)
+    values = dict(lambda1=0.7, lambda2=2, theta2="mean", min_support=4, max_unknown=9, rival_support=6, theta2_limit=1.5)
     run(block, [NEAR], cmds=[values | dict(emit="every", max_run=5)])
     assert {name: getattr(block, name)() for name in values} == values
     assert (block.emit(), block.max_run()) == ("every", 5)
@@ -281,7 +281,46 @@ def test_upstream_is_merged_into_status(run, tmp_path):
     block.to_basic_block()._post(pmt.intern("upstream"), pmt.to_pmt({"mean_batch": 12.5}))
     block.to_basic_block()._post(pmt.intern("upstream"), pmt.to_pmt({"frames_skipped": 3}))
     last = run(block, [NEAR]).status[-1]
-    assert (last["mean_batch"], last["frames_skipped"], last["frames_in"]) == (12.5, 3, 1)
+    assert (last["mean_batch"], last["frames_skipped"]) == (12.5, 3)
+
+
+@pytest.mark.parametrize(
+    "said, expected",
+    [
+        ({}, (2, 2, 0)),
+        ({"frames_skipped": 3}, (5, 2, 3)),
+        ({"frames_queued": 9, "frames_overrun": 7}, (9, 2, 7)),
+        ({"frames_queued": 9, "frames_overrun": 7, "frames_skipped": 3}, (12, 2, 10)),
+        ({"frames_queued": 5, "frames_overrun": 4}, (6, 2, 4)),  # as of earlier
+        ({"frames_queued": -1, "frames_overrun": "many"}, (2, 2, 0)),
+    ],
+)
+def test_frame_counts_are_those_of_the_chain(run, said, expected):
+    block = make()
+    block.to_basic_block()._post(pmt.intern("upstream"), pmt.to_pmt(said))
+    last = run(block, [NEAR, NEAR]).status[-1]
+    assert (last["frames_in"], last["frames_out"], last["frames_dropped"]) == expected
+
+
+def test_status_comes_while_frames_do_not(tmp_path):
+    # One frame, and then none for as long as it takes: what the blocks before say goes on.
+    top = gr.top_block()
+    source = blocks.vector_source_f(NEAR, True, 2)
+    throttle = blocks.throttle(2 * gr.sizeof_float, 0.01)
+    strobe = blocks.message_strobe(pmt.to_pmt({"frames_overrun": 7}), 50)
+    block, sink, log = make(), blocks.null_sink(gr.sizeof_short), blocks.message_debug()
+    top.connect(source, throttle, block, sink)
+    top.msg_connect((strobe, "strobe"), (block, "upstream"))
+    top.msg_connect((block, "status"), (log, "store"))
+    top.start()
+    deadline = time.monotonic() + 30
+    while log.num_messages() < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    seen = [pmt.to_python(log.get_message(k)) for k in range(log.num_messages())]
+    top.stop()
+    top.wait()
+    assert len(seen) >= 2
+    assert all(status["frames_dropped"] == 7 for status in seen)
 
 
 def test_setters_while_running():

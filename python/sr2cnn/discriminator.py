@@ -19,6 +19,7 @@ def discriminator_from_bundle(
     hop=0,
     zero_variance=None,
     rival_support=None,
+    theta2_limit=None,
 ):
     """A `discriminator` block with a model's classes and semantics. Does not load the network.
 
@@ -33,6 +34,7 @@ def discriminator_from_bundle(
         zero_variance: ``"floor"`` (None) or ``"ignore"``
         rival_support: members from which a discovered class also takes frames that a known class
             would take but that lie nearer to its own center; 0 means never, None takes the model's own
+        theta2_limit: largest Θ2 over Θ1; 0 means no limit, None takes the model's own
 
     Raises:
         FileNotFoundError, ValueError: the model is missing or damaged, or an argument is out of
@@ -47,6 +49,7 @@ def discriminator_from_bundle(
         max_unknown=max_unknown,
         zero_variance=zero_variance,
         rival_support=rival_support,
+        theta2_limit=theta2_limit,
     )
     return discriminator(
         bundle.classes,

@@ -64,6 +64,9 @@ class Discriminator:
         rival_support: members from which a discovered class is a rival of the known ones: it then
             takes frames within Θ1, too, that lie nearer (Euclidean) to its center than to any known
             one. 0: never, as in the paper.
+        theta2_limit: largest Θ2 over Θ1. Without it Θ2 grows with the distance to the known centers, so
+            that what lies far from them all becomes one class. 0: no limit, as in the paper. For
+            distances that are in the scale of the Euclidean one.
 
     Raises:
         ValueError: an argument is out of range, with its value and what was expected.
@@ -83,6 +86,7 @@ class Discriminator:
         covariances=None,
         thresholds=None,
         rival_support=0,
+        theta2_limit=0.0,
     ):
         _check_choice("distance", distance, DISTANCES)
         _check_choice("theta2", theta2, THETA2)
@@ -97,6 +101,7 @@ class Discriminator:
         self.min_support = min_support
         self.max_unknown = max_unknown
         self.rival_support = rival_support
+        self.theta2_limit = theta2_limit
         if thresholds is not None:
             self._thresholds = _checked_thresholds(thresholds, self._n_known)
 
@@ -170,6 +175,17 @@ class Discriminator:
         if value < 0:
             raise ValueError(f"rival_support is {value}, expected at least 0")
         self._rival_support = int(value)
+
+    @property
+    def theta2_limit(self) -> float:
+        return self._theta2_limit
+
+    @theta2_limit.setter
+    def theta2_limit(self, value):
+        value = float(value)
+        if not (np.isfinite(value) and value >= 0):
+            raise ValueError(f"theta2_limit is {value:g}, expected a number of at least 0")
+        self._theta2_limit = value
 
     @property
     def thresholds(self) -> np.ndarray:
@@ -254,7 +270,10 @@ class Discriminator:
         """Θ2 = (d1 + λ2·d_med)/(1 + λ2), Euclidean throughout (Eq. 16)."""
         distances = np.linalg.norm(z - self._centers, axis=1)
         typical = np.median(distances) if self._theta2 == "median" else np.mean(distances)
-        return (np.min(distances) + self._lambda2 * typical) / (1 + self._lambda2)
+        theta2 = (np.min(distances) + self._lambda2 * typical) / (1 + self._lambda2)
+        if not self._theta2_limit:
+            return theta2
+        return min(theta2, self._theta2_limit * (self._lambda1 * 3 * np.sqrt(self._dim)))
 
     # -- discovered classes ---------------------------------------------------------------
 

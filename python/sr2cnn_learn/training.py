@@ -238,6 +238,7 @@ def _calibrate(trainer, network, classes, semantics, z, parts, truth, seed):
         variances=semantics["variances"],
         theta2=recipe.theta2,
         lambda2=recipe.lambda2,
+        theta2_limit=recipe.theta2_limit,
         rival_support=recipe.rival_support,
     )
 
@@ -263,6 +264,7 @@ def _calibrate(trainer, network, classes, semantics, z, parts, truth, seed):
         chosen,
         theta2=recipe.theta2,
         lambda2=recipe.lambda2,
+        theta2_limit=recipe.theta2_limit,
         rival_support=recipe.rival_support,
     )
     discriminator = Discriminator(**options, **chosen)

@@ -36,7 +36,7 @@ namespace sr2cnn {
  *
  * Message inputs:
  * - `cmd`: a dict (or one pair) of `lambda1`, `lambda2`, `theta2`, `min_support`,
- *   `max_unknown`, `rival_support`, `emit`, `max_run`: a value; `rename`: dict of `id` or `label`, and `name`;
+ *   `max_unknown`, `rival_support`, `theta2_limit`, `emit`, `max_run`: a value; `rename`: dict of `id` or `label`, and `name`;
  *   `merge`: dict of `from`, `into`; `forget`: an id or label; `freeze`: bool; `save`, `load`:
  *   a path. A command that cannot be done is logged and answered on `status` with `error` and
  *   `command`; it never stops the flowgraph.
@@ -93,6 +93,7 @@ public:
     virtual void set_min_support(int min_support) = 0;
     virtual void set_max_unknown(std::optional<int> max_unknown) = 0;
     virtual void set_rival_support(int rival_support) = 0;
+    virtual void set_theta2_limit(double theta2_limit) = 0;
     virtual void set_emit(const std::string& emit) = 0;
     virtual void set_max_run(int max_run) = 0;
 
@@ -102,6 +103,7 @@ public:
     virtual int min_support() const = 0;
     virtual std::optional<int> max_unknown() const = 0;
     virtual int rival_support() const = 0;
+    virtual double theta2_limit() const = 0;
     virtual std::string emit() const = 0;
     virtual int max_run() const = 0;
 

@@ -67,6 +67,11 @@ struct discriminator_options {
     //! one. 0: never, as in the paper.
     int rival_support = 0;
 
+    //! Largest Θ2 over Θ1 = lambda1·3·√dim. Without it Θ2 grows with the distance to the known
+    //! centers, so that what lies far from them all becomes one class. 0: no limit, as in the
+    //! paper. For distances that are in the scale of the Euclidean one.
+    double theta2_limit = 0;
+
     //! (K,) Θ_k in place of one Θ1; the class is then the argmin of d_k/Θ_k.
     std::optional<ndarray> thresholds;
 };

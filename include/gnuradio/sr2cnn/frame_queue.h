@@ -24,7 +24,7 @@ namespace sr2cnn {
  * GNU Radio does not call a block while its output is full, so this is a pair of blocks: a sink
  * that fills the ring, and a source that empties it. The source ends when the blocks before the
  * sink have ended and the ring is empty; the sink ends when the blocks behind the source have.
- * Over lock() and unlock() the ring keeps its frames; start() begins with an empty one.
+ * start(), and unlock() as with all of GNU Radio's buffers, begin with an empty ring.
  *
  * Tags stay with their frame. Of the tags of dropped frames the latest of each key moves to the
  * next frame that comes out, unless that has one of its own; `rx_time` is then put forward by

@@ -37,6 +37,7 @@ void bind_blocks(py::module& m)
                          const std::optional<numbers>& covariances,
                          const std::optional<numbers>& thresholds,
                          int rival_support,
+                         double theta2_limit,
                          const std::string& emit,
                          int max_run,
                          int frame_len,
@@ -54,7 +55,8 @@ void bind_blocks(py::module& m)
                                                        max_unknown,
                                                        covariances,
                                                        thresholds,
-                                                       rival_support),
+                                                       rival_support,
+                                                       theta2_limit),
                                             emit,
                                             max_run,
                                             frame_len,
@@ -74,6 +76,7 @@ void bind_blocks(py::module& m)
              py::arg("covariances") = py::none(),
              py::arg("thresholds") = py::none(),
              py::arg("rival_support") = 0,
+             py::arg("theta2_limit") = 0.0,
              py::arg("emit") = "change",
              py::arg("max_run") = 1000,
              py::arg("frame_len") = 128,
@@ -94,6 +97,10 @@ void bind_blocks(py::module& m)
              &discriminator::set_rival_support,
              py::arg("rival_support"),
              released())
+        .def("set_theta2_limit",
+             &discriminator::set_theta2_limit,
+             py::arg("theta2_limit"),
+             released())
         .def("set_emit", &discriminator::set_emit, py::arg("emit"), released())
         .def("set_max_run", &discriminator::set_max_run, py::arg("max_run"), released())
         .def("lambda1", &discriminator::lambda1, released())
@@ -102,6 +109,7 @@ void bind_blocks(py::module& m)
         .def("min_support", &discriminator::min_support, released())
         .def("max_unknown", &discriminator::max_unknown, released())
         .def("rival_support", &discriminator::rival_support, released())
+        .def("theta2_limit", &discriminator::theta2_limit, released())
         .def("emit", &discriminator::emit, released())
         .def("max_run", &discriminator::max_run, released())
         .def("frames", &discriminator::frames, released())

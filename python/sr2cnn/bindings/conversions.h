@@ -33,7 +33,8 @@ inline gr::sr2cnn::discriminator_options to_options(const numbers& centers,
                                                     std::optional<int> max_unknown,
                                                     const std::optional<numbers>& covariances,
                                                     const std::optional<numbers>& thresholds,
-                                                    int rival_support)
+                                                    int rival_support,
+                                                    double theta2_limit)
 {
     gr::sr2cnn::discriminator_options options;
     options.centers = to_ndarray(centers);
@@ -48,6 +49,7 @@ inline gr::sr2cnn::discriminator_options to_options(const numbers& centers,
     options.max_unknown = max_unknown;
     options.thresholds = to_ndarray(thresholds);
     options.rival_support = rival_support;
+    options.theta2_limit = theta2_limit;
     return options;
 }
 

@@ -139,7 +139,8 @@ void bind_kernel(py::module& m)
                          std::optional<int> max_unknown,
                          const std::optional<numbers>& covariances,
                          const std::optional<numbers>& thresholds,
-                         int rival_support) {
+                         int rival_support,
+                         double theta2_limit) {
                  return std::make_unique<kernel>(to_options(centers,
                                                             variances,
                                                             lambda1,
@@ -151,7 +152,8 @@ void bind_kernel(py::module& m)
                                                             max_unknown,
                                                             covariances,
                                                             thresholds,
-                                                            rival_support));
+                                                            rival_support,
+                                                            theta2_limit));
              }),
              py::arg("centers"),
              py::arg("variances") = py::none(),
@@ -164,7 +166,8 @@ void bind_kernel(py::module& m)
              py::arg("max_unknown") = py::none(),
              py::arg("covariances") = py::none(),
              py::arg("thresholds") = py::none(),
-             py::arg("rival_support") = 0)
+             py::arg("rival_support") = 0,
+             py::arg("theta2_limit") = 0.0)
         .def("predict",
              &kernel::predict,
              py::arg("z"),
@@ -194,6 +197,8 @@ void bind_kernel(py::module& m)
         .def_property("rival_support",
                       reader(&core::rival_support),
                       method(&core::set_rival_support))
+        .def_property(
+            "theta2_limit", reader(&core::theta2_limit), method(&core::set_theta2_limit))
         .def("rename", method(&core::rename), py::arg("id"), py::arg("name"))
         .def("merge", method(&core::merge), py::arg("src"), py::arg("dst"))
         .def("forget", method(&core::forget), py::arg("id"))

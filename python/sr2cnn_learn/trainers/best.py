@@ -42,9 +42,10 @@ class BestRecipe:
     remove_phase: bool = True
     augment: bool = True
     whiten: bool = True
-    tkr: float = 0.985  # share of known validation frames that λ1 keeps
+    tkr: float = 0.992  # share of known validation frames that λ1 keeps
     theta2: str = "median"
-    lambda2: float = 0.5
+    lambda2: float = 2.0
+    theta2_limit: float = 1.4
     rival_support: int = 100
 
 

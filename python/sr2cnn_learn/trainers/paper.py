@@ -36,6 +36,7 @@ class PaperRecipe:
     conv_dropout: float = 0.1  # the paper names no rate; the released code's 0.5 learns far slower
     theta2: str = "median"
     lambda2: float = 1.0
+    theta2_limit: float = 0.0
     rival_support: int = 0
 
 
