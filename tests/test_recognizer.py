@@ -72,7 +72,7 @@ def test_one_status_for_the_chain(tiny_bundle, mixed_samples):
     samples[1000] = np.nan
     _, log = run(samples, tiny_bundle)
     last = log.status[-1]
-    assert (last["frames_in"], last["frames_out"]) == (599, 599)
+    assert (last["frames_in"], last["frames_out"]) == (600, 599)
     assert last["frames_dropped"] == last["frames_skipped"] == 1
     assert last["mean_batch"] >= 1
     assert 0 < last["latency_ms_p50"] <= last["latency_ms_p99"]
@@ -118,6 +118,7 @@ def test_explicit_parameters_win_over_the_model(tiny_bundle):
         ("max_unknown", 7),
         ("max_unknown", None),
         ("rival_support", 50),
+        ("theta2_limit", 1.5),
         ("emit", "every"),
         ("max_run", 10),
     ],

@@ -7,6 +7,7 @@ from .describer import describer
 from .discriminator import discriminator_from_bundle
 from .encoder import encoder
 from .framer import framer
+from .sr2cnn_python import frame_queue
 
 BUFFERED_BATCHES = 4  # in front of and behind the encoder, so that it finds whole batches
 
@@ -16,8 +17,8 @@ class recognizer(gr.hier_block2):
 
     Input: complex. Output (may be left unconnected): int16, a class id a frame, see `discriminator`.
     Message outputs ``labels``, ``novel`` and ``status``, message input ``cmd``: the
-    discriminator's; ``status`` also has the figures of framer and encoder, ``novel`` what the class
-    looks like.
+    discriminator's; ``status`` also has the figures of framer, frame queue and encoder, ``novel``
+    what the class looks like.
 
     Args:
         model: path of a bundle, or the bare name of a shipped model
@@ -29,11 +30,16 @@ class recognizer(gr.hier_block2):
         max_unknown: most discovered classes; None means as many as there are ids
         rival_support: members from which a discovered class also takes frames that a known class
             would take but that lie nearer to its own center; 0 means never, None takes the model's own
+        theta2_limit: largest Θ2 over Θ1; 0 means no limit, None takes the model's own
         emit: which frames get a ``signal_class`` tag: ``"change"``, ``"every"`` or ``"unknown"``
         max_run: most frames of a message on ``labels``
+        live: for radios: where the network cannot keep up, drop the oldest frames and never make the
+            blocks before this one wait; ``status`` counts them. Otherwise nothing is lost.
+        queue_frames: of a live recognizer, most frames that wait for the network
 
     Attributes:
         framer, encoder, discriminator, describer: the blocks inside
+        queue: the `frame_queue` between framer and encoder; None unless live
 
     Raises:
         FileNotFoundError, ValueError: the model is missing or damaged, or an argument is out of
@@ -55,6 +61,9 @@ class recognizer(gr.hier_block2):
         emit="change",
         max_run=1000,
         rival_support=None,
+        theta2_limit=None,
+        live=False,
+        queue_frames=1024,
     ):
         gr.hier_block2.__init__(
             self,
@@ -75,6 +84,7 @@ class recognizer(gr.hier_block2):
             emit=emit,
             max_run=max_run,
             rival_support=rival_support,
+            theta2_limit=theta2_limit,
             hop=hop,
         )
         bundle = self.encoder.bundle
@@ -84,10 +94,17 @@ class recognizer(gr.hier_block2):
         self.encoder.set_min_output_buffer(BUFFERED_BATCHES * batch_size)
         # A block needs an output that is connected; the one of this block may not be.
         self._null = blocks.null_sink(gr.sizeof_short)
-        self.connect(self, self.framer, self.encoder, self.discriminator, self)
+        before = [self.framer, self.encoder]
+        self.queue = None
+        if live:
+            self.queue = frame_queue(bundle.frame_len, queue_frames, "drop", hop)
+            # What waits in a buffer grows old and cannot be dropped: just enough for the encoder.
+            self.queue.set_min_output_buffer(2 * batch_size)
+            before.insert(1, self.queue)
+        self.connect(self, *before, self.discriminator, self)
         self.connect(self.discriminator, self._null)
 
-        for block in (self.framer, self.encoder):
+        for block in before:
             self.msg_connect((block, "status"), (self.discriminator, "upstream"))
         for port in ("labels", "novel", "status"):
             self.message_port_register_hier_out(port)
@@ -136,6 +153,10 @@ class recognizer(gr.hier_block2):
     def set_rival_support(self, rival_support):
         """Members from which a discovered class is a rival of the known ones; 0 means never."""
         self.discriminator.set_rival_support(rival_support)
+
+    def set_theta2_limit(self, theta2_limit):
+        """Largest Θ2 over Θ1; 0 means no limit."""
+        self.discriminator.set_theta2_limit(theta2_limit)
 
     def set_emit(self, emit):
         """Which frames get a tag: ``"change"``, ``"every"`` or ``"unknown"``."""
