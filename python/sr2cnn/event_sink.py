@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Messages to JSON lines."""
+"""Messages to files, subscribers and metrics."""
 
-import json
 import math
-import os
 
 import pmt
 from gnuradio import gr
@@ -12,32 +10,70 @@ PORTS = {"labels": "label", "novel": "novel", "status": "status"}
 
 
 class event_sink(gr.basic_block):
-    """Writes messages as JSON lines, one object a message, each line as its message comes.
+    """Puts messages out: as JSON lines, SigMF annotations, ZeroMQ messages, metrics; any of them at once.
 
-    The key ``event`` says what it is: ``"label"``, ``"novel"`` or ``"status"``. A semantic vector
-    is a list under ``vector``. NaN and infinity become null. A line that cannot be written (the
-    disk is full, the pipe is closed) is logged and lost; no half line stays in a file.
+    An event is a message as a dict, with ``event`` saying what it is: ``"label"``, ``"novel"`` or
+    ``"status"``. A semantic vector is a list under ``vector``. NaN and infinity become null. Outputs
+    fail alone: a full disk, a port in use or a subscriber that does not keep up is logged once, costs
+    that output events, which it counts, and is retried; it never stops the flowgraph.
 
     Message inputs ``labels``, ``novel``, ``status``: dicts, or PDUs of a dict and a vector.
 
     Args:
-        path: file to write, ``"-"`` for the standard output
+        path: file for JSON lines, ``"-"`` for the standard output, None for none
+        sigmf: SigMF recording to annotate, None for none; see `outputs.sigmf_annotations`
+        zmq: address to publish at, or a port of the loopback interface, None for none; see
+            `outputs.zmq_pub`
+        prometheus_port: port to serve metrics on, None for none; see `outputs.prometheus`
+        prometheus_address: of the interface to serve them on; ``"0.0.0.0"`` are all
+        append, rotate_bytes, rotate_keep: of the file; see `outputs.json_lines`
+        outputs: more outputs, each an `outputs.output.Output`
 
     Attributes:
-        lines_written, lines_lost: counts
+        outputs: all outputs, each with the counts ``written`` and ``lost``, and ``fault``, what is wrong
+            with it now, or None
+        refused: number of messages that were no event
 
     Raises:
-        OSError: the file cannot be opened
+        ValueError: an argument is out of range, or there is no output
     """
 
-    def __init__(self, path="-"):
+    def __init__(
+        self,
+        path="-",
+        sigmf=None,
+        zmq=None,
+        prometheus_port=None,
+        prometheus_address="127.0.0.1",
+        append=False,
+        rotate_bytes=None,
+        rotate_keep=5,
+        outputs=(),
+    ):
         gr.basic_block.__init__(self, name="SR2CNN Event Sink", in_sig=None, out_sig=None)
-        self.lines_written = 0
-        self.lines_lost = 0
-        self._fault = False
-        # Unbuffered, so that a line is out when its message is handled.
-        descriptor = os.dup(1) if path == "-" else path
-        self._file = open(descriptor, "wb", buffering=0)
+        self.refused = 0
+        report = self.logger.error
+        self.outputs = list(outputs)
+        # Imported where they are asked for, so that the blocks load quickly.
+        if path:
+            from .outputs.json_lines import JsonLines
+
+            self.outputs.append(JsonLines(path, append, rotate_bytes, rotate_keep, report))
+        if sigmf:
+            from .outputs.sigmf_annotations import SigmfAnnotations
+
+            self.outputs.append(SigmfAnnotations(sigmf, report=report))
+        if zmq not in (None, ""):
+            from .outputs.zmq_pub import ZmqPub
+
+            self.outputs.append(ZmqPub(zmq, report=report))
+        if prometheus_port is not None:
+            from .outputs.prometheus import Prometheus
+
+            others = list(self.outputs)
+            self.outputs.append(Prometheus(prometheus_port, prometheus_address, others, report))
+        if not self.outputs:
+            raise ValueError("no output: expected a path, sigmf, zmq, prometheus_port or outputs")
         # Keep the handlers: GNU Radio finds them by the names of these methods.
         handlers = (self._on_labels, self._on_novel, self._on_status)
         for port, handler in zip(PORTS, handlers):
@@ -45,52 +81,47 @@ class event_sink(gr.basic_block):
             self.set_msg_handler(pmt.intern(port), handler)
 
     def _on_labels(self, message):
-        self._write("labels", message)
+        self._put("labels", message)
 
     def _on_novel(self, message):
-        self._write("novel", message)
+        self._put("novel", message)
 
     def _on_status(self, message):
-        self._write("status", message)
+        self._put("status", message)
 
     def drain(self):
-        """Write the messages that are waiting.
+        """Put out the messages that are waiting.
 
         GNU Radio ends a block without stream ports as soon as one of the blocks that send it
         messages ends, whatever still waits. `stop` drains; what comes even later, from another
-        block's `stop`, is written by calling this after the top block's ``wait``.
+        block's `stop`, is put out by calling this after the top block's ``wait``.
         """
         for port in PORTS:
             while (message := self.delete_head_nowait(pmt.intern(port))) is not None:
-                self._write(port, message)
+                self._put(port, message)
+        for output in self.outputs:
+            output.flush()
 
     def stop(self):
         self.drain()
         return True
 
-    def _write(self, port, message):
-        try:
-            line = json.dumps({"event": PORTS[port], **event(message)}, allow_nan=False)
-            self._write_line(line.encode() + b"\n")
-        except (OSError, ValueError) as error:
-            self.lines_lost += 1
-            if not self._fault:  # a full disk is one fault, not one a line
-                self.logger.error(f"event not written: {error}")
-            self._fault = True
-        else:
-            self.lines_written += 1
-            self._fault = False
+    def close(self):
+        """Drain, and give back files and ports. What comes then is lost."""
+        self.drain()
+        for output in self.outputs:
+            output.close()
 
-    def _write_line(self, line):
-        left = line
+    def _put(self, port, message):
         try:
-            while left:
-                left = left[self._file.write(left) or 0 :]
-        except OSError:
-            if len(left) < len(line) and self._file.seekable():
-                self._file.seek(len(left) - len(line), os.SEEK_CUR)
-                self._file.truncate()
-            raise
+            about = {"event": PORTS[port]} | event(message) | {"event": PORTS[port]}
+        except Exception as error:  # of what strangers send
+            if not self.refused:
+                self.logger.error(f"no event: {error}")
+            self.refused += 1
+            return
+        for output in self.outputs:
+            output.write(port, about)
 
 
 def event(message):

@@ -24,6 +24,7 @@ SUFFIXES = {
     ".cu8": "cu8",
 }
 DATATYPES = ("cf32", "cf64", "ci8", "ci16", "ci32", "cu8", "cu16")
+ANNOTATOR = "gr-sr2cnn"  # core:generator of annotations that say what a model heard, not the truth
 _HILBERT_TAPS = 255
 
 
@@ -184,18 +185,32 @@ def open_recording(
     return _Raw(path, datatype, sample_rate)
 
 
-def _open_sigmf(meta_path: Path, datatype, sample_rate) -> Recording:
+def read_sigmf(meta_path: str | Path):
+    """The metadata of a SigMF recording, validated: a `sigmf.SigMFFile`.
+
+    Raises
+    ------
+    OSError
+        It cannot be read.
+    ValueError
+        ``"<path>: not SigMF metadata: reason"``
+    """
     import sigmf
 
-    if not meta_path.is_file():
-        raise FileNotFoundError(f"{meta_path}: no such file; a SigMF recording needs its metadata")
+    data = Path(meta_path).read_bytes()
     try:
-        meta = sigmf.SigMFFile(metadata=json.loads(meta_path.read_text(encoding="utf-8")))
+        meta = sigmf.SigMFFile(metadata=json.loads(data))
         meta.validate()
     except Exception as error:  # of json, of sigmf, of the schema's validator
         reason = getattr(error, "message", None) or str(error) or type(error).__name__
         raise ValueError(f"{meta_path}: not SigMF metadata: {reason.splitlines()[0]}") from None
+    return meta
 
+
+def _open_sigmf(meta_path: Path, datatype, sample_rate) -> Recording:
+    if not meta_path.is_file():
+        raise FileNotFoundError(f"{meta_path}: no such file; a SigMF recording needs its metadata")
+    meta = read_sigmf(meta_path)
     info = meta.get_global_info()
     _refuse_other(meta_path, info["core:datatype"], datatype)
     if info.get("core:num_channels", 1) != 1:

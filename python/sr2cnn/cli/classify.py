@@ -28,7 +28,9 @@ from sr2cnn_learn.recordings import DATATYPES, open_recording
 )  # fmt: skip
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--out", default="-", show_default=True, help="File for the events, - is stdout.")
-def classify(files, model, datatype, rate, hop, device, out):
+@click.option("--sigmf", is_flag=True, help="Annotate: labels into each recording's .sigmf-meta, too.")
+@click.option("--zmq", metavar="ADDRESS", help="Publish, too: a port of this machine, tcp://HOST:PORT.")
+def classify(files, datatype, rate, out, sigmf, zmq, **options):
     """Label recordings: SigMF, WAV (stereo I/Q or mono), raw cf32, ci16, ci8, cu8.
 
     Each recording runs through a GNU Radio flowgraph of its own, as a radio's samples would. Every
@@ -38,6 +40,9 @@ def classify(files, model, datatype, rate, hop, device, out):
     "event": "recording" precedes those of each file. Samples are taken as they are: a model sees
     right only what has the samples a symbol that it was trained on.
 
+    --sigmf leaves what others have put into the metadata, and gives raw samples NAME.sigmf-meta of their
+    own. What is published over ZeroMQ, sr2cnn watch shows.
+
     \b
     Examples:
       sr2cnn classify recording.sigmf-meta
@@ -45,24 +50,64 @@ def classify(files, model, datatype, rate, hop, device, out):
       sr2cnn classify *.cf32 | jq -r 'select(.event == "label") | .label'
     """
     for file in files:  # before anything is written
-        open_recording(file, datatype, rate)
+        recording = open_recording(file, datatype, rate)
+        if sigmf:
+            _annotations(file, recording)
     if not Path(out).absolute().parent.is_dir():
         raise FileNotFoundError(f"{out}: no such folder")
+    publisher = zmq and _publisher(zmq)
+    options.update(datatype=datatype, rate=rate, sigmf=sigmf, publisher=publisher)
+    try:
+        _classify_all(files, out, **options)
+    finally:
+        if publisher:
+            publisher.close()
+
+
+def _classify_all(files, out, **options):
     if out == "-":
         for file in files:
-            _classify(file, model, datatype, rate, hop, device, sys.stdout, "-")
+            _classify(file, sys.stdout, "-", **options)
         return
     out = Path(out)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
         whole, events = Path(folder, "whole"), Path(folder, "events")
         with open(whole, "w", encoding="utf-8") as lines:
             for file in files:
-                _classify(file, model, datatype, rate, hop, device, lines, events)
+                _classify(file, lines, events, **options)
                 lines.write(events.read_text(encoding="utf-8"))
         os.replace(whole, out)
 
 
-def _classify(file, model, datatype, rate, hop, device, header, events):
+def _publisher(address):
+    from ..outputs.zmq_pub import ZmqPub
+
+    publisher = ZmqPub(address)
+    if publisher.fault:
+        raise OSError(publisher.fault)
+    return publisher
+
+
+def _annotations(file, recording):
+    """The output for the annotations of a recording."""
+    from ..outputs.sigmf_annotations import SigmfAnnotations
+
+    if recording.datatype == "wav":
+        raise ValueError(f"{file}: a WAV file; --sigmf annotates SigMF recordings and raw samples")
+    raw = file == recording.path and file.suffix != ".sigmf-data"
+    datatype = recording.datatype
+    if datatype[-1].isdigit() and not datatype.endswith("8"):
+        datatype += "_le"
+    return SigmfAnnotations(
+        file,
+        datatype,
+        recording.sample_rate,
+        recording.center_frequency,
+        dataset=file.name if raw else None,
+    )
+
+
+def _classify(file, header, events, model, datatype, rate, hop, device, sigmf, publisher):
     """One recording through a flowgraph; its events go to the path `events`."""
     from gnuradio import blocks, gr
 
@@ -86,7 +131,10 @@ def _classify(file, model, datatype, rate, hop, device, header, events):
     }
     header.write(json.dumps(about) + "\n")
     header.flush()
-    sink, ids = event_sink(str(events)), blocks.vector_sink_s()
+    outputs = [_annotations(file, recording)] if sigmf else []
+    if publisher:
+        outputs.append(publisher)
+    sink, ids = event_sink(str(events), outputs=outputs), blocks.vector_sink_s()
     top_block = gr.top_block("classify")
     top_block.connect(source, chain, ids)
     for port in ("labels", "novel", "status"):
@@ -98,8 +146,9 @@ def _classify(file, model, datatype, rate, hop, device, header, events):
     sink.drain()
     if source.error:
         raise source.error
-    if sink.lines_lost:
-        raise OSError(f"{events}: {sink.lines_lost} lines could not be written")
+    for output in sink.outputs:
+        if output is not publisher and (output.lost or output.fault):
+            raise OSError(output.fault or f"{output.name}: {output.lost} events lost")
     ids = np.array(ids.data(), dtype=int)
     frame_len = chain.encoder.bundle.frame_len
     whole = max(0, 1 + (recording.n_samples - frame_len) // (hop or frame_len))

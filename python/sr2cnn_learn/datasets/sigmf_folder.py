@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..recordings import Recording, open_recording
+from ..recordings import ANNOTATOR, Recording, open_recording
 from .arrays import file_sha256
 
 #: The SNR of recordings that state none.
@@ -22,7 +22,7 @@ class SigMFFolder:
 
     A frame's label is the ``core:label`` of the annotation that it lies in; frames are cut back to
     back from the annotation's first sample. A recording without any such label is labelled whole, by
-    the name of the sub-folder that it lies in. The SNR is the annotation's ``capture_details:SNRdB``
+    the name of the sub-folder that it lies in; what `sr2cnn classify` heard is no label. The SNR is the annotation's ``capture_details:SNRdB``
     (of SigMF's extension of that name), rounded, else `SNR_NOT_STATED`.
 
     Attributes
@@ -70,7 +70,7 @@ class SigMFFolder:
         """(first sample, number of samples, label, SNR) of each labelled stretch."""
         stretches = []
         for annotation in recording.annotations:
-            if not annotation.get("core:label"):
+            if not annotation.get("core:label") or annotation.get("core:generator") == ANNOTATOR:
                 continue
             start = annotation["core:sample_start"]
             # the specification: without a count it lasts to the end

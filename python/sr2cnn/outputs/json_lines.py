@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Events as JSON lines in a file that rotates, and the reader of such files."""
+
+import itertools
+import json
+import os
+import re
+from pathlib import Path
+
+from .output import Output
+
+MOST_KEPT = 1000
+
+
+class JsonLines(Output):
+    """Writes each event as one line of JSON, out when `write` returns.
+
+    A kill costs at most the line being written; `read_json_lines` skips it. A line that a full disk
+    takes half of is taken back.
+
+    Args:
+        path: file, ``"-"`` for the standard output
+        append: whether to go on with a file that exists, rather than begin it anew
+        rotate_bytes: size that the file does not exceed (unless a single line does): before it would,
+            it becomes ``<path>.1``, the one of that name ``<path>.2``, and so on. Implies `append`: a
+            file that rotates is a log. None: no limit
+        rotate_keep: number of older files kept
+        report: see `Output`
+
+    Raises:
+        ValueError: an argument is out of range
+    """
+
+    def __init__(self, path="-", append=False, rotate_bytes=None, rotate_keep=5, report=None):
+        super().__init__(report)
+        if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
+            raise ValueError(f"path is {path!r}, expected a file name, or - for the standard output")
+        self._path = os.fspath(path)
+        self.name = f"JSON lines {self._path}"
+        if rotate_bytes is not None:
+            _check_count("rotate_bytes", rotate_bytes, 1, 1 << 62)
+            if self._path == "-":
+                raise ValueError("rotate_bytes is for a file, but path is '-': expected None")
+        _check_count("rotate_keep", rotate_keep, 1, MOST_KEPT)
+        self._append = append or rotate_bytes is not None
+        self._rotate_bytes = rotate_bytes
+        self._rotate_keep = rotate_keep
+        self._file = None
+        self._size = 0
+        self._torn = False  # whether what was written last is no whole line
+        self._attempt(self._open)
+
+    def _open(self):
+        if self._path == "-":
+            self._file = open(os.dup(1), "wb", buffering=0)  # unbuffered: a line is out at once
+            return
+        # Not blocking, for a named pipe that nobody reads: it is no reason to wait.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK
+        begin_anew = 0 if self._append else os.O_TRUNC
+        self._file = os.fdopen(os.open(self._path, flags | begin_anew, 0o666), "ab", buffering=0)
+        self._append = True
+        self._size = self._file.tell() if self._file.seekable() else 0
+        self._torn = self._size > 0 and not _ends_a_line(self._path)
+
+    def _write(self, kind, event):
+        line = json.dumps(event, allow_nan=False).encode() + b"\n"
+        if self._file is None:
+            self._open()
+        if self._rotate_bytes and self._size and self._size + len(line) > self._rotate_bytes:
+            self._rotate()
+        if self._torn:
+            line = b"\n" + line
+        left = line
+        try:
+            while left:
+                n = self._file.write(left)
+                if n is None:
+                    raise BlockingIOError("the reader does not keep up")
+                left = left[n:]
+        except OSError:
+            self._take_back(len(line) - len(left))
+            raise
+        self._size += len(line)
+        self._torn = False
+
+    def _take_back(self, n):
+        if n == 0:
+            return
+        try:
+            self._file.truncate(self._size)
+        except OSError:  # a pipe
+            self._torn = True
+
+    def _rotate(self):
+        self._close()
+        names = [self._path] + [f"{self._path}.{k}" for k in range(1, self._rotate_keep + 1)]
+        for newer, older in reversed(list(itertools.pairwise(names))):
+            if os.path.exists(newer):
+                os.replace(newer, older)
+        self._open()
+
+    def _close(self):
+        if self._file is not None:
+            file, self._file = self._file, None
+            file.close()
+
+
+def read_json_lines(path):
+    """The events in a file of `JsonLines`, and before them those in its older files, oldest first.
+
+    What is no whole JSON object, such as a line cut by a kill, is skipped.
+
+    Yields:
+        dicts
+
+    Raises:
+        OSError: there is no such file, or it cannot be read
+    """
+    path = Path(path)
+    name = re.compile(re.escape(path.name) + r"\.([1-9][0-9]{0,3})")
+    matches = filter(None, map(name.fullmatch, os.listdir(path.parent)))
+    older = sorted(int(match[1]) for match in matches)
+    files = [path.with_name(f"{path.name}.{number}") for number in reversed(older)]
+    # A kill in the midst of a rotation leaves older files alone.
+    if path.exists() or not files:
+        files.append(path)
+    for file in files:
+        with open(file, "rb") as lines:
+            for line in lines:
+                try:
+                    event = json.loads(line)
+                except (ValueError, RecursionError):
+                    continue
+                if isinstance(event, dict):
+                    yield event
+
+
+def _ends_a_line(path):
+    with open(path, "rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+def _check_count(name, value, least, most):
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ValueError(f"{name} is {value!r}, expected an integer from {least} to {most}")
