@@ -152,13 +152,16 @@ def _of_best(name, faithful, work, repeats, options, callbacks, progress):
     if name == ABLATION:
         report, used = ablation(best[0], alone, test, unseen), [best[0], alone]
     else:
+        plain = "best, no background"
         columns = {
             f"paper, {faithful.epochs} epochs": [faithful],
-            "best, no background": [alone],
+            plain: [alone],
             f"best, {repeats} seeds": best,
         }
         task = progress.add_task("stream orders", total=None)
-        report = open_world(columns, test, unseen, progress=lambda n: progress.advance(task, n))
+        report = open_world(
+            columns, test, unseen, first_only=[plain], progress=lambda n: progress.advance(task, n)
+        )
         used = [one for each in columns.values() for one in each]
     report.remarks.append(f"Background: {', '.join(BACKGROUND)}; never seen: {', '.join(NEVER_SEEN)}.")
     for one in used:

@@ -30,6 +30,7 @@ TARGETS = dict(
     auroc="≥ 0.995", tur_at_tkr95="≥ 97 %", hungarian_accuracy="≥ 95 %", major_classes="{true}"
 )
 MEAN = "mean over the never seen"
+NOT_RUN = "not run"
 
 
 def _figures(trained, test, orders, progress):
@@ -140,12 +141,13 @@ def ablation(laboratory, alone, test, unseen):
     )
 
 
-def open_world(laboratories, test, unseen, orders=10, progress=None):
+def open_world(laboratories, test, unseen, first_only=(), orders=10, progress=None):
     """Each unknown set and the never-seen modulations for groups of trainings.
 
     Args:
         laboratories: dict from column to list of ``Laboratory``, one a training seed
         test, unseen: data files that no training saw; ``unseen`` has other modulations than ``test``
+        first_only: columns that are run on the first set of unknown classes alone
         orders: stream orders that discovery is measured in
         progress: called with 1 after each order
 
@@ -159,6 +161,7 @@ def open_world(laboratories, test, unseen, orders=10, progress=None):
         results = {
             column: [_figures(one.trained(unknown), test, orders, progress) for one in each]
             for column, each in laboratories.items()
+            if unknown == UNKNOWN_SETS[0] or column not in first_only
         }
         for key, name in FIGURES.items():
             target = TARGETS.get(key, "").format(true=len(unknown))
@@ -169,13 +172,17 @@ def open_world(laboratories, test, unseen, orders=10, progress=None):
                 [
                     f"{title}: {name}",
                     "" if in_print is None else f"{in_print:.1f} %",
-                    *(_cell(key, [r[key] for r in runs]) for runs in results.values()),
+                    *(
+                        _cell(key, [r[key] for r in results[column]]) if column in results else NOT_RUN
+                        for column in laboratories
+                    ),
                     target,
                 ]
             )
         groups.append(title)
-        for column, runs in results.items():
-            bars[column].append(100 * np.mean([run["tur_at_tkr95"] for run in runs]))
+        for column in laboratories:
+            shares = [100 * run["tur_at_tkr95"] for run in results.get(column, [])]
+            bars[column].append(np.mean(shares) if shares else np.nan)
     never = {
         column: [_never_seen(one.trained(UNKNOWN_SETS[0]), test, unseen) for one in each]
         for column, each in laboratories.items()
