@@ -135,20 +135,20 @@ void frame_queue_core::drop(frame_info& info)
     info.tags.clear();
 }
 
-void frame_queue_core::set_writing(bool on)
+void frame_queue_core::end_writing()
 {
     {
         guard lock(d_mutex);
-        d_writing = on;
+        d_writing = false;
     }
     d_changed.notify_all();
 }
 
-void frame_queue_core::set_reading(bool on)
+void frame_queue_core::end_reading()
 {
     {
         guard lock(d_mutex);
-        d_reading = on;
+        d_reading = false;
     }
     d_changed.notify_all();
 }

@@ -75,11 +75,11 @@ public:
      */
     std::size_t read(void* frames, std::vector<frame_info>& infos, std::size_t n);
 
-    //! Nothing more comes, or comes again. What waits can still be read.
-    void set_writing(bool on);
-    //! Nobody reads any more, or someone does again.
-    void set_reading(bool on);
-    //! As new: empty, all counts 0, on at both ends.
+    //! Nothing more comes. What waits can still be read.
+    void end_writing();
+    //! Nobody reads any more.
+    void end_reading();
+    //! As new: empty, all counts 0, nothing at its end.
     void reset();
 
     counts count() const;

@@ -25,7 +25,9 @@ io_signature::sptr frames_of(int frame_len)
     return io_signature::make(1, 1, int(sizeof(gr_complex)) * checked_frame_len(frame_len));
 }
 
-// True if the scheduler saw this block to its end, not if it was interrupted by stop() or lock().
+// True if the scheduler saw this block to its end. If stop() or lock() interrupted it, it
+// interrupts the block at the other end, too; that must not take this for the end of the
+// stream, or it would tell the receivers of messages so.
 bool has_ended(const block& it) { return it.detail() && it.detail()->done(); }
 
 // Samples a second; 0 where that is not known.
@@ -63,14 +65,12 @@ frame_queue_sink::frame_queue_sink(int frame_len, int hop, const frame_ring& rin
     message_port_register_out(PORT_STATUS);
 }
 
-// Every block is started before any works.
+// Every block is started before any works. After unlock(), too, GNU Radio begins with empty
+// buffers and counts from 0.
 bool frame_queue_sink::start()
 {
-    if (nitems_read(0) == 0) { // not back from lock()
-        d_ring->reset();
-        d_next_start = 0;
-    }
-    d_ring->set_writing(true);
+    d_ring->reset();
+    d_next_start = 0;
     d_status_due = std::chrono::steady_clock::now() + STATUS_PERIOD;
     return true;
 }
@@ -79,7 +79,7 @@ bool frame_queue_sink::stop()
 {
     publish_status(); // before the blocks behind can know that this is the end
     if (has_ended(*this))
-        d_ring->set_writing(false);
+        d_ring->end_writing();
     return true;
 }
 
@@ -139,18 +139,15 @@ frame_queue_source::frame_queue_source(int frame_len, int hop, const frame_ring&
 
 bool frame_queue_source::start()
 {
-    if (nitems_written(0) == 0) {
-        d_next_start = 0;
-        d_rate = 0;
-    }
-    d_ring->set_reading(true);
+    d_next_start = 0;
+    d_rate = 0;
     return true;
 }
 
 bool frame_queue_source::stop()
 {
     if (has_ended(*this))
-        d_ring->set_reading(false);
+        d_ring->end_reading();
     return true;
 }
 
