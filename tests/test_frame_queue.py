@@ -1,0 +1,440 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The frame queue in flowgraphs: what it keeps, what it drops and what it says about it."""
+
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pmt
+import pytest
+from gnuradio import blocks, gr, sr2cnn
+
+FRAME_LEN = 64
+PATIENCE = 60  # seconds until a test gives up on what should have happened
+
+
+def numbered(n):
+    """n frames, each sample of which is the frame's number."""
+    return np.repeat(np.arange(n), FRAME_LEN).astype(np.complex64)
+
+
+def tag(frame, key, value):
+    return gr.tag_utils.python_to_tag((frame, pmt.intern(key), value, pmt.intern("test")))
+
+
+class gate(gr.basic_block):
+    """Passes frames and their tags on once `is_open()`; until then it takes none."""
+
+    def __init__(self, is_open):
+        gr.basic_block.__init__(
+            self, "gate", [(np.complex64, FRAME_LEN)], [(np.complex64, FRAME_LEN)]
+        )
+        self.is_open = is_open
+
+    def general_work(self, input_items, output_items):
+        if not self.is_open():
+            time.sleep(0.001)
+            return 0
+        n = min(len(input_items[0]), len(output_items[0]))
+        output_items[0][:n] = input_items[0][:n]
+        self.consume(0, n)
+        return n
+
+
+class Run:
+    """Numbered frames through a queue into a slow reader, as a flowgraph to be run."""
+
+    def __init__(self, n, capacity, overload, is_open=lambda: True, tags=(), hop=0, repeat=False):
+        self.source = blocks.vector_source_c(numbered(n), repeat, FRAME_LEN, list(tags))
+        self.queue = sr2cnn.frame_queue(FRAME_LEN, capacity, overload, hop)
+        self.gate = gate(is_open)
+        self.sink = blocks.vector_sink_c(FRAME_LEN)
+        self.top = gr.top_block()
+        self.top.connect(self.source, self.queue, self.gate, self.sink)
+
+    @property
+    def counts(self):
+        counts = self.queue.count()
+        return (counts.frames_in, counts.frames_out, counts.frames_dropped, counts.frames_waiting)
+
+    @property
+    def numbers(self):
+        frames = np.array(self.sink.data(), np.complex64).reshape(-1, FRAME_LEN)
+        assert (frames == frames[:, :1]).all()
+        return frames[:, 0].real.astype(int)
+
+    def tags(self, key):
+        return {t.offset: t.value for t in self.sink.tags() if pmt.eq(t.key, pmt.intern(key))}
+
+    def starts(self, hop):
+        """First samples of the frames as the blocks behind the queue know them."""
+        told, start, starts = self.tags("frame_start"), 0, []
+        for frame in range(len(self.numbers)):
+            start = pmt.to_uint64(told[frame]) if frame in told else start
+            starts.append(start)
+            start += hop
+        return starts
+
+
+def overrun(n, capacity, **kw):
+    """A whole run of n frames whose reader takes none until the last one is queued."""
+    deadline = time.monotonic() + PATIENCE
+
+    def is_open():
+        return run.counts[0] >= n or time.monotonic() > deadline
+
+    run = Run(n, capacity, "drop", is_open, **kw)
+    run.top.run()
+    return run
+
+
+def block_threads():
+    """Names of the threads of GNU Radio's blocks."""
+    names = (Path(task) / "comm" for task in Path("/proc/self/task").iterdir())
+    return [name.read_text() for name in names if name.read_text().startswith("sr2cnn_")]
+
+
+@pytest.mark.parametrize("most", [3, 100, None])
+@pytest.mark.parametrize("capacity", [1, 7, 500])
+@pytest.mark.parametrize("overload", ["block", "drop"])
+def test_nothing_changes_on_the_way(capacity, overload, most):
+    n = 2000 if overload == "block" else capacity  # so many that none is dropped
+    tags = [tag(0, "frame_start", pmt.from_uint64(5)), tag(n - 1, "frame_start", pmt.from_uint64(9))]
+    tags += [tag(n // 2, key, pmt.from_long(k)) for k, key in enumerate(("a", "a", "rx_time"))]
+    run = Run(n, capacity, overload, tags=tags)
+    run.top.run(*[most] if most else [])
+    assert np.array_equal(run.numbers, np.arange(n))
+    assert run.counts == (n, n, 0, 0)
+    assert sorted(map(as_text, run.sink.tags())) == sorted(map(as_text, tags))
+
+
+def as_text(tag):
+    return f"{tag.offset} {tag.key} {tag.value} {tag.srcid}"
+
+
+def test_block_waits_for_the_reader_and_loses_nothing():
+    n = 20_000
+    run = Run(n, 10, "block", lambda: ready.is_set())
+    ready = threading.Event()
+    run.top.start()
+    deadline = time.monotonic() + PATIENCE
+    while run.counts[3] < 10 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    in_, out, dropped, waiting = run.counts
+    assert (in_, dropped, waiting) == (out + 10, 0, 10)
+    assert in_ < n  # the source waits
+    ready.set()
+    run.top.wait()
+    assert np.array_equal(run.numbers, np.arange(n))
+    assert run.counts == (n, n, 0, 0)
+
+
+@pytest.mark.parametrize("capacity", [1, 64, 1000])
+def test_drop_never_makes_the_source_wait(capacity):
+    n = 50_000
+    run = overrun(n, capacity)
+    in_, out, dropped, waiting = run.counts
+    assert (in_, waiting) == (n, 0)  # all were taken before the reader took any
+    assert in_ == out + dropped and dropped > 0
+    numbers = run.numbers
+    assert len(numbers) == out
+    assert (np.diff(numbers) > 0).all()
+    # The newest, behind what GNU Radio's buffer of 64 KiB took before it was full.
+    assert np.array_equal(numbers[-capacity:], np.arange(n - capacity, n))
+    assert len(numbers) - capacity < 2**16 / (8 * FRAME_LEN)
+
+
+@pytest.mark.parametrize("hop", [0, 16, 200])
+@pytest.mark.parametrize("tagged", [True, False])
+def test_samples_stay_known_across_drops(hop, tagged):
+    step, first = hop or FRAME_LEN, 1000 if tagged else 0
+    tags = [tag(0, "frame_start", pmt.from_uint64(first))] if tagged else []
+    run = overrun(20_000, 50, tags=tags, hop=hop)
+    assert run.counts[2] > 0
+    numbers = run.numbers
+    assert run.starts(step) == (first + step * numbers).tolist()
+    drops = np.flatnonzero(np.diff(numbers, prepend=-1) > 1).tolist()
+    assert sorted(run.tags("frame_start")) == sorted({*drops, *([0] if tagged else [])})
+
+
+def test_samples_stay_known_across_gaps_and_drops():
+    gaps = {100 * k: 7 * k for k in range(200)}  # samples that the framer left out so far
+    starts = np.arange(20_000) * FRAME_LEN + 7 * (np.arange(20_000) // 100)
+    tags = [tag(k, "frame_start", pmt.from_uint64(int(starts[k]))) for k in gaps]
+    run = overrun(20_000, 350, tags=tags)
+    assert run.counts[2] > 0
+    assert run.starts(FRAME_LEN) == starts[run.numbers].tolist()
+
+
+@pytest.mark.parametrize("rate", [pmt.from_double(1e6), pmt.from_uint64(1_000_000), None])
+def test_what_the_radio_said_stays_true_across_drops(rate):
+    n, hop = 20_100, FRAME_LEN
+    tags = [tag(0, "rx_rate", rate)] if rate else []
+    for frame in range(0, n, 300):
+        whole, rest = divmod(frame * hop, 10**6)
+        now = pmt.make_tuple(pmt.from_uint64(10**9 + whole), pmt.from_double(rest / 1e6))
+        tags += [tag(frame, "rx_time", now), tag(frame, "rx_freq", pmt.from_long(frame))]
+    run = overrun(n, 200, tags=tags)
+    numbers = run.numbers
+    said = numbers // 300 * 300  # the latest frame with tags
+    news = said > np.concatenate([[-1], numbers[:-1]])  # since the last frame that came out
+    moved = news & (said < numbers)
+    assert moved.any()
+    frequencies = {k: pmt.to_long(value) for k, value in run.tags("rx_freq").items()}
+    assert frequencies == {k: said[k] for k in np.flatnonzero(news)}
+    times = run.tags("rx_time")
+    assert sorted(times) == np.flatnonzero(news if rate else news & ~moved).tolist()
+    for frame, value in times.items():
+        assert pmt.to_uint64(pmt.tuple_ref(value, 0)) == 10**9 + numbers[frame] * hop // 10**6
+        fraction = pmt.to_double(pmt.tuple_ref(value, 1))
+        assert fraction == pytest.approx(numbers[frame] * hop / 1e6 % 1, abs=1e-9)
+
+
+@pytest.mark.parametrize("overload", ["block", "drop"])
+def test_all_ends_when_the_reader_does(overload):
+    run = Run(1000, 16, overload, repeat=True)
+    head = blocks.head(gr.sizeof_gr_complex * FRAME_LEN, 5000)
+    run.top.disconnect(run.gate, run.sink)
+    run.top.connect(run.gate, head, run.sink)
+    run.top.run()
+    assert len(run.numbers) == 5000
+    assert not block_threads()
+
+
+@pytest.mark.parametrize("overload", ["block", "drop"])
+@pytest.mark.parametrize("is_open", [True, False])
+def test_stop_leaves_no_thread(overload, is_open):
+    # The reader waits for frames, or the writer for room.
+    run = Run(1000, 16, overload, lambda: is_open, repeat=True)
+    if is_open:
+        throttle = blocks.throttle(gr.sizeof_gr_complex * FRAME_LEN, 1)
+        run.top.disconnect(run.source, run.queue)
+        run.top.connect(run.source, throttle, run.queue)
+    run.top.start()
+    deadline = time.monotonic() + PATIENCE
+    while not is_open and run.counts[3] < 16 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(block_threads()) == 2
+    run.top.stop()
+    run.top.wait()
+    assert not block_threads()
+    in_, out, dropped, waiting = run.counts
+    assert in_ == out + dropped + waiting
+
+
+def test_lock_and_unlock():
+    n = 20_000
+    ready = threading.Event()
+    run = Run(n, 10, "block", ready.is_set)
+    run.top.start()
+    for _ in range(5):
+        deadline = time.monotonic() + PATIENCE
+        while run.counts[3] < 10 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        run.top.lock()
+        run.top.unlock()
+        assert len(block_threads()) == 2
+    ready.set()
+    run.top.wait()
+    # With unlock() GNU Radio empties its buffers and counts from 0; from then on nothing is lost.
+    out = len(run.numbers)
+    assert out > n // 2
+    assert np.array_equal(run.numbers, np.arange(n - out, n))
+    assert run.counts == (out, out, 0, 0)
+    assert not run.tags("frame_start")
+    assert not block_threads()
+
+
+@pytest.mark.parametrize("overload", ["block", "drop"])
+def test_a_second_run_begins_anew(overload):
+    run = Run(1000, 16, overload, lambda: False, repeat=True)
+    run.top.start()
+    deadline = time.monotonic() + PATIENCE
+    while run.counts[3] < 16 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    run.top.stop()
+    run.top.wait()
+    assert run.counts[3] == 16  # left over
+    run.source.set_repeat(False)
+    run.source.rewind()
+    run.gate.is_open = lambda: True
+    run.top.run()
+    in_, out, dropped, waiting = run.counts
+    assert (in_, out + dropped, waiting) == (1000, 1000, 0)
+    assert overload == "drop" or dropped == 0
+    assert run.numbers[-1] == 999 and len(run.numbers) == out
+    assert run.starts(FRAME_LEN) == (FRAME_LEN * run.numbers).tolist()
+    assert not block_threads()
+
+
+def test_status_counts_what_was_dropped():
+    n = 20_000
+    deadline = time.monotonic() + PATIENCE
+    run = Run(n, 32, "drop", lambda: run.counts[0] >= n or time.monotonic() > deadline)
+    log = blocks.message_debug()
+    run.top.msg_connect((run.queue, "status"), (log, "store"))
+    run.top.run()
+    last = pmt.to_python(log.get_message(log.num_messages() - 1))
+    in_, _, dropped, _ = run.counts
+    assert (last["frames_queued"], last["frames_overrun"]) == (in_, dropped)
+    assert 0 <= last["frames_waiting"] <= 32
+
+
+@pytest.mark.parametrize(
+    "arguments, error",
+    [
+        ((0,), "frame_len is 0, expected at least 1"),
+        ((128, 0), "capacity is 0, expected at least 1"),
+        ((128, 8, "lose"), "overload is 'lose', expected one of block, drop"),
+        ((128, 8, "drop", -1), "hop is -1, expected at least 0"),
+    ],
+)
+def test_bad_parameters(arguments, error):
+    with pytest.raises(ValueError, match=error):
+        sr2cnn.frame_queue(*arguments)
+
+
+# -- in the recognizer --------------------------------------------------------------------
+
+
+class message_log(gr.basic_block):
+    """Keeps the messages of the ports labels and status."""
+
+    def __init__(self):
+        gr.basic_block.__init__(self, "message log", None, None)
+        self.labels, self.status = [], []
+        for port, keep in (("labels", self._keep_label), ("status", self._keep_status)):
+            self.message_port_register_in(pmt.intern(port))
+            self.set_msg_handler(pmt.intern(port), keep)
+
+    def _keep_label(self, message):
+        self.labels.append(pmt.to_python(pmt.car(message)))
+
+    def _keep_status(self, message):
+        self.status.append(pmt.to_python(message))
+
+    def drain(self):
+        """The messages still waiting: GNU Radio ends this block with the first that sends it any."""
+        for port, keep in (("labels", self._keep_label), ("status", self._keep_status)):
+            while (message := self.delete_head_nowait(pmt.intern(port))) is not None:
+                keep(message)
+
+
+class LiveRun:
+    """Numbered frames through a live recognizer, in place of whose network a function decides.
+
+    Frame k is of class k % 2, so that each frame has a label of its own.
+    """
+
+    def __init__(self, model, samples, before_encoding, repeat=False, **parameters):
+        self.recognizer = sr2cnn.recognizer(str(model), device="cpu", live=True, **parameters)
+        self.source = blocks.vector_source_c(samples, repeat)
+        self.log = message_log()
+        self.numbers = []
+        bundle = self.recognizer.encoder.bundle
+
+        def encode(frames, batch_size):
+            before_encoding()
+            numbers = frames[:, 0].real.astype(int)
+            self.numbers += numbers.tolist()
+            return bundle.centers[numbers % 2].astype(np.float32)
+
+        bundle.encode = encode
+        self.top = gr.top_block()
+        self.top.connect(self.source, self.recognizer)
+        for port in ("labels", "status"):
+            self.top.msg_connect((self.recognizer, port), (self.log, port))
+
+    @property
+    def queued(self):
+        return self.recognizer.queue.count().frames_in
+
+
+@pytest.mark.parametrize("hop", [128, 200])
+def test_slow_encoder_of_a_live_recognizer(tiny_bundle, hop):
+    n, capacity, deadline = 20_000, 100, time.monotonic() + PATIENCE
+    samples = np.repeat(np.arange(n), hop).astype(np.complex64)
+    samples[1000 * hop] = np.nan  # one frame is skipped
+
+    def until_all_is_queued():
+        while run.queued < n - 1 and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    run = LiveRun(
+        tiny_bundle, samples, until_all_is_queued, hop=hop, queue_frames=capacity, batch_size=16
+    )
+    run.top.run()
+    run.log.drain()
+    assert run.queued == run.recognizer.frames == n - 1  # the source never waited
+    last = run.log.status[-1]
+    assert last["frames_in"] == n == last["frames_out"] + last["frames_dropped"]
+    assert last["frames_out"] == len(run.numbers) < n
+    assert last["frames_dropped"] == last["frames_skipped"] + last["frames_overrun"]
+    assert last["frames_skipped"] == 1
+    for status in run.log.status:
+        assert status["frames_in"] >= status["frames_out"] + status["frames_dropped"]
+    # Labels are of the frames that were encoded, at their samples, up to the newest.
+    expected = [(hop * k, 1, k % 2) for k in run.numbers]
+    labels = [(m["start_sample"], m["n_frames"], m["class_id"]) for m in run.log.labels]
+    assert labels == expected
+    assert labels[-1][0] == (n - 1) * hop
+    assert run.numbers[-capacity:] == list(range(n - capacity, n))
+    # Besides them no more than the buffer before the encoder holds: GNU Radio's 64 KiB.
+    assert len(run.numbers) - capacity <= 2**16 / (8 * 128)
+
+
+def test_live_without_load_drops_nothing(tiny_bundle):
+    n = 3000
+    run = LiveRun(
+        tiny_bundle, np.repeat(np.arange(n), 128).astype(np.complex64), lambda: None, queue_frames=n
+    )
+    run.top.run()
+    run.log.drain()
+    last = run.log.status[-1]
+    assert (last["frames_in"], last["frames_out"], last["frames_dropped"]) == (n, n, 0)
+    assert run.numbers == list(range(n))
+    assert [m["start_sample"] for m in run.log.labels] == [128 * k for k in range(n)]
+
+
+def test_status_comes_while_the_network_is_busy(tiny_bundle):
+    deadline = time.monotonic() + PATIENCE
+
+    def busy():  # until a second status told of drops
+        while len(told()) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    def told():
+        return [status for status in run.log.status if status.get("frames_overrun", 0) > 0]
+
+    samples = np.repeat(np.arange(1000), 128).astype(np.complex64)
+    run = LiveRun(tiny_bundle, samples, busy, repeat=True, queue_frames=50, batch_size=16)
+    run.top.start()
+    while len(told()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    run.top.stop()
+    run.top.wait()
+    first, second = told()[:2]
+    assert first["frames_out"] == second["frames_out"] == 0
+    assert second["frames_in"] > first["frames_in"]
+    assert second["frames_dropped"] > first["frames_dropped"]
+    assert not block_threads()
+
+
+def test_a_second_live_run_counts_anew(tiny_bundle):
+    n = 500
+    run = LiveRun(tiny_bundle, np.repeat(np.arange(n), 128).astype(np.complex64), lambda: None)
+    for _ in range(2):
+        run.source.rewind()
+        run.top.run()
+        run.log.drain()
+        last = run.log.status[-1]
+        assert last["frames_in"] == n == last["frames_out"] + last["frames_dropped"]
+        assert run.log.labels[-1]["start_sample"] == 128 * (n - 1)
+    assert not block_threads()
+
+
+def test_only_a_live_recognizer_has_a_queue(tiny_bundle):
+    assert sr2cnn.recognizer(str(tiny_bundle), device="cpu").queue is None
+    with pytest.raises(ValueError, match="capacity is 0, expected at least 1"):
+        sr2cnn.recognizer(str(tiny_bundle), device="cpu", live=True, queue_frames=0)
