@@ -115,6 +115,24 @@ def test_figures_of_bursts_by_hand():
             evaluate(PlaneBundle(), dataset, np.arange(15), vote=vote)
 
 
+def test_known_rates_are_means_over_the_orders():
+    """A lies within Θ1, but nearer to U: where all three U came first, they are a rival and take it."""
+
+    class Rivals(PlaneBundle):
+        def discriminator_options(self):
+            return dict(super().discriminator_options(), rival_support=3)
+
+    dataset = plane(A=[(-1, 3.5)], B=[(1, 0)], U=[(0, 5)] * 3)
+    rng = np.random.default_rng(7)
+    places = [np.argsort(rng.permutation(5)) for _ in range(12)]
+    kept = np.mean([place[0] < place[2:].max() for place in places])
+    assert 0 < kept < 1
+    figures = evaluate(Rivals(), dataset, np.arange(5), orders=12, seed=7)
+    assert figures["accuracy_per_class"] == pytest.approx(dict(A=kept, B=1))
+    assert figures["tkr"] == figures["known_accuracy"] == pytest.approx((kept + 1) / 2)
+    assert (figures["tur"], figures["auroc"]) == (1, 1)
+
+
 def test_a_burst_is_of_one_label_and_snr():
     z = np.arange(8.0)[:, None] ** 2
     means, labels = bursts(z, list("AABABBAA"), [0, 5, 0, 0, 0, 0, 0, 5], 2)

@@ -116,8 +116,9 @@ def evaluate(bundle, dataset, indices, orders=10, seed=0, progress=None, vote=1)
 def figures_of(bundle, z, truth, orders, seed, progress):
     """Figures of semantic vectors whose truth is known.
 
-    Whether a vector is known, and its score, does not depend on the order of the stream; which class is
-    discovered when does, so the figures of discovery are measured in several random orders.
+    Its score does not depend on the order of the stream. Which class is discovered when does and, with
+    ``rival_support``, whether a vector is known once there are rivals: such figures are measured in several
+    random orders.
 
     Args:
         bundle, orders, seed, progress: see ``evaluate``
@@ -126,17 +127,17 @@ def figures_of(bundle, z, truth, orders, seed, progress):
 
     Returns:
         dict of ``upper_bound`` (UB: closed-set accuracy on the known classes, nothing rejected),
-        ``accuracy_per_class`` (own name given, of each known class), the figures of
-        ``open_set_metrics`` and ``score_metrics``, ``discrimination_interval`` (None with thresholds
-        per class); and ``discovery``, for each figure of ``discovery_metrics`` and ``OF_DISCOVERY`` its
-        ``mean`` and ``std`` over the orders
+        ``accuracy_per_class`` (own name given, of each known class) and the figures of
+        ``open_set_metrics``, means over the orders; the figures of ``score_metrics``,
+        ``discrimination_interval`` (None with thresholds per class); and ``discovery``, for each figure
+        of ``discovery_metrics`` and ``OF_DISCOVERY`` its ``mean`` and ``std`` over the orders
     """
     classes = np.array(bundle.classes)
     unknown = ~np.isin(truth, classes)
     right = classes[bundle.classify(z).argmax(1)] == truth
 
     rng = np.random.default_rng(seed)
-    runs = []
+    runs, open_set, per_class = [], [], []
     for _ in range(orders):
         order = rng.permutation(len(z))
         discriminator = Discriminator(**bundle.discriminator_options())
@@ -148,18 +149,18 @@ def figures_of(bundle, z, truth, orders, seed, progress):
         found = discovery_metrics(truth[unknown], ids[unknown])
         found.update({key: metrics.pop(key) for key in OF_DISCOVERY})
         runs.append(found)
+        open_set.append(metrics)
+        named = np.where(ids >= 0, classes[np.maximum(ids, 0)], "")
+        per_class.append(
+            {str(c): np.mean(named[truth == c] == c) for c in classes if (truth == c).any()}
+        )
         if progress:
             progress(1)
 
-    named = np.where(ids >= 0, classes[np.maximum(ids, 0)], "")
     return dict(
         upper_bound=float(right[~unknown].mean()) if (~unknown).any() else None,
-        accuracy_per_class={
-            str(name): float(np.mean(named[truth == name] == name))
-            for name in classes
-            if (truth == name).any()
-        },
-        **metrics,
+        accuracy_per_class=_means(per_class),
+        **_means(open_set),
         **score_metrics(scores, unknown, right),
         discrimination_interval=(
             discrimination_interval(scores * bundle.lambda1, unknown)
@@ -168,6 +169,12 @@ def figures_of(bundle, z, truth, orders, seed, progress):
         ),
         discovery={key: _spread([run[key] for run in runs]) for key in runs[0]},
     )
+
+
+def _means(runs):
+    """The mean of each figure over runs; None where a run has none."""
+    spreads = {key: _spread([run[key] for run in runs]) for key in runs[0]}
+    return {key: spread and spread["mean"] for key, spread in spreads.items()}
 
 
 def _spread(values):
