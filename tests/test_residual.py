@@ -125,13 +125,13 @@ def test_bad_arguments(arguments, message):
 
 @torch.no_grad()
 def test_evidence_for_background_by_hand():
-    """Odds of 3 for the background: softplus(ln 3) = ln 4, times the weight of the axis."""
+    """The share of the background among all classes, times the weight of the axis."""
     network = ResidualNet(2, 3, dim=9).eval()
     network.classifier.weight.zero_()
-    network.classifier.bias.copy_(torch.tensor([1.0, 1, 2, 2, 2]).log())  # 2 + 2 + 2 to 1 + 1
+    network.classifier.bias.copy_(torch.tensor([1.0, 1, 2, 2, 2]).log())  # 2 + 2 + 2 of 8
     assert network(mixed_frames(4))[:, -1].tolist() == [0] * 4  # no weight yet
     network.settle(np.zeros(8), np.eye(8), 2.5)
-    assert torch.allclose(network(mixed_frames(4))[:, -1], torch.full((4,), 2.5 * math.log(4)))
+    assert torch.allclose(network(mixed_frames(4))[:, -1], torch.full((4,), 2.5 * 6 / 8))
     network.classifier.bias[2:] -= 40  # next to nothing for a known frame
     assert network(mixed_frames(4))[:, -1].abs().max() < 1e-9
 
@@ -152,8 +152,8 @@ def test_settled_space_is_white_and_names_stay():
     assert np.allclose(embedding.mean(0), 0, atol=0.01)
     assert torch.allclose(network.classify(after), logits, atol=1e-4)
     known, others = network.training_outputs(frames)[1].split([4, 2], dim=1)
-    odds = others.exp().sum(1) / known.exp().sum(1)
-    assert torch.allclose(after[:, -1], 8 * torch.log1p(odds), rtol=1e-3)
+    of_others, of_known = others.exp().sum(1), known.exp().sum(1)
+    assert torch.allclose(after[:, -1], 8 * of_others / (of_others + of_known), rtol=1e-3)
 
 
 def test_augmented_frames_are_the_frame_turned_mirrored_reversed():
