@@ -5,5 +5,6 @@ from .classify import classify
 from .dataset import dataset
 from .demo import demo
 from .reproduce import reproduce
+from .watch import watch
 
-COMMANDS = [classify, dataset, demo, reproduce]
+COMMANDS = [classify, dataset, demo, reproduce, watch]
