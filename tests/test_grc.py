@@ -14,7 +14,8 @@ BLOCKS = sorted(path.name.split(".")[0] for path in (ROOT / "grc").glob("*.block
 REQUIRED = {
     f"sr2cnn_{name}"
     for name in (
-        "framer encoder discriminator recognizer tagger radioml_source scorer event_sink".split()
+        "framer frame_queue encoder discriminator recognizer tagger radioml_source scorer"
+        " event_sink".split()
     )
 }
 
@@ -83,7 +84,9 @@ def test_callbacks_are_methods(dropped, key):
     [
         ("sr2cnn_recognizer", "lambda1", "-1"),
         ("sr2cnn_recognizer", "batch_size", "0"),
+        ("sr2cnn_recognizer", "queue_frames", "0"),
         ("sr2cnn_framer", "frame_len", "0"),
+        ("sr2cnn_frame_queue", "capacity", "0"),
         ("sr2cnn_tagger", "hop", "-1"),
         ("sr2cnn_radioml_source", "frames_per_key", "0"),
     ],
