@@ -189,6 +189,22 @@ def test_best_killed_run_goes_on_with_the_same_result(best, data, background, tm
     assert again["provenance"]["best_epoch"] == card["provenance"]["best_epoch"] == 8
 
 
+def test_best_on_one_batch_an_epoch(data, tmp_path):
+    """Five steps put the cycle's peak at the very first one."""
+    card = train(data, tmp_path / "b.pt", epochs=5, device="cpu")
+    assert card["provenance"]["best_epoch"] == 5
+
+
+def test_best_checkpoint_with_background_is_not_resumed_without(data, background, tmp_path):
+    def kill(epoch):
+        raise Killed
+
+    with pytest.raises(Killed):
+        train(data, tmp_path / "b.pt", background=background, on_epoch=kill, **FEW_FRAMES)
+    with pytest.raises(ValueError, match="background_sha256"):
+        train(data, tmp_path / "b.pt", **FEW_FRAMES)
+
+
 def test_best_round_trip(best, data):
     """Trained, evaluated, loaded and used, each for itself."""
     bundle, card, epochs = best

@@ -145,6 +145,7 @@ def train(
         return torch.from_numpy(frames[part]), torch.from_numpy(labels[part])
 
     run = dict(asdict(recipe), data_sha256=dataset.sha256, seed=seed, classes=classes)
+    run["background_sha256"] = None
     about = dict(data_sha256=dataset.sha256)
     options = dict(n_classes=len(classes), frame_len=frames.shape[1])
     if background is not None:

@@ -164,8 +164,11 @@ def _of_best(name, faithful, work, repeats, options, callbacks, progress):
         )
         used = [one for each in columns.values() for one in each]
     report.remarks.append(f"Background: {', '.join(BACKGROUND)}; never seen: {', '.join(NEVER_SEEN)}.")
+    trainings = {}
     for one in used:
-        best[0].used.update(one.used)
+        about = f"{one.preset}, seed {one.seed}" + ("" if one.background else ", no background")
+        trainings.update({f"{about}, {what}": trained for what, trained in one.used.items()})
+    best[0].used = trainings
     return report, best[0]
 
 

@@ -112,7 +112,7 @@ class BestTrainer(Trainer):
             self.optimizer,
             recipe.learning_rate,
             total_steps=recipe.epochs * self.steps,
-            pct_start=recipe.warm_up,
+            pct_start=recipe.warm_up + 1e-6,  # a peak at the very first step would divide by zero
         )
 
     def keeps_last(self):
