@@ -3,6 +3,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -166,3 +167,53 @@ def test_interrupted_leaves_nothing(bundle, samples, tmp_path):
     assert process.returncode == 130
     assert "interrupted" in stderr and "Traceback" not in stderr
     assert [file.name for file in tmp_path.iterdir()] == ["a.cf32"]
+
+
+def test_annotations_and_subscribers(bundle, samples, tmp_path):
+    sigmf, zmq = pytest.importorskip("sigmf"), pytest.importorskip("zmq")
+    raw, recording = tmp_path / "a.ci8", tmp_path / "b.sigmf-meta"
+    np.round(samples.view(np.float32) * 2**7).astype("i1").tofile(raw)
+    samples.tofile(tmp_path / "b.sigmf-data")
+    meta = sigmf.SigMFFile(global_info={"core:datatype": "cf32_le", "core:sample_rate": 1e6})
+    meta.add_capture(0)
+    meta.add_annotation(5, 100, {"core:label": "theirs"})
+    recording.write_text(meta.dumps())
+    with zmq.Context() as context, context.socket(zmq.SUB) as subscriber:
+        subscriber.linger, subscriber.rcvtimeo = 0, 60_000
+        subscriber.subscribe("labels")
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        subscriber.connect(f"tcp://127.0.0.1:{port}")
+        result = run_cli("classify", raw, recording, "--model", bundle, "--sigmf", "--zmq", port)
+        assert result.returncode == 0, result.stderr
+        received = []
+        while subscriber.poll(1000):
+            kind, event = subscriber.recv_multipart()
+            received.append(json.loads(event))
+    labels = [event for event in events(result.stdout) if event["event"] == "label"]
+    sequence = [event.pop("sequence") for event in received]
+    assert sequence == list(range(len(labels)))  # it was there before the model had loaded
+    assert received == labels
+
+    of_raw = sigmf.fromfile(tmp_path / "a.ci8.sigmf-meta")
+    of_raw.validate()
+    assert of_raw.datatype == "ci8" and len(of_raw) == N_FRAMES * FRAME_LEN
+    heard = of_raw.get_annotations()
+    assert sum(a["core:sample_count"] for a in heard) == N_FRAMES * FRAME_LEN
+    both = sigmf.fromfile(recording).get_annotations()
+    assert [a["core:label"] for a in both if "core:generator" not in a] == ["theirs"]
+    names = [a["core:label"] for a in heard] + [a["core:label"] for a in both if "core:generator" in a]
+    assert names == [event["label"] for event in labels]
+    again = run_cli("classify", tmp_path / "a.ci8.sigmf-meta", "--model", bundle, "--sigmf")
+    assert again.returncode == 0, again.stderr
+    assert sigmf.fromfile(tmp_path / "a.ci8.sigmf-meta").get_annotations() == heard
+
+
+def test_outputs_that_cannot_be(bundle, samples, tmp_path):
+    wav = tmp_path / "a.wav"
+    soundfile.write(wav, samples.view(np.float32).reshape(-1, 2), 48000, subtype="FLOAT")
+    fails(run_cli("classify", wav, "--model", bundle, "--sigmf"), "a.wav: a WAV file", "--sigmf")
+    fails(run_cli("classify", wav, "--model", bundle, "--zmq", "nowhere"), "'nowhere', expected")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        fails(run_cli("classify", wav, "--model", bundle, "--zmq", port), f"127.0.0.1:{port}", "in use")

@@ -62,6 +62,8 @@ def classify(files, datatype, rate, out, sigmf, zmq, **options):
     finally:
         if publisher:
             publisher.close()
+            if publisher.lost:
+                click.echo(f"{publisher.name}: {publisher.lost} events lost to a subscriber", err=True)
 
 
 def _classify_all(files, out, **options):
@@ -82,7 +84,7 @@ def _classify_all(files, out, **options):
 def _publisher(address):
     from ..outputs.zmq_pub import ZmqPub
 
-    publisher = ZmqPub(address)
+    publisher = ZmqPub(address, report=lambda line: None)  # what it loses is told at the end
     if publisher.fault:
         raise OSError(publisher.fault)
     return publisher
