@@ -89,6 +89,9 @@ def test_callbacks_are_methods(dropped, key):
         ("sr2cnn_frame_queue", "capacity", "0"),
         ("sr2cnn_tagger", "hop", "-1"),
         ("sr2cnn_radioml_source", "frames_per_key", "0"),
+        ("sr2cnn_event_sink", "path", ""),
+        ("sr2cnn_event_sink", "rotate_bytes", "1000"),
+        ("sr2cnn_event_sink", "prometheus_port", "70000"),
     ],
 )
 def test_asserts_refuse(dropped, key, parameter, value):
