@@ -55,10 +55,10 @@ def watch(address, as_json):
         for kind in KINDS:
             socket.subscribe(kind)
         try:
-            socket.connect(address)
-        except zmq.ZMQError as error:
-            raise ValueError(f"{address}: {error}") from None
-        try:
+            try:
+                socket.connect(address)
+            except zmq.ZMQError as error:
+                raise ValueError(f"{address}: {error}") from None
             if as_json:
                 for event in _events(socket, seen):
                     if event is not None:
