@@ -10,7 +10,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sr2cnn_learn.datasets import SNR_NOT_STATED, load_dataset, split
 
-FUZZ = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(
+    max_examples=100,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 RNG = np.random.default_rng(4)
 SAMPLES = (RNG.uniform(-0.7, 0.7, (2000, 2)) @ [1, 1j]).astype(np.complex64)
 
