@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fixtures of more than one test file."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,10 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[1]
 CLASSES = ["BPSK", "QPSK", "GFSK"]
+
+# A shell starts its background jobs deaf to Ctrl-C, and so would be the programs that tests interrupt.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _frames_of_classes(n, seed):
