@@ -3,7 +3,7 @@
 """The chain in its parts: framer, encoder, discriminator; the semantic vectors go to a file.
 
     .venv/bin/python examples/raw_chain.py recording.sigmf-meta --vectors z.f32
-    python3 -c "import numpy; print(numpy.fromfile('z.f32', 'f4').reshape(-1, 256).shape)"
+    python3 -c "import numpy; print(numpy.fromfile('z.f32', 'f4').reshape(-1, 65).shape)"
 """
 
 import argparse

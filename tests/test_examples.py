@@ -72,7 +72,7 @@ def test_recording_scripts(name, option, inputs, tmp_path):
     assert labelled(out) == N_FRAMES
     if name == "raw_chain":
         vectors = np.fromfile(tmp_path / "z.f32", np.float32)
-        assert vectors.size == N_FRAMES * 256 and np.isfinite(vectors).all()
+        assert vectors.size == N_FRAMES * 65 and np.isfinite(vectors).all()
 
 
 def with_file_in_place_of_the_radio(flowgraph, folder):
