@@ -411,19 +411,13 @@ class Bundle:
         Args:
             overrides: as of ``discriminator_options``
         """
-        options = self.discriminator_options(**overrides)
-        far = 2.0**600  # thresholds so wide that every vector is known, to the class it is nearest to
-        if options["thresholds"] is None:
-            options["lambda1"] *= far
-        else:
-            options["thresholds"] = options["thresholds"] * far
-        discriminator = Discriminator(**options)
+        discriminator = Discriminator(**self.discriminator_options(**overrides))
 
         def judge(z):
-            k = int(discriminator.predict(z[None])[0])
+            (k,), (distance,) = discriminator.nearest_known(z[None])
             if k < 0:
                 raise ValueError("center is too far from everything to be judged")
-            return k, float(discriminator.scores[0] * far)
+            return int(k), float(distance)
 
         return judge
 

@@ -31,10 +31,16 @@ def lambda1_for_tkr(options, z, tkr):
         z: (N, dim) semantic vectors of known frames
         tkr: share to accept
     """
-    # At λ1 = 1 the score is the λ1 that a frame needs to be accepted.
-    scale = Discriminator(**options, lambda1=1.0)
-    scale.predict(z)
-    return float(np.quantile(scale.scores, tkr))
+    return float(np.quantile(needed_lambda1(options, z), tkr))
+
+
+def needed_lambda1(options, z):
+    """The λ1 above which each of ``z`` (N, dim) is taken for known: (N,).
+
+    Args:
+        options: keyword arguments of ``Discriminator`` but for ``lambda1``
+    """
+    return Discriminator(**dict(options, lambda1=1.0)).nearest_known(z)[1]
 
 
 def choose_discriminator(options, classes, z, truth, upper_bound):
@@ -59,13 +65,12 @@ def choose_discriminator(options, classes, z, truth, upper_bound):
     truth = np.asarray(truth)
     known = np.isin(truth, classes)
     results = []
+    if known.all():
+        chosen = dict(distance=DISTANCES[0])
+        lambda1 = lambda1_for_tkr(dict(options, **chosen), z, TKR_WITHOUT_UNKNOWNS)
+        return dict(chosen, lambda1=lambda1), None
     for distance in DISTANCES:
-        if known.all():
-            kept = lambda1_for_tkr(dict(options, distance=distance), z, TKR_WITHOUT_UNKNOWNS)
-            return dict(distance=distance, lambda1=kept), None
-        scale = Discriminator(**options, distance=distance, lambda1=1.0)
-        scale.predict(z)
-        needed = scale.scores[known]
+        needed = needed_lambda1(dict(options, distance=distance), z[known])
         for lambda1 in np.unique(np.quantile(needed, np.linspace(0.5, 1.0, N_CANDIDATES))):
             chosen = dict(distance=distance, lambda1=float(lambda1))
             ids = Discriminator(**options, **chosen).predict(z)

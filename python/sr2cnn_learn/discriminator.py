@@ -124,7 +124,7 @@ class Discriminator:
         if not (np.isfinite(value) and value > 0):
             raise ValueError(f"lambda1 is {value:g}, expected a number above 0")
         self._lambda1 = value
-        self._thresholds = np.full(self._n_known, value * 3 * np.sqrt(self._dim))
+        self._thresholds = np.full(self._n_known, self._theta1())
 
     @property
     def lambda2(self) -> float:
@@ -201,17 +201,8 @@ class Discriminator:
         ``scores`` then holds (N,) min d_k/Θ_k: below 1 means known.
         """
         z = np.asarray(z, dtype=np.float64)
-        if z.ndim != 2 or z.shape[1] != self._dim:
-            raise ValueError(f"z has shape {z.shape}, expected (N, {self._dim})")
-        with np.errstate(over="ignore", invalid="ignore"):
-            valid = np.isfinite(np.einsum("nd,nd->n", z, z))
-        ratios = np.full((len(z), self._n_known), np.nan)
-        ratios[valid] = self._distances(z[valid]) / self._thresholds
-        ids = np.full(len(z), INVALID)
-        ids[valid] = np.argmin(ratios[valid], axis=1)
-        self.scores = np.full(len(z), np.nan)
-        self.scores[valid] = np.min(ratios[valid], axis=1)
-
+        ids, self.scores = self.nearest_known(z)
+        valid = ids != INVALID
         contested = valid if self._rival_support else valid & ~(self.scores < 1)
         for n in np.flatnonzero(contested):
             if self.scores[n] < 1:
@@ -221,6 +212,23 @@ class Discriminator:
         self.frames += len(z)
         self.invalid += int(np.count_nonzero(ids == INVALID))
         return ids
+
+    def nearest_known(self, z) -> tuple[np.ndarray, np.ndarray]:
+        """The nearest known class of each of ``z`` (N, dim), however far; nothing is discovered.
+
+        Returns (N,) int64 argmin of d_k/Θ_k and (N,) that d_k/Θ_k: what `predict` gives as scores.
+        INVALID and NaN for a vector that is not finite.
+        """
+        z = np.asarray(z, dtype=np.float64)
+        if z.ndim != 2 or z.shape[1] != self._dim:
+            raise ValueError(f"z has shape {z.shape}, expected (N, {self._dim})")
+        with np.errstate(over="ignore", invalid="ignore"):
+            valid = np.isfinite(np.einsum("nd,nd->n", z, z))
+        ids, scores = np.full(len(z), INVALID), np.full(len(z), np.nan)
+        ratios = self._distances(z[valid]) / self._thresholds
+        ids[valid] = np.argmin(ratios, axis=1)
+        scores[valid] = np.min(ratios, axis=1)
+        return ids, scores
 
     def _distances(self, z: np.ndarray) -> np.ndarray:
         """(N, K) generalised distances d(z, S_k), Eq. 8."""
@@ -236,13 +244,10 @@ class Discriminator:
         full = self._frozen or self._next_id < -MAX_UNKNOWN
         if self._max_unknown is not None:
             full = full or len(self._recorded) >= self._max_unknown
-        nearest = None
-        if self._recorded:
-            distances = [np.linalg.norm(z - known.center) for known in self._recorded]
-            nearest = self._recorded[int(np.argmin(distances))]
+        nearest, distance = self._nearest_discovered(z)
         if nearest is None and full:
             return INVALID
-        if nearest is None or not (full or min(distances) <= self._theta2_of(z)):
+        if nearest is None or not (full or distance <= self._theta2_of(z)):
             new = Discovered(self._next_id, f"unknown_{-self._next_id}", z.copy(), 1, frame, frame)
             self._recorded.append(new)
             self._next_id -= 1
@@ -251,13 +256,18 @@ class Discriminator:
 
     def _rival_of(self, z: np.ndarray, frame: int, id: int) -> int:
         """Id of a frame that known class ``id`` takes: that, or of a discovered class that is nearer."""
-        rivals = [d for d in self._recorded if d.count >= self._rival_support]
-        if not rivals:
+        rival, distance = self._nearest_discovered(z, self._rival_support)
+        if rival is None or np.min(np.linalg.norm(z - self._centers, axis=1)) <= distance:
             return id
-        distances = [np.sum((z - rival.center) ** 2) for rival in rivals]
-        if np.min(np.sum((z - self._centers) ** 2, axis=1)) <= min(distances):
-            return id
-        return self._join(rivals[int(np.argmin(distances))], z, frame)
+        return self._join(rival, z, frame)
+
+    def _nearest_discovered(self, z: np.ndarray, least_count: int = 1):
+        """The nearest discovered class with members enough, or None, and its Euclidean distance."""
+        candidates = [known for known in self._recorded if known.count >= least_count]
+        if not candidates:
+            return None, np.inf
+        distances = [np.linalg.norm(z - known.center) for known in candidates]
+        return candidates[int(np.argmin(distances))], min(distances)
 
     def _join(self, joined: Discovered, z: np.ndarray, frame: int) -> int:
         if not self._frozen:
@@ -273,7 +283,11 @@ class Discriminator:
         theta2 = (np.min(distances) + self._lambda2 * typical) / (1 + self._lambda2)
         if not self._theta2_limit:
             return theta2
-        return min(theta2, self._theta2_limit * (self._lambda1 * 3 * np.sqrt(self._dim)))
+        return min(theta2, self._theta2_limit * self._theta1())
+
+    def _theta1(self) -> float:
+        """Θ1 = λ1·3·√t (Eq. 10)."""
+        return self._lambda1 * 3 * np.sqrt(self._dim)
 
     # -- discovered classes ---------------------------------------------------------------
 

@@ -25,7 +25,6 @@ from ..nets.sr2cnn import normalise
 
 VARIANCE_KEPT = 0.99  # by the principal components that EllipticEnvelope sees
 BATCH = 256
-EVERYTHING = 1e9  # a λ1 that takes every frame for known
 
 
 @dataclass(frozen=True)
@@ -111,16 +110,11 @@ def _mdl4ow(inputs):
 
 def _sr2cnn(inputs):
     """The discriminator's score d1/Θ1; the class is the one of the nearest center."""
-    options = inputs.trained.discriminator_options
-    discriminator = Discriminator(**options)
-    discriminator.freeze()
-
-    def score(z):
-        discriminator.predict(z)
-        return discriminator.scores
-
-    nearest = Discriminator(**dict(options, lambda1=EVERYTHING)).predict(inputs.test)
-    return _detection(score, [inputs.validation], [inputs.test], nearest)
+    discriminator = Discriminator(**inputs.trained.discriminator_options)
+    nearest, _ = discriminator.nearest_known(inputs.test)
+    return _detection(
+        lambda z: discriminator.nearest_known(z)[1], [inputs.validation], [inputs.test], nearest
+    )
 
 
 #: Name → function of ``Inputs`` that gives a ``Detection``.

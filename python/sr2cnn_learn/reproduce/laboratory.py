@@ -14,7 +14,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from ..bundle import Bundle, torch_device
-from ..calibration import choose_discriminator
+from ..calibration import choose_discriminator, needed_lambda1
 from ..datasets import load_dataset, split
 from ..discriminator import Discriminator
 from ..evaluation.metrics import open_set_metrics
@@ -250,10 +250,8 @@ class Trained:
     def needed(self, distance, part):
         """(λ1 that each frame of a part's stream needs to be accepted, whether it is unknown)."""
         z, truth = self.stream(part)
-        scale = Discriminator(**dict(self.discriminator_options, distance=distance, lambda1=1.0))
-        scale.freeze()
-        scale.predict(z)
-        return scale.scores, ~np.isin(truth, self.classes)
+        options = dict(self.discriminator_options, distance=distance)
+        return needed_lambda1(options, z), ~np.isin(truth, self.classes)
 
 
 def machine(device):
