@@ -26,6 +26,8 @@ constexpr double RELATIVE_ZERO = 1e-12; // "ignore": below this share counts as 
 
 std::string number(double value)
 {
+    if (std::isnan(value)) // printf would show its sign
+        return "nan";
     char text[32];
     std::snprintf(text, sizeof(text), "%g", value);
     return text;
@@ -251,7 +253,7 @@ void discriminator_core::set_lambda1(double lambda1)
     if (!std::isfinite(lambda1) || lambda1 <= 0)
         fail("lambda1 is " + number(lambda1) + ", expected a number above 0");
     d_lambda1 = lambda1;
-    d_thresholds.assign(n_known(), lambda1 * 3 * std::sqrt(double(dim())));
+    d_thresholds.assign(n_known(), theta1());
 }
 
 void discriminator_core::set_lambda2(double lambda2)
@@ -375,28 +377,17 @@ void discriminator_core::compute_distances()
 
 void discriminator_core::discover(const double* z, decision& out)
 {
-    const Eigen::Map<const Eigen::RowVectorXd> point(z, dim());
     const std::size_t n = d_discovered.size();
     const bool full = d_frozen || d_next_id < -MAX_UNKNOWN ||
                       (d_max_unknown && n >= std::size_t(*d_max_unknown));
-    std::size_t nearest = 0;
-    double least = std::numeric_limits<double>::infinity();
-    for (std::size_t i = 0; i < n; i++) {
-        const double squared = (point - d_unknown.row(i)).squaredNorm();
-        if (squared < least) {
-            least = squared;
-            nearest = i;
-        }
-    }
-
     if (n == 0 && full) {
         out.id = INVALID;
         return;
     }
-    if (!full && (n == 0 || !(std::sqrt(least) <= theta2_of(z)))) {
+    const auto [nearest, distance] = nearest_discovered(z, 1);
+    if (!full && (n == 0 || !(distance <= theta2_of(z)))) {
         record(z, d_frames);
-        nearest = n;
-        out.id = d_discovered[nearest].id;
+        out.id = d_discovered[n].id;
         out.support = 1;
     } else {
         join(nearest, z, out);
@@ -407,10 +398,25 @@ void discriminator_core::discover(const double* z, decision& out)
 void discriminator_core::try_rivals(const double* z, decision& out)
 {
     const Eigen::Map<const Eigen::RowVectorXd> point(z, dim());
-    double least = std::numeric_limits<double>::infinity();
+    const auto [nearest, distance] = nearest_discovered(z, d_rival_support);
+    if (!std::isfinite(distance))
+        return;
+    for (std::size_t k = 0; k < n_known(); k++)
+        if ((point - d_centers.row(k)).norm() <= distance)
+            return;
+    join(nearest, z, out);
+}
+
+// Place of the nearest discovered class with members enough, and its Euclidean distance;
+// infinity where there is none.
+std::pair<std::size_t, double>
+discriminator_core::nearest_discovered(const double* z, std::int64_t least_count) const
+{
+    const Eigen::Map<const Eigen::RowVectorXd> point(z, dim());
     std::size_t nearest = 0;
+    double least = std::numeric_limits<double>::infinity();
     for (std::size_t i = 0; i < d_discovered.size(); i++) {
-        if (d_discovered[i].count < d_rival_support)
+        if (d_discovered[i].count < least_count)
             continue;
         const double squared = (point - d_unknown.row(i)).squaredNorm();
         if (squared < least) {
@@ -418,12 +424,7 @@ void discriminator_core::try_rivals(const double* z, decision& out)
             nearest = i;
         }
     }
-    if (!std::isfinite(least))
-        return;
-    for (std::size_t k = 0; k < n_known(); k++)
-        if ((point - d_centers.row(k)).squaredNorm() <= least)
-            return;
-    join(nearest, z, out);
+    return { nearest, std::sqrt(least) };
 }
 
 // Makes a frame a member of the i-th discovered class, Eq. 17, 18.
@@ -455,7 +456,7 @@ double discriminator_core::theta2_of(const double* z)
     const double theta2 = (d_sorted.front() + d_lambda2 * typical) / (1 + d_lambda2);
     if (d_theta2_limit == 0)
         return theta2;
-    return std::min(theta2, d_theta2_limit * (d_lambda1 * 3 * std::sqrt(double(dim()))));
+    return std::min(theta2, d_theta2_limit * theta1());
 }
 
 void discriminator_core::record(const double* z, std::int64_t frame)

@@ -6,7 +6,9 @@
 
 #include <gnuradio/sr2cnn/discriminator_options.h>
 #include <Eigen/Dense>
+#include <cmath>
 #include <cstdint>
+#include <utility>
 
 namespace gr {
 namespace sr2cnn {
@@ -108,6 +110,9 @@ private:
     void discover(const double* z, decision& out);
     void try_rivals(const double* z, decision& out);
     void join(std::size_t i, const double* z, decision& out);
+    std::pair<std::size_t, double> nearest_discovered(const double* z,
+                                                      std::int64_t least_count) const;
+    double theta1() const { return d_lambda1 * 3 * std::sqrt(double(dim())); } // Eq. 10
     double theta2_of(const double* z);
     void record(const double* z, std::int64_t frame);
     void remove(std::size_t i);
