@@ -224,7 +224,8 @@ def test_novel(run, most):
 
 def test_commands_set_parameters(run):
     block = make()
-    values = dict(lambda1=0.7, lambda2=2, theta2="mean", min_support=4, max_unknown=9, rival_support=6, theta2_limit=1.5)
+    values = dict(lambda1=0.7, lambda2=2, theta2="mean", min_support=4, max_unknown=9)
+    values.update(rival_support=6, theta2_limit=1.5)
     run(block, [NEAR], cmds=[values | dict(emit="every", max_run=5)])
     assert {name: getattr(block, name)() for name in values} == values
     assert (block.emit(), block.max_run()) == ("every", 5)

@@ -1,6 +1,6 @@
 # Copyright 2026 the gr-sr2cnn authors.
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The residual network: what it costs, what of a frame does not matter to it, the axes that `settle` fixes."""
+"""The residual network: its cost, what of a frame does not matter to it, the axes that `settle` fixes."""
 
 import math
 

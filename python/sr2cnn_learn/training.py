@@ -67,7 +67,9 @@ def _override(recipe, overrides):
     names = [field.name for field in fields(recipe)]
     for name in overrides:
         if name not in names:
-            raise ValueError(f"overrides has {name!r}, expected a field of {type(recipe).__name__}: {', '.join(names)}")
+            raise ValueError(
+                f"overrides has {name!r}, expected a field of {type(recipe).__name__}: {', '.join(names)}"
+            )
     return replace(recipe, **overrides)
 
 

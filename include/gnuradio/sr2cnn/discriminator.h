@@ -8,6 +8,7 @@
 #include <gnuradio/sr2cnn/api.h>
 #include <gnuradio/sr2cnn/discriminator_options.h>
 #include <cstdint>
+#include <map>
 
 namespace gr {
 namespace sr2cnn {
@@ -36,10 +37,10 @@ namespace sr2cnn {
  *
  * Message inputs:
  * - `cmd`: a dict (or one pair) of `lambda1`, `lambda2`, `theta2`, `min_support`,
- *   `max_unknown`, `rival_support`, `theta2_limit`, `emit`, `max_run`: a value; `rename`: dict of `id` or `label`, and `name`;
- *   `merge`: dict of `from`, `into`; `forget`: an id or label; `freeze`: bool; `save`, `load`:
- *   a path. A command that cannot be done is logged and answered on `status` with `error` and
- *   `command`; it never stops the flowgraph.
+ *   `max_unknown`, `rival_support`, `theta2_limit`, `emit`, `max_run`: a value; `rename`: dict
+ *   of `id` or `label`, and `name`; `merge`: dict of `from`, `into`; `forget`: an id or label;
+ *   `freeze`: bool; `save`, `load`: a path. A command that cannot be done is logged and
+ *   answered on `status` with `error` and `command`; it never stops the flowgraph.
  * - `upstream`: dicts that are merged into `status`, for a chain with one status. Its frame
  *   counts are then those of the chain: `frames_in` counts `frames_queued` (what entered the
  *   frame queue; without one, what came here) and `frames_skipped`; `frames_out` class ids;
@@ -109,6 +110,14 @@ public:
 
     //! The discovered classes, in order of discovery.
     virtual std::vector<discovered_class> discovered() const = 0;
+
+    //! The discovered classes as a text, the one that the command `save` writes to a file.
+    virtual std::string state() const = 0;
+    //! Replaces the discovered classes by those of a state of the same model. Throws
+    //! std::invalid_argument, and leaves all as it was, if it is not one.
+    virtual void restore(const std::string& state) = 0;
+    //! Which class each merged one went into, since the last restore or load.
+    virtual std::map<int, int> merged() const = 0;
 
     //! Frames that came, and those of them that could not be judged.
     virtual std::uint64_t frames() const = 0;

@@ -22,8 +22,9 @@ class SigMFFolder:
 
     A frame's label is the ``core:label`` of the annotation that it lies in; frames are cut back to
     back from the annotation's first sample. A recording without any such label is labelled whole, by
-    the name of the sub-folder that it lies in; what `sr2cnn classify` heard is no label. The SNR is the annotation's ``capture_details:SNRdB``
-    (of SigMF's extension of that name), rounded, else `SNR_NOT_STATED`.
+    the name of the sub-folder that it lies in; what `sr2cnn classify` heard is no label. The SNR is
+    the annotation's ``capture_details:SNRdB`` (of SigMF's extension of that name), rounded, else
+    `SNR_NOT_STATED`.
 
     Attributes
     ----------

@@ -3,11 +3,11 @@
 """The ``best`` preset: what measurement says is better at every point (docs/results.md has the ablation).
 
 A small residual encoder, trained on frames turned, mirrored and reversed at random; cross-entropy and a light
-center loss; AdamW with one cycle of the learning rate (Smith and Topin, 2019). Background classes may be trained
-along: they are no targets, but teach the encoder what signals can differ in (outlier exposure; Hendrycks et
-al., ICLR 2019). Then the semantic space is whitened by the known classes' common covariance (shrunk; Ledoit and
-Wolf, 2004), so that the Euclidean distance in it is Mahalanobis' (Lee et al., NeurIPS 2018). λ1 keeps a given
-share of known validation frames: no unknown frame is needed.
+center loss; AdamW with one cycle of the learning rate (Smith and Topin, 2019). Background classes may be
+trained along: they are no targets, but teach the encoder what signals can differ in (outlier exposure;
+Hendrycks et al., ICLR 2019). Then the semantic space is whitened by the known classes' common covariance
+(shrunk; Ledoit and Wolf, 2004), so that the Euclidean distance in it is Mahalanobis' (Lee et al., NeurIPS
+2018). λ1 keeps a given share of known validation frames: no unknown frame is needed.
 """
 
 from dataclasses import dataclass

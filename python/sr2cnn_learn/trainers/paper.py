@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The ``paper`` preset (Dong et al., IEEE TSP 2021).
 
-Adam at 1e-3, batches of 256, the sum of cross-entropy, center and reconstruction loss (Eq. 2) from one encoder
-pass a batch, class centers moved by Algorithm 1. The epoch with the best closed-set validation accuracy is
-kept; distance and λ1 are chosen on validation frames, known and unknown.
+Adam at 1e-3, batches of 256, the sum of cross-entropy, center and reconstruction loss (Eq. 2) from one
+encoder pass a batch, class centers moved by Algorithm 1. The epoch with the best closed-set validation
+accuracy is kept; distance and λ1 are chosen on validation frames, known and unknown.
 """
 
 from dataclasses import dataclass

@@ -25,7 +25,8 @@ def round_to_half(network):
 class Trainer:
     """The state that an epoch changes, and that a checkpoint holds.
 
-    Subclasses make ``network``, ``optimizer`` and ``centers``, run epochs, and finish and calibrate the network.
+    Subclasses make ``network``, ``optimizer`` and ``centers``, run epochs, and finish and calibrate the
+    network.
 
     Args:
         recipe: the preset's recipe
