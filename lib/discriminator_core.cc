@@ -504,6 +504,7 @@ void discriminator_core::merge(int src, int dst)
     target.count = total;
     target.first_frame = std::min(source.first_frame, target.first_frame);
     target.last_frame = std::max(source.last_frame, target.last_frame);
+    d_merged[src] = dst;
     remove(from);
 }
 

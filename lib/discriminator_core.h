@@ -8,6 +8,7 @@
 #include <Eigen/Dense>
 #include <cmath>
 #include <cstdint>
+#include <map>
 #include <utility>
 
 namespace gr {
@@ -51,7 +52,8 @@ public:
 
     std::size_t dim() const { return d_centers.cols(); }
     std::size_t n_known() const { return d_centers.rows(); }
-    std::int64_t frames() const { return d_frames; }
+    //! Frames that came, not counting those of restored states.
+    std::int64_t frames() const { return d_frames - d_frames_before; }
     std::int64_t invalid() const { return d_invalid; }
 
     double lambda1() const { return d_lambda1; }
@@ -83,16 +85,23 @@ public:
     void rename(int id, const std::string& name);
     //! Makes src part of dst; the center becomes the mean of all members.
     void merge(int src, int dst);
+    //! Which class each merged one went into, since the last restore or load.
+    const std::map<int, int>& merged() const { return d_merged; }
     //! Drops a class. Its id is never used again.
     void forget(int id);
     //! While frozen no class is discovered and no center moves.
     void freeze(bool on) { d_frozen = on; }
 
-    //! Writes the discovered classes to a text file, whole or not at all. Throws
+    //! The discovered classes as a text, see discriminator_file.cc.
+    std::string state() const;
+    //! Replaces the discovered classes by those of a state of the same model. Their frames are
+    //! counted on from there, and no id that was given out, here or there, is given again.
+    //! Throws std::invalid_argument, and leaves all as it was, if it is not such a text.
+    void restore(const std::string& text);
+    //! Writes the state to a text file, whole or not at all. Throws
     //! std::runtime_error if it cannot be written.
     void save(const std::string& path) const;
-    //! Replaces the discovered classes by those of a file written with the same model.
-    //! Throws std::runtime_error if it cannot be read or is not such a file.
+    //! Restores the state in such a file. Throws std::runtime_error if it cannot be read or is not such a file.
     void load(const std::string& path);
 
 private:
@@ -133,7 +142,9 @@ private:
     matrix d_unknown; // (capacity, dim) centers of the discovered classes, in their order
     int d_next_id = -1;
     bool d_frozen = false;
-    std::int64_t d_frames = 0;
+    std::map<int, int> d_merged;
+    std::int64_t d_frames = 0;        // judged, those of restored states included
+    std::int64_t d_frames_before = 0; // those
     std::int64_t d_invalid = 0;
 
     // Scratch, so that a frame allocates nothing.

@@ -3,8 +3,9 @@
 //
 // The discovered classes as a text file:
 //
-//     sr2cnn-discovered 1
+//     sr2cnn-discovered 2
 //     model <fingerprint of the centers> <dim>
+//     frames <how many were judged>
 //     classes <how many> <next id>
 //     <id> <count> <first frame> <last frame> <name>
 //     <dim numbers: the center>
@@ -22,6 +23,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <stdexcept>
 
 namespace gr {
@@ -135,11 +137,13 @@ std::uint64_t discriminator_core::fingerprint() const
     return hash;
 }
 
-void discriminator_core::save(const std::string& path) const
+std::string discriminator_core::state() const
 {
-    std::string text = "sr2cnn-discovered 1\nmodel ";
+    std::string text = "sr2cnn-discovered 2\nmodel ";
     append(text, fingerprint(), ' ');
     append(text, dim(), '\n');
+    text += "frames ";
+    append(text, d_frames, '\n');
     text += "classes ";
     append(text, d_discovered.size(), ' ');
     append(text, d_next_id, '\n');
@@ -153,7 +157,12 @@ void discriminator_core::save(const std::string& path) const
         for (std::size_t j = 0; j < dim(); j++)
             append(text, d_unknown(i, j), j + 1 < dim() ? ' ' : '\n');
     }
-    write_atomically(path, text + "end\n");
+    return text + "end\n";
+}
+
+void discriminator_core::save(const std::string& path) const
+{
+    write_atomically(path, state());
 }
 
 void discriminator_core::load(const std::string& path)
@@ -172,12 +181,20 @@ void discriminator_core::load(const std::string& path)
     std::string text(fs::file_size(path), '\0');
     if (!file.read(text.data(), text.size()))
         throw system_error(path, "cannot be read");
+    try {
+        restore(text);
+    } catch (const std::exception& e) {
+        throw std::runtime_error(path + ": " + e.what());
+    }
+}
 
+void discriminator_core::restore(const std::string& text)
+{
     // All is put into a copy, so that a bad file leaves everything as it was.
     discriminator_core loaded(*this);
     try {
         reader in(text);
-        in.expect("sr2cnn-discovered 1\nmodel ");
+        in.expect("sr2cnn-discovered 2\nmodel ");
         const auto model = in.number<std::uint64_t>(' ');
         const auto dimensions = in.number<std::size_t>('\n');
         if (dimensions != dim())
@@ -186,6 +203,12 @@ void discriminator_core::load(const std::string& path)
                                      std::to_string(dim()));
         if (model != fingerprint())
             throw std::runtime_error("was written with another model");
+        in.expect("frames ");
+        const auto frames = in.number<std::int64_t>('\n');
+        // A sum with the frames still to come must not overflow.
+        if (frames < 0 || frames > std::numeric_limits<std::int64_t>::max() / 2)
+            throw std::runtime_error("number of frames " + std::to_string(frames) +
+                                     " is out of range");
         in.expect("classes ");
         const auto count = in.number<std::size_t>(' ');
         const auto next_id = in.number<int>('\n');
@@ -210,7 +233,8 @@ void discriminator_core::load(const std::string& path)
                 if (!std::isfinite(center[j]))
                     throw std::runtime_error("a center is not finite");
             }
-            if (id >= 0 || id <= next_id || members < 1 || first < 0 || last < first ||
+            if (id >= 0 || id <= next_id || members < 1 || members > frames ||
+                first < 0 || last < first || last >= frames ||
                 (i > 0 && id >= loaded.d_discovered.back().id))
                 throw std::runtime_error("class " + std::to_string(id) +
                                          " is out of order or range");
@@ -222,11 +246,15 @@ void discriminator_core::load(const std::string& path)
         }
         // Ids given out so far, here or there, are never given again.
         loaded.d_next_id = std::min(d_next_id, next_id);
+        loaded.d_merged.clear();
+        // Frames are counted on, so that what is seen last never precedes what was seen first.
+        loaded.d_frames = std::max(d_frames, frames);
+        loaded.d_frames_before += loaded.d_frames - d_frames;
         in.expect("end\n");
         if (!in.at_end())
             throw std::runtime_error("goes on after its end");
-    } catch (const std::exception& e) {
-        throw std::runtime_error(path + ": " + e.what());
+    } catch (const std::runtime_error& e) {
+        throw std::invalid_argument(e.what());
     }
     *this = std::move(loaded);
 }

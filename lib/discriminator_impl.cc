@@ -519,14 +519,20 @@ void discriminator_impl::execute(const std::string& command, const pmt::pmt_t& v
             const auto path = as_text(value);
             end_run();
             d_core.load(path);
-            d_announced.clear(); // those loaded were announced when they were discovered
-            for (const auto& known : d_core.discovered())
-                if (known.count >= d_core.min_support())
-                    d_announced.insert(known.id);
+            mark_announced();
         } else {
             throw std::invalid_argument("there is no such command");
         }
     }
+}
+
+// Classes that were loaded were announced when they were discovered.
+void discriminator_impl::mark_announced()
+{
+    d_announced.clear();
+    for (const auto& known : d_core.discovered())
+        if (known.count >= d_core.min_support())
+            d_announced.insert(known.id);
 }
 
 int discriminator_impl::discovered_id(const pmt::pmt_t& id_or_label) const
@@ -664,6 +670,26 @@ std::vector<discriminator::discovered_class> discriminator_impl::discovered() co
                             known.last_frame });
     }
     return classes;
+}
+
+std::string discriminator_impl::state() const
+{
+    lock guard(d_mutex);
+    return d_core.state();
+}
+
+void discriminator_impl::restore(const std::string& state)
+{
+    lock guard(d_mutex);
+    end_run(); // it keeps the label that it had
+    d_core.restore(state);
+    mark_announced();
+}
+
+std::map<int, int> discriminator_impl::merged() const
+{
+    lock guard(d_mutex);
+    return d_core.merged();
 }
 
 std::uint64_t discriminator_impl::frames() const

@@ -53,6 +53,9 @@ public:
     int max_run() const override;
 
     std::vector<discriminator::discovered_class> discovered() const override;
+    std::string state() const override;
+    void restore(const std::string& state) override;
+    std::map<int, int> merged() const override;
     std::uint64_t frames() const override;
     std::uint64_t invalid() const override;
 
@@ -102,6 +105,7 @@ private:
     void handle_cmd(const pmt::pmt_t& message);
     void execute(const std::string& command, const pmt::pmt_t& value);
     int discovered_id(const pmt::pmt_t& id_or_label) const;
+    void mark_announced();
 
     const std::size_t d_dim;
     const int d_frame_len;

@@ -199,8 +199,49 @@ BOOST_AUTO_TEST_CASE(file)
     BOOST_CHECK_EQUAL(other.discovered()[1].count, 2);
     BOOST_CHECK_EQUAL(other.discovered_center(0)[1], 1.0 / 3); // to the last bit
 
-    std::ofstream(path) << "sr2cnn-discovered 1\nmodel 1 2\n";
+    std::ofstream(path) << "sr2cnn-discovered 2\nmodel 1 2\n";
     BOOST_CHECK_THROW(other.load(path), std::runtime_error);
     BOOST_CHECK_EQUAL(other.discovered().size(), 2);
     std::remove(path);
+}
+
+BOOST_AUTO_TEST_CASE(state)
+{
+    discriminator_core core(plane());
+    predict(core, { 0, 0, -30, 0, 300, 1, 301, 1 });
+    core.rename(-2, "a name");
+    discriminator_core other(plane());
+    other.restore(core.state());
+    BOOST_CHECK_EQUAL(other.state(), core.state());
+    BOOST_CHECK_EQUAL(other.frames(), 0); // of its own
+
+    // Frames are counted on, ids too, and a state made of a restored one restores again.
+    check_ids(predict(other, { 301, 1, 0, -300 }), { -2, -3 });
+    BOOST_CHECK_EQUAL(other.frames(), 2);
+    BOOST_CHECK_EQUAL(other.discovered()[1].last_frame, 4);
+    BOOST_CHECK_EQUAL(other.discovered()[2].first_frame, 5);
+    discriminator_core third(plane());
+    third.restore(other.state());
+    BOOST_CHECK_EQUAL(third.state(), other.state());
+
+    third.merge(-3, -1);
+    BOOST_CHECK_EQUAL(third.merged().at(-3), -1);
+    third.restore(other.state());
+    BOOST_CHECK(third.merged().empty());
+}
+
+BOOST_AUTO_TEST_CASE(state_cut_short)
+{
+    discriminator_core core(plane()), other(plane());
+    predict(core, { -30, 0, 300, 1 });
+    predict(other, { 1000, 1000 });
+    const auto whole = core.state(), before = other.state();
+    for (std::size_t n = 0; n < whole.size(); n++)
+        BOOST_CHECK_THROW(other.restore(whole.substr(0, n)), std::invalid_argument);
+    for (const std::string wrong : { "frames 1\n", "frames -1\n", "frames 9223372036854775807\n" }) {
+        auto text = whole;
+        text.replace(text.find("frames 2\n"), 9, wrong);
+        BOOST_CHECK_THROW(other.restore(text), std::invalid_argument);
+    }
+    BOOST_CHECK_EQUAL(other.state(), before);
 }

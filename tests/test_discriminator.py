@@ -386,7 +386,7 @@ def test_load_refuses_any_cut_and_leaves_all(remembered, tmp_path):
 @pytest.mark.parametrize(
     "old, new, message",
     [
-        ("sr2cnn-discovered 1", "sr2cnn-discovered 2", "'sr2cnn-discovered 1' is missing"),
+        ("sr2cnn-discovered 2", "sr2cnn-discovered 1", "'sr2cnn-discovered 2' is missing"),
         ("classes 2 -3", "classes 99999999 -3", "99999999 classes"),
         ("classes 2 -3", "classes 2 -40000", "out of range"),
         ("-2 1 1 1", "-1 1 1 1", "out of order"),

@@ -112,6 +112,19 @@ void bind_blocks(py::module& m)
         .def("theta2_limit", &discriminator::theta2_limit, released())
         .def("emit", &discriminator::emit, released())
         .def("max_run", &discriminator::max_run, released())
+        .def("state",
+             &discriminator::state,
+             released(),
+             "The discovered classes as a text, the one that the command save writes to a file.")
+        .def("restore",
+             &discriminator::restore,
+             py::arg("state"),
+             released(),
+             "Replaces the discovered classes by those of a state of the same model.")
+        .def("merged",
+             &discriminator::merged,
+             released(),
+             "Which class each merged one went into, since the last restore or load: dict of ids.")
         .def("frames", &discriminator::frames, released())
         .def("invalid", &discriminator::invalid, released())
         .def(

@@ -204,6 +204,15 @@ void bind_kernel(py::module& m)
         .def("forget", method(&core::forget), py::arg("id"))
         .def("freeze", method(&core::freeze), py::arg("on") = true)
         .def(
+            "state",
+            [](kernel& k) { return k.with([](core& c) { return c.state(); }); },
+            "The discovered classes as a text.")
+        .def("restore",
+             method(&core::restore),
+             py::arg("state"),
+             "Replaces the discovered classes by those of a state of this model.")
+        .def_property_readonly("merged", reader(&core::merged))
+        .def(
             "save",
             [](kernel& k, const std::string& path) {
                 k.with([&](core& c) { c.save(path); });
