@@ -146,15 +146,12 @@ def _strongest_line(values):
     return spectrum.max(axis=1) / np.maximum(np.abs(values).sum(axis=1), 1e-30)
 
 
-def fit_attributes(z, frames, seed=0):
-    """Ridge regression that reads attributes from semantic vectors.
-
-    At most 20,000 frames are used, every fifth of them is held out for R².
+def fit_attributes(z, frames):
+    """Ridge regression that reads attributes from semantic vectors; every fifth frame is held out for R².
 
     Args:
         z: float (N, dim), semantic vectors of ``frames``
-        frames: complex (N, frame_len), at least 50
-        seed: of the frames' choice
+        frames: complex (N, frame_len), at least 50; more than ``MAX_FIT_FRAMES`` gain nothing
 
     Returns:
         attribute_weights, float32 (dim + 1, A), the constant in the last row, for ``semantics.npz``; and
@@ -174,8 +171,7 @@ def fit_attributes(z, frames, seed=0):
             f"z has shape {z.shape}, expected (N, dim) with N of {len(frames)} frames, at least "
             f"{MIN_FIT_FRAMES}"
         )
-    chosen = np.random.default_rng(seed).permutation(len(z))[:MAX_FIT_FRAMES]
-    z, values = z[chosen], frame_attributes(frames[chosen])
+    values = frame_attributes(frames)
     held_out = np.arange(len(z)) % HELD_OUT == 0
     model = make_pipeline(StandardScaler(), RidgeCV(alphas=np.logspace(-1, 4, 11)))
     model.fit(z[~held_out], values[~held_out])

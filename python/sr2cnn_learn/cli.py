@@ -155,13 +155,12 @@ def train(data, out, as_json, **options):
         raise click.BadParameter(
             f"{preset!r}, expected one of {', '.join(PRESETS)}", param_hint="--preset"
         )
-    epochs = options["epochs"] or PRESETS[preset].epochs
     with progress_bar(console) as progress:
         task = progress.add_task("reading the data", total=None)
 
-        def on_batch(epoch, batch, n_batches):
+        def on_batch(epoch, n_epochs, batch, n_batches):
             progress.update(
-                task, description=f"epoch {epoch} of {epochs}", completed=batch, total=n_batches
+                task, description=f"epoch {epoch} of {n_epochs}", completed=batch, total=n_batches
             )
 
         def on_epoch(epoch):

@@ -111,7 +111,7 @@ def train(
         name: the bundle's name, default the stem of ``out``
         provenance: dict added to the card's provenance, e.g. the data set's recipe
         on_epoch: called with an ``Epoch`` after each
-        on_batch: called with (epoch, batch, number of batches) after each batch
+        on_batch: called with (epoch, number of epochs, batch, number of batches) after each batch
         overrides: dict of fields of the recipe that replace the preset's, e.g. ``{"center_weight": 0}``
 
     Returns:
@@ -182,7 +182,7 @@ def train(
     if len(seen) >= MIN_FIT_FRAMES:
         chosen = np.random.default_rng(seed).permutation(len(seen))[:MAX_FIT_FRAMES]
         semantics["attribute_weights"], attributes = fit_attributes(
-            encode(network, seen[chosen]), seen[chosen] @ [1, 1j], seed
+            encode(network, seen[chosen]), seen[chosen] @ [1, 1j]
         )
     z = {name: encode(network, frames[part]) for name, part in vars(parts).items() if name != "train"}
     figures, parameters = _calibrate(

@@ -91,7 +91,7 @@ def reproduce(context, names, data, snrs, budget, epochs, repeats, work, out, **
         names = tuple(EXPERIMENTS)
     laboratories = {}
     with progress_bar(console) as progress:
-        callbacks = _callbacks(console, progress, epochs)
+        callbacks = _callbacks(console, progress)
         for name in names:
             second = name in ON_SECOND_DATA and data is None
             if second not in laboratories:
@@ -206,15 +206,15 @@ def _built(work, name, snrs, progress):
     return path
 
 
-def _callbacks(console, progress, epochs):
+def _callbacks(console, progress):
     """What a ``Laboratory`` calls while it trains: it moves a bar, and prints a line an epoch."""
     task = progress.add_task("", total=None)
 
     def on_training(what, kept):
         console.print(f"{'kept' if kept else 'training'}: {what}", markup=False)
 
-    def on_batch(epoch, batch, n_batches):
-        description = f"epoch {epoch} of {epochs}"
+    def on_batch(epoch, n_epochs, batch, n_batches):
+        description = f"epoch {epoch} of {n_epochs}"
         progress.update(task, description=description, completed=batch, total=n_batches)
 
     def on_epoch(epoch):

@@ -87,22 +87,21 @@ class BestTrainer(Trainer):
     def __init__(self, recipe, seed, device, n_classes, frame_len, n_frames, background=None):
         super().__init__(recipe, seed, device)
         self.background = background
-        self.n_background = 0 if background is None else int(background[1].max()) + 1
-        share = recipe.background_share if self.n_background else 0.0
+        n_background = 0 if background is None else int(background[1].max()) + 1
+        share = recipe.background_share if n_background else 0.0
         self.from_background = round(share * recipe.batch_size)
         self.from_known = recipe.batch_size - self.from_background
         network = ResidualNet(
             n_classes,
-            self.n_background,
+            n_background,
             frame_len,
             recipe.dim,
             recipe.dropout,
             recipe.remove_phase,
         )
         self.network = network.to(device)
-        self.n_classes = n_classes
         self.centers = losses.ClassCenters(
-            n_classes + self.n_background, network.embedding_dim, recipe.center_rate, device
+            n_classes + n_background, network.embedding_dim, recipe.center_rate, device
         )
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
@@ -123,20 +122,19 @@ class BestTrainer(Trainer):
         self.begin_epoch()
         sums = torch.zeros(3, dtype=torch.float64)
         order = torch.randperm(len(frames)).split(self.from_known)[: self.steps]
-        if self.n_background:
+        fast = has_fast_bfloat16(self.device)
+        if self.background is not None:
             others, other_labels = self.background
             drawn = torch.randint(0, len(others), (len(order), self.from_background))
         for i, batch in enumerate(order):
             x, y = frames[batch], labels[batch]
-            if self.n_background:
+            if self.background is not None:
                 x = torch.cat([x, others[drawn[i]]])
-                y = torch.cat([y, self.n_classes + other_labels[drawn[i]]])
+                y = torch.cat([y, self.network.n_classes + other_labels[drawn[i]]])
             if self.recipe.augment:
                 x = augment(x)
             x, y = x.to(self.device), y.to(self.device)
-            with torch.autocast(
-                self.device.type, torch.bfloat16, enabled=has_fast_bfloat16(self.device)
-            ):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=fast):
                 z, logits = self.network.training_outputs(x)
             z = z.float()
             parts = (
@@ -151,7 +149,7 @@ class BestTrainer(Trainer):
             self.centers.update(z, y)
             sums += torch.tensor([total.item(), *(p.item() for p in parts)])
             if on_batch:
-                on_batch(self.epoch, i + 1, len(order))
+                on_batch(self.epoch, self.recipe.epochs, i + 1, len(order))
         return [*(sums / len(order)).tolist(), None]
 
     def state(self):

@@ -92,7 +92,7 @@ class PaperTrainer(Trainer):
             self.centers.update(z, y)
             sums += torch.tensor([total.item(), *(p.item() for p in parts)]) * len(batch)
             if on_batch:
-                on_batch(self.epoch, i + 1, len(batches))
+                on_batch(self.epoch, self.recipe.epochs, i + 1, len(batches))
         return (sums / len(frames)).tolist()
 
     def finish(self, frames, labels, n_classes):
