@@ -482,6 +482,8 @@ void discriminator_core::rename(int id, const std::string& name)
     auto& known = d_discovered[find(id)];
     if (!is_class_name(name))
         fail("'" + name + "' is no class name: expected printable text, trimmed");
+    if (name.size() > LONGEST_NAME)
+        fail("the name has more than " + std::to_string(LONGEST_NAME) + " bytes");
     static const std::regex default_names("unknown_[0-9]+");
     bool taken = std::regex_match(name, default_names) && name != default_name(id);
     for (const auto& other : d_discovered)

@@ -14,6 +14,8 @@
 namespace gr {
 namespace sr2cnn {
 
+constexpr std::size_t LONGEST_NAME = 1024; //!< of a discovered class, bytes
+
 //! What is decided about one frame.
 struct decision {
     int id;          //!< >= 0 known class, < 0 discovered class, INVALID neither

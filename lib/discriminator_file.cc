@@ -31,7 +31,6 @@ namespace sr2cnn {
 
 namespace {
 
-constexpr std::size_t LONGEST_NAME = 1024;
 constexpr std::size_t LONGEST_NUMBER = 32;
 
 // Numbers by charconv: exact to the last bit, whatever the locale.

@@ -178,6 +178,7 @@ BOOST_AUTO_TEST_CASE(names)
     core.rename(-1, "Prüfsender 7");
     for (const std::string bad : { "\xff", "\xc0\xaf", "\xed\xa0\x80", "\xe2\x82", "a\tb" })
         BOOST_CHECK_THROW(core.rename(-1, bad), std::invalid_argument);
+    BOOST_CHECK_THROW(core.rename(-1, std::string(1025, 'x')), std::invalid_argument);
     BOOST_CHECK_EQUAL(core.discovered()[0].name, "Prüfsender 7");
 }
 

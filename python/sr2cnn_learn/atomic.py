@@ -8,11 +8,11 @@ import shutil
 from pathlib import Path
 
 
-def write_atomically(path: str | Path, text: str) -> None:
-    """Write a text file: at any moment, after a kill or a power cut too, it is the old one or the new one.
+def write_atomically(path: str | Path, content: str | bytes) -> None:
+    """Write a file, text as UTF-8: at any moment, after a kill or a power cut too, it is the old one or the new one.
 
     The new one keeps the old one's permissions. One writer at a time: the file beside it, ``.<name>.part``,
-    that the text goes to first has a fixed name, so that killed writers leave one such file and not many.
+    that the content goes to first has a fixed name, so that killed writers leave one such file and not many.
 
     Raises
     ------
@@ -22,8 +22,8 @@ def write_atomically(path: str | Path, text: str) -> None:
     path = Path(path).resolve()  # a link stays one
     part = path.with_name(f".{path.name}.part")
     try:
-        with open(part, "w", encoding="utf-8") as file:
-            file.write(text)
+        with open(part, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         if path.exists():

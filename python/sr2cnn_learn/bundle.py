@@ -252,15 +252,35 @@ class Bundle:
         bundle._load_network()
         return bundle
 
-    def _load_network(self):
+    def stored_network(self):
+        """The network as it is in the file, and whether its weights are in half precision there.
+
+        Returns:
+            torch module in float32 on the CPU with the methods that `save` wants, and a bool
+
+        Raises:
+            ValueError: it cannot be loaded
+        """
         import torch
 
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)
-                # Half-precision weights save space in the file only.
-                network = torch.jit.load(str(self.path), map_location="cpu").float().eval()
-                extra = [name for name in ("classify", "reconstruct") if hasattr(network, name)]
+                network = torch.jit.load(str(self.path), map_location="cpu")
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ValueError(f"{self.path}: its network cannot be loaded ({reason})") from error
+        half = any(parameter.dtype == torch.float16 for parameter in network.parameters())
+        return network.float().eval(), half
+
+    def _load_network(self):
+        import torch
+
+        network, _ = self.stored_network()
+        extra = [name for name in ("classify", "reconstruct") if hasattr(network, name)]
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
                 network = torch.jit.freeze(network, preserved_attrs=extra).to(self.device)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[0]

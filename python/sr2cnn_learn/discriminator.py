@@ -16,6 +16,7 @@ import numpy as np
 INVALID = -32768
 #: Discovered classes are -1 ... -32767, so that every id fits the int16 class stream.
 MAX_UNKNOWN = 32767
+LONGEST_NAME = 1024  # of a discovered class, bytes
 
 DISTANCES = ("diagonal", "isotropic", "euclidean", "mahalanobis")
 THETA2 = ("median", "mean")
@@ -192,6 +193,11 @@ class Discriminator:
         """(K,) Θ_k in use; all the same, Θ1, unless thresholds per class were given."""
         return self._thresholds.copy()
 
+    @property
+    def whitening(self) -> list[np.ndarray]:
+        """(dim,) factors or a (dim, dim) matrix a class: z − S_k times it is as long as d(z, S_k)."""
+        return self._whitening
+
     # -- Algorithm 2 ----------------------------------------------------------------------
 
     def predict(self, z) -> np.ndarray:
@@ -309,39 +315,55 @@ class Discriminator:
 
     def rename(self, id: int, name: str):
         """Names a discovered class. ValueError if the name is another's, empty or unprintable."""
-        known = self._find(id)
-        if not name or name != name.strip(" ") or any(ord(c) < 32 or ord(c) == 127 for c in name):
-            raise ValueError(f"'{name}' is no class name: expected printable text, trimmed")
-        default = re.fullmatch(r"unknown_[0-9]+", name) and name != f"unknown_{-id}"
-        if default or any(d.name == name and d.id != id for d in self._recorded):
-            raise ValueError(f"the name '{name}' belongs to another class; merge them instead")
-        known.name = name
+        rename_class(self._recorded, id, name)
 
     def merge(self, src: int, dst: int):
         """Makes class ``src`` part of ``dst``; the center becomes the mean of all members."""
-        if src == dst:
-            raise ValueError(f"class {src} cannot be merged into itself")
-        source, target = self._find(src), self._find(dst)
-        total = source.count + target.count
-        target.center += (source.center - target.center) * (source.count / total)
-        target.count = total
-        target.first_frame = min(source.first_frame, target.first_frame)
-        target.last_frame = max(source.last_frame, target.last_frame)
-        self._recorded.remove(source)
+        merge_classes(self._recorded, src, dst)
 
     def forget(self, id: int):
         """Drops a discovered class. Its id is never used again."""
-        self._recorded.remove(self._find(id))
+        self._recorded.remove(find_class(self._recorded, id))
 
     def freeze(self, on: bool = True):
         """While frozen no class is discovered and no center moves."""
         self._frozen = bool(on)
 
-    def _find(self, id: int) -> Discovered:
-        for known in self._recorded:
-            if known.id == id:
-                return known
-        raise ValueError(f"there is no discovered class {id}")
+
+def find_class(classes: list[Discovered], id: int) -> Discovered:
+    """The class of an id. ValueError if there is none."""
+    for known in classes:
+        if known.id == id:
+            return known
+    raise ValueError(f"there is no discovered class {id}")
+
+
+def rename_class(classes: list[Discovered], id: int, name: str):
+    """Names one of the classes, see `Discriminator.rename`."""
+    known = find_class(classes, id)
+    unprintable = any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) <= 0xDFFF for c in name)
+    if not name or name != name.strip(" ") or unprintable:
+        raise ValueError(f"'{name}' is no class name: expected printable text, trimmed")
+    if len(name.encode()) > LONGEST_NAME:
+        raise ValueError(f"the name has more than {LONGEST_NAME} bytes")
+    default = re.fullmatch(r"unknown_[0-9]+", name) and name != f"unknown_{-id}"
+    if default or any(d.name == name and d.id != id for d in classes):
+        raise ValueError(f"the name '{name}' belongs to another class; merge them instead")
+    known.name = name
+
+
+def merge_classes(classes: list[Discovered], src: int, dst: int) -> tuple[Discovered, Discovered]:
+    """Makes one of the classes part of another; both, the first no longer one of them."""
+    if src == dst:
+        raise ValueError(f"class {src} cannot be merged into itself")
+    source, target = find_class(classes, src), find_class(classes, dst)
+    total = source.count + target.count
+    target.center += (source.center - target.center) * (source.count / total)
+    target.count = total
+    target.first_frame = min(source.first_frame, target.first_frame)
+    target.last_frame = max(source.last_frame, target.last_frame)
+    classes.remove(source)
+    return source, target
 
 
 def _check_choice(name, value, choices):
