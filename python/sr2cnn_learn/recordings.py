@@ -65,7 +65,7 @@ class _Raw(Recording):
     """Interleaved I and Q. Integers are scaled to [-1, 1); unsigned ones are offset binary."""
 
     def __init__(self, path, datatype, sample_rate, center_frequency=None):
-        self._dtype = _component(path, datatype)
+        self._dtype = component_dtype(path, datatype)
         n_samples, trailing_bytes = divmod(path.stat().st_size, 2 * self._dtype.itemsize)
         super().__init__(path, datatype, sample_rate, center_frequency, n_samples, trailing_bytes)
 
@@ -81,15 +81,7 @@ class _Raw(Recording):
             data = file.read(n * size)
         if len(data) < n * size:
             raise ValueError(f"{self.path}: became shorter while it was read")
-        return self._scale(np.frombuffer(data, self._dtype)).view(np.complex64)
-
-    def _scale(self, values):
-        scaled = values.astype(np.float32)
-        if self._dtype.kind != "f":
-            half = 2.0 ** (8 * self._dtype.itemsize - 1)
-            # an offset-binary converter has its zero between two codes
-            scaled = (scaled - (half - 0.5 if self._dtype.kind == "u" else 0)) / half
-        return scaled.astype(np.float32)
+        return to_complex(np.frombuffer(data, self._dtype))
 
 
 class _Wav(Recording):
@@ -253,8 +245,24 @@ def _open_sigmf(meta_path: Path, datatype, sample_rate) -> Recording:
     return recording
 
 
-def _component(path: Path, datatype: str) -> np.dtype:
-    """The numpy dtype of I and of Q."""
+def to_complex(values: np.ndarray) -> np.ndarray:
+    """Interleaved I and Q (2 n,), of any `component_dtype`, as complex64 (n,); integers to [-1, 1)."""
+    scaled = values.astype(np.float32)
+    if values.dtype.kind != "f":
+        half = 2.0 ** (8 * values.dtype.itemsize - 1)
+        # an offset-binary converter has its zero between two codes
+        scaled = (scaled - (half - 0.5 if values.dtype.kind == "u" else 0)) / half
+    return scaled.astype(np.float32).view(np.complex64)
+
+
+def component_dtype(path: str | Path, datatype: str) -> np.dtype:
+    """The numpy dtype of I and of Q.
+
+    Raises
+    ------
+    ValueError
+        ``"<path>: reason"``: an unknown datatype.
+    """
     match = re.fullmatch(r"(c[fiu]\d+)(?:_([lb])e)?", datatype)
     if not match or match[1] not in DATATYPES:
         raise ValueError(f"{path}: datatype {datatype!r}, expected one of {', '.join(DATATYPES)}")

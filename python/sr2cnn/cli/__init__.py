@@ -4,7 +4,8 @@
 from .classify import classify
 from .dataset import dataset
 from .demo import demo
+from .monitor import monitor
 from .reproduce import reproduce
 from .watch import watch
 
-COMMANDS = [classify, dataset, demo, reproduce, watch]
+COMMANDS = [classify, dataset, demo, monitor, reproduce, watch]

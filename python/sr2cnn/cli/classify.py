@@ -52,7 +52,7 @@ def classify(files, datatype, rate, out, sigmf, zmq, **options):
     for file in files:  # before anything is written
         recording = open_recording(file, datatype, rate)
         if sigmf:
-            _annotations(file, recording)
+            annotations(file, recording)
     if not Path(out).absolute().parent.is_dir():
         raise FileNotFoundError(f"{out}: no such folder")
     publisher = zmq and _publisher(zmq)
@@ -90,8 +90,12 @@ def _publisher(address):
     return publisher
 
 
-def _annotations(file, recording):
-    """The output for the annotations of a recording."""
+def annotations(file, recording):
+    """The output for the annotations of a recording, opened from a file.
+
+    Raises:
+        ValueError: it is none that can be annotated
+    """
     from ..outputs.sigmf_annotations import SigmfAnnotations
 
     if recording.datatype == "wav":
@@ -133,7 +137,7 @@ def _classify(file, header, events, model, datatype, rate, hop, device, sigmf, p
     }
     header.write(json.dumps(about) + "\n")
     header.flush()
-    outputs = [_annotations(file, recording)] if sigmf else []
+    outputs = [annotations(file, recording)] if sigmf else []
     if publisher:
         outputs.append(publisher)
     sink, ids = event_sink(str(events), outputs=outputs), blocks.vector_sink_s()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs a flowgraph that ends by itself, with something to show meanwhile and a way out."""
+"""Runs a flowgraph, with something to show meanwhile and a way out."""
 
 import threading
 
@@ -8,7 +8,8 @@ PATIENCE = 10  # seconds for the blocks to end what they are at
 
 
 def run(top_block, on_tick):
-    """Run to the end, calling `on_tick` every now and then; Ctrl-C stops the flowgraph."""
+    """Run to the end, calling `on_tick` every now and then; what that raises, Ctrl-C above all, or a
+    true value from it, stops the flowgraph."""
     done = threading.Event()
 
     def wait():
@@ -18,9 +19,9 @@ def run(top_block, on_tick):
     top_block.start()
     threading.Thread(target=wait, daemon=True).start()  # in this thread it would swallow Ctrl-C
     try:
-        while not done.wait(TICK):
-            on_tick()
-    except BaseException:
-        top_block.stop()
-        done.wait(PATIENCE)  # the interpreter must not end under running blocks
-        raise
+        while not done.wait(TICK) and not on_tick():
+            pass
+    finally:
+        if not done.is_set():
+            top_block.stop()
+            done.wait(PATIENCE)  # the interpreter must not end under running blocks

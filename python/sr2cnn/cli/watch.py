@@ -13,9 +13,10 @@ from rich.markup import escape
 from rich.table import Table
 from sr2cnn_learn.cli import percent
 
-from ..outputs.zmq_pub import endpoint
+from ..outputs.output import Output
+from ..sources.address import connectable
 
-KINDS = ("labels", "novel", "status")
+KINDS = ("labels", "novel", "status", "gap")
 LARGEST = 1 << 20  # bytes of a message
 CUT_OFF = 64 * LARGEST  # who sends more than that at once is disconnected before it fills the memory
 MOST_CLASSES = 1000
@@ -45,7 +46,7 @@ def watch(address, as_json):
     """
     import zmq
 
-    address = _connectable(address)
+    address = connectable(address)
     seen = Seen()
     console = Console(highlight=False)
     with zmq.Context() as context, context.socket(zmq.SUB) as socket:
@@ -81,14 +82,6 @@ def watch(address, as_json):
                 click.echo(f"{seen.ignored} messages ignored: not an event sink's", err=True)
 
 
-def _connectable(address):
-    """An address to connect to: `endpoint` is about where to listen."""
-    address = endpoint(address)
-    if address.startswith("tcp://*:") or address.endswith(":0"):
-        raise ValueError(f"address is {address!r}, expected the host and port of an event sink")
-    return address
-
-
 def _events(socket, seen):
     """Events as they come, and None when for a while none does."""
     while True:
@@ -117,6 +110,7 @@ class Seen:
     Attributes:
         classes: label -> `Heard`
         status: the last status
+        gaps: how often the source of samples was gone
         missed: events that this subscriber did not keep up with
         ignored: messages that were no events
     """
@@ -124,6 +118,7 @@ class Seen:
     def __init__(self):
         self.classes = {}
         self.status = {}
+        self.gaps = 0
         self.missed = 0
         self.ignored = 0
         self._next = {}
@@ -132,19 +127,29 @@ class Seen:
         """Count a message, a list of bytes: the event, or None if it is none."""
         try:
             kind, event = parse(parts)
-            if kind == "labels":
-                self._count(event)
+            self.add(kind, event)
         except ValueError:
             self.ignored += 1
             return None
-        if kind == "status":
-            self.status = event
         sequence = event.get("sequence")
         if _is_count(sequence):
             # A sink that was started anew counts from 0.
             self.missed += max(0, sequence - self._next.get(kind, sequence))
             self._next[kind] = sequence + 1
         return event
+
+    def add(self, kind, event):
+        """Count an event that `check` has passed.
+
+        Raises:
+            ValueError: there are too many classes
+        """
+        if kind == "labels":
+            self._count(event)
+        elif kind == "status":
+            self.status = event
+        elif kind == "gap":
+            self.gaps += 1
 
     def _count(self, event):
         label = event["label"]
@@ -158,9 +163,9 @@ class Seen:
             heard.scored += event["n_frames"]
             heard.scores += event["n_frames"] * event["score"]
 
-    def table(self, address):
+    def table(self, title):
         """A rich table of it all."""
-        table = Table("class", "share", "frames", "last heard", "mean score", title=escape(address))
+        table = Table("class", "share", "frames", "last heard", "mean score", title=escape(title))
         total = sum(heard.frames for heard in self.classes.values())
         order = sorted(self.classes.items(), key=lambda item: -item[1].frames)
         now = time.monotonic()
@@ -178,10 +183,29 @@ class Seen:
             share = percent(frames / total if total else None)
             table.add_row(f"{len(order) - MAX_ROWS} more", share, str(frames))
         notes = [f"{key} {_shown(self.status[key])}" for key in STATUS if key in self.status]
+        notes += [f"gaps {self.gaps}"] * bool(self.gaps)
         notes += [f"missed {self.missed}"] * bool(self.missed)
         notes += [f"ignored {self.ignored}"] * bool(self.ignored)
         table.caption = escape(", ".join(notes) or "nothing heard yet")
         return table
+
+
+class LiveTable(Output):
+    """An output that `Seen` counts, to be shown from another thread."""
+
+    name = "table"
+
+    def __init__(self, report=None):
+        super().__init__(report)
+        self._seen = Seen()
+
+    def _write(self, kind, event):
+        check(kind, event)
+        self._seen.add(kind, event)
+
+    def table(self, title):
+        with self._lock:
+            return self._seen.table(title)
 
 
 def parse(parts):
@@ -206,12 +230,18 @@ def parse(parts):
         raise ValueError("too deep") from None
     if not isinstance(event, dict):
         raise ValueError(f"a {type(event).__name__}, expected an object")
-    if kind != b"status":
-        _check_label(event)
+    check(kind.decode(), event)
     return kind.decode(), event
 
 
-def _check_label(event):
+def check(kind, event):
+    """Check that an event can be counted and shown.
+
+    Raises:
+        ValueError: it cannot
+    """
+    if kind not in ("labels", "novel"):
+        return
     label = event.get("label")
     if not isinstance(label, str) or not 0 < len(label) <= LONGEST_LABEL or not label.isprintable():
         raise ValueError(f"label {repr(label)[:60]}")  # not printable: it would command the terminal

@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`sr2cnn monitor`: what a radio hears, as labels, for as long as it runs."""
+
+import contextlib
+import signal
+import sys
+import time
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from rich.live import Live
+from sr2cnn_learn.cli import FILE, stderr_console
+from sr2cnn_learn.recordings import DATATYPES
+
+from ..sources.address import EXAMPLES, Address, parse_quantity
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Quantity(click.ParamType):
+    """``868.95M``, ``250k`` or ``1.6e6`` to a float."""
+
+    name = "number"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, float):
+            return value
+        try:
+            return parse_quantity(str(value))
+        except ValueError as error:
+            self.fail(str(error))
+
+
+class Size(Quantity):
+    """``100M`` to a number of bytes, an int."""
+
+    name = "bytes"
+
+    def convert(self, value, param, ctx):
+        size = super().convert(value, param, ctx)
+        if size < 1 or size != int(size):
+            self.fail(f"{value!r}; expected a whole number of bytes, for example 100M")
+        return int(size)
+
+
+class ListenAt(click.ParamType):
+    """``9100`` or ``0.0.0.0:9100`` to an IP address and a port."""
+
+    name = "[address:]port"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        address, _, port = str(value).rpartition(":")
+        if not (port.isascii() and port.isdigit()):
+            self.fail(f"{value!r}; expected a port, or ADDRESS:PORT")
+        return address.strip("[]") or "127.0.0.1", int(port)
+
+
+def _take_config(ctx, param, path):
+    """Options from a TOML file, as defaults: the command line wins.
+
+    Raises:
+        ValueError: it is no TOML, or has a key or a value that is none of an option
+    """
+    if path is None:
+        return
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not TOML: {error}") from None
+    names = {option.name for option in ctx.command.params} - {param.name}
+    defaults = {}
+    for key, value in values.items():
+        name = key.replace("-", "_")
+        if name not in names:
+            known = ", ".join(sorted(name.replace("_", "-") for name in names))
+            raise ValueError(f"{path}: unknown key {key!r}, expected some of {known}")
+        if not isinstance(value, (str, int, float)):
+            raise ValueError(f"{path}: {key} is {str(value)[:100]}, expected a number, a text, true or false")
+        defaults[name] = value
+    ctx.default_map = defaults
+
+
+@click.command()
+@click.option(
+    "--config", type=FILE, is_eager=True, expose_value=False, callback=_take_config,
+    help="TOML file of these options, as freq = \"868.95M\"; the command line wins.",
+)  # fmt: skip
+@click.option("--source", "address", metavar="SOURCE", required=True, help="Where from; see above.")
+@click.option("--freq", type=Quantity(), help="Center frequency in Hz, as 868.95M.")
+@click.option("--rate", type=Quantity(), help="Sample rate in Hz, as 1.6M; wins over a recording's.")
+@click.option("--gain", type=float, help="Of a radio, in dB; default: its gain control, if it has one.")
+@click.option("--datatype", help=f"Of a raw file: {', '.join(DATATYPES)}; default: by the name.")
+@click.option("--fast", is_flag=True, help="A file as fast as it goes, not paced at its sample rate.")
+@click.option("--model", default="sr2cnn", show_default=True, help="Bundle, or a shipped model.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--duration", type=Quantity(), metavar="SECONDS", help="End after that time.")
+@click.option("--out", metavar="FILE", help="JSON lines of all events; - is stdout.")
+@click.option("--rotate", type=Size(), help="Size at which FILE becomes FILE.1, and so on to FILE.5.")
+@click.option("--zmq", metavar="ADDRESS", help="Publish: a port of this machine, tcp://INTERFACE:PORT.")
+@click.option("--prometheus", type=ListenAt(), help="Metrics over HTTP; on loopback without an address.")
+@click.option("--sigmf", is_flag=True, help="Labels into the recording's .sigmf-meta.")
+def monitor(address, rate, freq, gain, datatype, fast, duration, **options):
+    """Label what a radio hears, for as long as it runs.
+
+    On a terminal a table shows each class's share of the frames, when it was last heard and its mean score;
+    otherwise the monitor says on stderr what goes wrong, no more. Labels, discovered classes, status and
+    gaps go where --out, --zmq, --prometheus and --sigmf say, any of them at once; sr2cnn watch shows what
+    is published.
+
+    \b
+    SOURCE is one of
+      soapy:driver=rtlsdr    SoapySDR device arguments
+      uhd:type=b200          UHD device arguments, may be empty
+      osmosdr:rtl=0          gr-osmosdr device arguments, where it is installed
+      zmq:tcp://host:5555    a ZeroMQ publisher of cf32 samples, as GNU Radio's ZMQ PUB Sink
+      file:X.sigmf-meta      a recording: SigMF, WAV or raw samples
+      stdin:cf32             raw samples from a pipe; also ci16, ci8, cu8, …
+
+    A radio or publisher that ends or gives no samples for 5 s is opened again, after 0.5 s and then less and
+    less often, at least every 30 s. The gap is an event ("event": "gap") and a line on stderr; no
+    frame spans it, and discovered classes live on. Where the network is too slow for a radio, a publisher or
+    a paced file, frames are dropped and counted; nothing of --fast or stdin is.
+
+    Ctrl-C or SIGTERM ends it with everything written, status 0, as do --duration and the end of a file. A
+    second Ctrl-C does not wait.
+
+    \b
+    Examples:
+      sr2cnn monitor --source soapy:driver=rtlsdr --freq 868.95M --rate 1.6M --gain 30
+      sr2cnn monitor --source file:recording.sigmf-meta --out - --fast
+      sr2cnn monitor --config monitor.toml --zmq 5555 --prometheus 9100
+      rtl_sdr -f 868950000 -s 1600000 - | sr2cnn monitor --source stdin:cu8 --rate 1.6M --out labels.jsonl
+    """
+    address = Address.parse(address)
+    address.check_tuning(rate, freq, gain)
+    if address.kind != "file":
+        for name, value in (("--datatype", datatype), ("--fast", fast), ("--sigmf", options["sigmf"])):
+            if value:
+                raise click.UsageError(f"{name} is for file sources, not for {address}")
+    if duration is not None and duration <= 0:
+        raise click.UsageError(f"--duration is {duration:g} s, expected more than 0 s")
+    if options["rotate"] and options["out"] in (None, "-"):
+        raise click.UsageError("--rotate is for a file: give --out FILE")
+
+    console, out = stderr_console(), options["out"]
+    table = console.is_terminal and not (out == "-" and sys.stdout.isatty())
+    if not (table or any(options[name] for name in ("out", "zmq", "prometheus", "sigmf"))):
+        raise click.UsageError("nothing to put out: give --out, --zmq, --prometheus or --sigmf")
+    source = _open(address, rate, freq, gain, datatype, fast)
+    _monitor(address, source, console if table else None, duration, **options)
+
+
+@dataclass
+class _Source:
+    """``blocks``: in a row, the first the source; ``live``: whether samples do not wait; ``recording``: of a
+    file, its path and the open `Recording`."""
+
+    blocks: list
+    live: bool
+    recording: tuple | None = None
+
+
+def _open(address, rate, freq, gain, datatype, fast):
+    """The source of that address: a `_Source`."""
+    if address.kind == "file":
+        from ..recording_source import recording_source
+        from ..sources.pacer import pacer
+
+        source = recording_source(address.argument, datatype, rate)
+        recording = Path(address.argument), source.recording
+        if fast:
+            return _Source([source], False, recording)
+        if not source.recording.sample_rate:
+            raise ValueError(f"{address}: the recording does not say its sample rate; give --rate, or --fast")
+        return _Source([source, pacer(source.recording.sample_rate)], True, recording)
+    if address.kind == "stdin":
+        from ..sources.raw_source import raw_source
+
+        return _Source([raw_source(address.argument, rate, freq)], False)
+    from ..sources.radio import open_source
+    from ..sources.reopening_source import reopening_source
+
+    def make():
+        return open_source(address, rate, freq, gain)
+
+    return _Source([reopening_source(str(address), make, freq, _say)], True)
+
+
+def _monitor(address, source, console, duration, model, device, out, rotate, zmq, prometheus, sigmf):
+    """Run it; with a console, a table is shown there."""
+    from gnuradio import gr
+
+    from ..event_sink import event_sink
+    from ..recognizer import recognizer
+    from .classify import annotations
+    from .flowgraph import run
+    from .watch import LiveTable
+
+    outputs = [annotations(*source.recording)] if sigmf else []
+    table = LiveTable()
+    if console:
+        outputs.append(table)
+    if prometheus:
+        metrics = dict(zip(("prometheus_address", "prometheus_port"), prometheus))
+    else:
+        metrics = {}
+    # Conditioning would be an argument of the recognizer, with the sample rate of the source.
+    chain = recognizer(model=model, device=device, live=source.live)
+    sink = event_sink(out, zmq=zmq, append=bool(rotate), rotate_bytes=rotate, outputs=outputs, **metrics)
+    for output in sink.outputs:
+        if output.fault:
+            raise OSError(output.fault)
+    top_block = gr.top_block("monitor")
+    top_block.connect(*source.blocks, chain)
+    for port in ("labels", "novel", "status"):
+        top_block.msg_connect((chain, port), (sink, port))
+    first = source.blocks[0]
+    if address.is_live:
+        top_block.msg_connect((first, "gap"), (sink, "gap"))
+
+    end = time.monotonic() + duration if duration else None
+    with contextlib.ExitStack() as stack:
+        live = None
+        if console:
+            live = stack.enter_context(Live(console=console, auto_refresh=False))
+        asked_to_end = stack.enter_context(_ended_by_signals())
+
+        def tick():
+            if live:
+                live.update(table.table(str(address)), refresh=True)
+            return asked_to_end() or (end is not None and time.monotonic() >= end)
+
+        run(top_block, tick)
+        sink.close()
+        if live:
+            live.update(table.table(str(address)), refresh=True)
+    for output in sink.outputs:
+        if output.lost or output.fault:
+            _say(output.fault or f"{output.name}: {output.lost} events lost")
+    if getattr(first, "error", None):
+        raise first.error
+
+
+def _say(line):
+    click.echo(line, err=True)
+
+
+@contextlib.contextmanager
+def _ended_by_signals():
+    """Whether one of `SIGNALS` came, as a callable; the second one acts as ever."""
+    came = []
+
+    def handle(number, frame):
+        came.append(number)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+    before = {number: signal.signal(number, handle) for number in SIGNALS}
+    try:
+        yield lambda: bool(came)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where samples come from: radios, ZeroMQ, files, the standard input."""

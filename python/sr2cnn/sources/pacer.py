@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A file as if it came from a radio."""
+
+import time
+
+import numpy as np
+from gnuradio import gr
+
+LONGEST_WAIT = 0.1  # seconds, so that the flowgraph stops without delay
+
+
+class pacer(gr.sync_block):
+    """Passes samples on at their sample rate, by the clock, each not before its time.
+
+    Other than GNU Radio's throttle it never sleeps for long, whatever the rate.
+
+    Input, output: complex.
+
+    Args:
+        sample_rate: Hz
+
+    Raises:
+        ValueError: the sample rate is out of range
+    """
+
+    def __init__(self, sample_rate):
+        gr.sync_block.__init__(
+            self, name="SR2CNN Pacer", in_sig=[np.complex64], out_sig=[np.complex64]
+        )
+        if not 0 < sample_rate < float("inf"):
+            raise ValueError(f"sample rate is {sample_rate!r}, expected more than 0 Hz")
+        self._sample_rate = sample_rate
+        self._began = None
+
+    def start(self):
+        self._began = None
+        return True
+
+    def work(self, input_items, output_items):
+        now = time.monotonic()
+        if self._began is None:
+            self._began = now
+        done = self.nitems_written(0)
+        n = min(len(output_items[0]), int((now - self._began) * self._sample_rate) - done)
+        if n <= 0:
+            due = self._began + (done + 1) / self._sample_rate
+            time.sleep(min(max(due - now, 1e-3), LONGEST_WAIT))
+            return 0
+        output_items[0][:n] = input_items[0][:n]
+        return n

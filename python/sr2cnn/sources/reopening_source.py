@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A radio that is opened again when it goes away."""
+
+import math
+import threading
+
+import numpy as np
+import pmt
+from gnuradio import gr
+
+from .supervision import Supervisor
+
+GAP = pmt.intern("gap")
+RX_TIME, RX_RATE, RX_FREQ = map(pmt.intern, ("rx_time", "rx_rate", "rx_freq"))
+PATIENCE = 5.0  # seconds that closing a source may take
+_hung = []  # flowgraphs whose source does not react: to destroy them would wait for it
+
+
+class reopening_source(gr.sync_block):
+    """Samples of a source block that may end, fall silent or fail; it then is made anew, time and again.
+
+    The source runs in a flowgraph of its own, so that the one of this block, with all that its blocks have
+    counted and learnt, goes on. The first sample of all, and the first after each gap, carries ``rx_time``
+    (tuple; the source's own, or else this machine's clock), ``rx_rate`` and, where known, ``rx_freq``.
+    When the samples come again, the message output ``gap`` says it: a dict of ``source``, ``begin`` (Unix
+    time at which the samples ceased), ``seconds``, ``reason``, and ``start_sample`` (uint64: index of the
+    first sample behind the gap; that there is none yet when the flowgraph stops within a gap).
+
+    Output: complex.
+
+    Args:
+        name: of the source, for reports
+        make: callable that makes the source block: the block, and its sample rate in Hz
+        freq: center frequency in Hz, None where unknown
+        report: called with a line of text when the source goes and when it is back; default: the log
+        patience: seconds without samples after which a source counts as gone
+        backoff: `supervision.Backoff`, None for the default
+
+    Attributes:
+        samples: number of samples put out
+
+    Raises:
+        whatever `make` raises, the first time
+    """
+
+    def __init__(self, name, make, freq=None, report=None, patience=5.0, backoff=None):
+        gr.sync_block.__init__(self, name="SR2CNN Reopening Source", in_sig=None, out_sig=[np.complex64])
+        self.message_port_register_out(GAP)
+        self._name = name
+        self._make = make
+        self._freq = freq
+        self._rate = None
+        report = report or self.logger.warn
+        self._supervisor = Supervisor(name, self._open, report, patience, backoff)
+        self._rest = None  # samples of the chunk that were not put out yet, and its tags
+        self.samples = 0
+
+    def _open(self):
+        source, self._rate = self._make()
+        return _Session(source, self._rate)
+
+    def start(self):
+        self._rest = None
+        self.samples = 0
+        self._supervisor.start()
+        return True
+
+    def stop(self):
+        gap = self._supervisor.stop()
+        if gap:
+            self._publish(gap)
+        return True
+
+    def work(self, input_items, output_items):
+        out = output_items[0]
+        if self._rest is None:
+            chunk = self._supervisor.take(0.1)
+            if chunk is None:
+                return 0
+            if chunk.gap:
+                self._publish(chunk.gap)
+            self._rest = chunk.samples, self._tags(chunk)
+        samples, tags = self._rest
+        n = min(len(out), len(samples))
+        out[:n] = samples[:n]
+        for offset, key, value in tags:
+            if offset < n:
+                self.add_item_tag(0, self.samples + offset, key, value)
+        later = [(offset - n, key, value) for offset, key, value in tags if offset >= n]
+        self._rest = (samples[n:], later) if n < len(samples) else None
+        self.samples += n
+        return n
+
+    def _tags(self, chunk):
+        if chunk.opened is None:
+            return chunk.tags
+        own = {pmt.symbol_to_string(key) for offset, key, _ in chunk.tags if offset == 0}
+        fraction, seconds = math.modf(chunk.opened)
+        tags = [
+            (0, RX_TIME, pmt.make_tuple(pmt.from_uint64(int(seconds)), pmt.from_double(fraction))),
+            (0, RX_RATE, pmt.from_double(float(self._rate))),
+        ]
+        if self._freq is not None:
+            tags.append((0, RX_FREQ, pmt.from_double(float(self._freq))))
+        return [tag for tag in tags if pmt.symbol_to_string(tag[1]) not in own] + chunk.tags
+
+    def _publish(self, gap):
+        message = pmt.to_pmt({"source": self._name, **vars(gap)})
+        start = pmt.from_uint64(self.samples)
+        self.message_port_pub(GAP, pmt.dict_add(message, pmt.intern("start_sample"), start))
+
+
+class _Session:
+    """A source in a flowgraph of its own; see `Supervisor` for what it has to do."""
+
+    def __init__(self, source, sample_rate):
+        self.sample_rate = sample_rate
+        self._sink = _hand_over()
+        self._top_block = gr.top_block("source")
+        self._top_block.connect(source, self._sink)
+        self._done = threading.Event()
+        self._started = False
+
+    def start(self, put):
+        self._sink.put = put
+        self._top_block.start()
+        self._started = True
+        threading.Thread(target=self._wait, args=(self._top_block,), daemon=True).start()
+
+    def _wait(self, top_block):
+        top_block.wait()
+        self._done.set()
+
+    @property
+    def ended(self):
+        return self._done.is_set()
+
+    def close(self):
+        top_block, self._top_block = self._top_block, None
+        if self._started:
+            top_block.stop()
+            if not self._done.wait(PATIENCE):
+                _hung.append(top_block)
+                return False
+        top_block.disconnect_all()  # a device must be free before it can be opened again
+        return True
+
+
+class _hand_over(gr.sync_block):
+    """Calls ``put(samples, tags)`` until that returns False; tags are (offset, key, value)."""
+
+    def __init__(self):
+        gr.sync_block.__init__(self, name="SR2CNN Hand Over", in_sig=[np.complex64], out_sig=None)
+        self.put = None
+
+    def work(self, input_items, output_items):
+        samples = input_items[0]
+        first = self.nitems_read(0)
+        tags = self.get_tags_in_window(0, 0, len(samples))
+        tags = [(tag.offset - first, tag.key, tag.value) for tag in sorted(tags, key=lambda t: t.offset)]
+        return len(samples) if self.put(samples.copy(), tags) else -1
