@@ -692,6 +692,12 @@ std::map<int, int> discriminator_impl::merged() const
     return d_core.merged();
 }
 
+bool discriminator_impl::finished() const
+{
+    lock guard(d_mutex);
+    return d_finished;
+}
+
 std::uint64_t discriminator_impl::frames() const
 {
     lock guard(d_mutex);

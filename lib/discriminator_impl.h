@@ -56,6 +56,7 @@ public:
     std::string state() const override;
     void restore(const std::string& state) override;
     std::map<int, int> merged() const override;
+    bool finished() const override;
     std::uint64_t frames() const override;
     std::uint64_t invalid() const override;
 

@@ -3,6 +3,7 @@
 
 from gnuradio import blocks, gr
 
+from .class_registry import class_registry
 from .describer import describer
 from .discriminator import discriminator_from_bundle
 from .encoder import encoder
@@ -36,14 +37,18 @@ class recognizer(gr.hier_block2):
         live: for radios: where the network cannot keep up, drop the oldest frames and never make the
             blocks before this one wait; ``status`` counts them. Otherwise nothing is lost.
         queue_frames: of a live recognizer, most frames that wait for the network
+        registry: file that keeps the discovered classes, with sample frames of each: what it holds is
+            taken up, and from then on it is kept up to date, see `class_registry`; None: none
+        registry_period: seconds from save to save
 
     Attributes:
         framer, encoder, discriminator, describer: the blocks inside
         queue: the `frame_queue` between framer and encoder; None unless live
+        registry: the `class_registry`; None without a file
 
     Raises:
-        FileNotFoundError, ValueError: the model is missing or damaged, or an argument is out of
-            range
+        FileNotFoundError, ValueError: the model is missing or damaged, an argument is out of range, or the
+            registry is damaged, of another model or in use
     """
 
     def __init__(
@@ -64,6 +69,8 @@ class recognizer(gr.hier_block2):
         theta2_limit=None,
         live=False,
         queue_frames=1024,
+        registry=None,
+        registry_period=5.0,
     ):
         gr.hier_block2.__init__(
             self,
@@ -113,7 +120,19 @@ class recognizer(gr.hier_block2):
         self.msg_connect((self.discriminator, "novel"), (self.describer, "novel"))
         self.msg_connect((self.describer, "novel"), (self, "novel"))
         self.message_port_register_hier_in("cmd")
-        self.msg_connect((self, "cmd"), (self.discriminator, "cmd"))
+        self.registry = None
+        if registry:
+            self.registry = class_registry(registry, self.discriminator, model, registry_period)
+            # Frames wait there for their ids, and the encoder is to find whole batches nevertheless.
+            before[-2].set_min_output_buffer(2 * before[-2].min_output_buffer(0))
+            self.connect(before[-2], (self.registry, 0))
+            self.connect(self.discriminator, (self.registry, 1))
+            self.msg_connect((self, "cmd"), (self.registry, "cmd"))
+            self.msg_connect((self.registry, "cmd"), (self.discriminator, "cmd"))
+            self.msg_connect((self.registry, "upstream"), (self.discriminator, "upstream"))
+            self.msg_connect((self.registry, "status"), (self, "status"))
+        else:
+            self.msg_connect((self, "cmd"), (self.discriminator, "cmd"))
 
     @property
     def frames(self):

@@ -8,6 +8,7 @@ A registry file is an ``.npz``, uncompressed and without pickle: ``registry.json
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import json
 import math
@@ -299,6 +300,10 @@ class Registry:
         moved.classes = [known for known in self.classes if known.id not in promoted]
         moved._samples = {known.id: known.samples for known in moved.classes}
         return moved
+
+    def copy(self):
+        """A copy that shares nothing with this."""
+        return copy.deepcopy(self)
 
     # -- the file ---------------------------------------------------------------------------
 

@@ -119,6 +119,9 @@ public:
     //! Which class each merged one went into, since the last restore or load.
     virtual std::map<int, int> merged() const = 0;
 
+    //! Whether nothing is judged any more: before start(), and once the last run is published.
+    virtual bool finished() const = 0;
+
     //! Frames that came, and those of them that could not be judged.
     virtual std::uint64_t frames() const = 0;
     virtual std::uint64_t invalid() const = 0;

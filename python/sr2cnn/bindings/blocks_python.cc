@@ -125,6 +125,10 @@ void bind_blocks(py::module& m)
              &discriminator::merged,
              released(),
              "Which class each merged one went into, since the last restore or load: dict of ids.")
+        .def("finished",
+             &discriminator::finished,
+             released(),
+             "Whether nothing is judged any more: before the start, and after the end.")
         .def("frames", &discriminator::frames, released())
         .def("invalid", &discriminator::invalid, released())
         .def(
