@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Labels on the screen."""
+
+import time
+from collections import deque
+
+import pmt
+from gnuradio import gr
+from sr2cnn_learn.bundle import Bundle, find
+
+from .event_sink import event
+
+PORTS = {"labels": "label", "novel": "novel", "status": "status"}
+CMD = pmt.intern("cmd")
+MOST_WAITING = 20_000  # messages for the panel to take
+
+
+class label_display(gr.basic_block):
+    """A Qt panel: classes as a table, a timeline and a map of the semantic space; drops and latency above.
+
+    A double-click on a discovered class in the table names it: connect ``cmd`` to the recognizer's. The
+    flowgraph never waits for the panel; where messages come faster than it takes them, the oldest are left out
+    and it says how many. The panel may be closed at any time.
+
+    Message inputs ``labels``, ``novel``, ``status``: those of a recognizer or discriminator. Message output
+    ``cmd``: dicts for the port of that name.
+
+    Args:
+        model: path of a bundle, or the bare name of a shipped model, for the known classes on the map; None or
+            "": the map is fitted to what comes
+        window: seconds that the timeline covers
+        sample_rate: Hz, of the stream, where its labels do not say; None or 0: the timeline then goes by the
+            time of arrival
+        parent: QWidget that the panel becomes part of, or None
+
+    Attributes:
+        missed: number of messages left out
+
+    Raises:
+        FileNotFoundError, ValueError: the model is missing or damaged, or an argument is out of range
+        RuntimeError: there is no QApplication
+    """
+
+    def __init__(self, model=None, window=60.0, sample_rate=None, parent=None):
+        from PyQt5.QtWidgets import QApplication  # imported here, so that the other blocks load quickly
+
+        from .label_panel import LabelPanel
+
+        gr.basic_block.__init__(self, name="SR2CNN Label Display", in_sig=None, out_sig=None)
+        if QApplication.instance() is None:  # Qt would end the process
+            raise RuntimeError("there is no QApplication: make one before a label_display")
+        self.missed = 0
+        self._waiting = deque(maxlen=MOST_WAITING)
+        self._panel = LabelPanel(
+            events=self._events,
+            rename=self._rename,
+            bundle=Bundle.read(find(model)) if model else None,
+            window=window,
+            sample_rate=sample_rate or None,
+            missed=lambda: self.missed,
+            report=self.logger.error,
+            parent=parent,
+        )
+        self.message_port_register_out(CMD)
+        handlers = (self._on_labels, self._on_novel, self._on_status)
+        for port, handler in zip(PORTS, handlers):
+            self.message_port_register_in(pmt.intern(port))
+            self.set_msg_handler(pmt.intern(port), handler)
+
+    def widget(self):
+        """The panel, a QWidget."""
+        return self._panel
+
+    def set_window(self, window):
+        """Seconds that the timeline covers. It begins anew."""
+        self._panel.set_window(window)
+
+    def _on_labels(self, message):
+        self._keep("labels", message)
+
+    def _on_novel(self, message):
+        self._keep("novel", message)
+
+    def _on_status(self, message):
+        self._keep("status", message)
+
+    def _keep(self, port, message):
+        # A flowgraph's thread: the panel's takes it from here when it has time.
+        self.missed += len(self._waiting) == MOST_WAITING
+        self._waiting.append((port, message, time.monotonic()))
+
+    def stop(self):
+        # GNU Radio ends this block with the one that sends it messages, whatever still waits.
+        for port in PORTS:
+            while (message := self.delete_head_nowait(pmt.intern(port))) is not None:
+                self._keep(port, message)
+        return True
+
+    def _events(self):
+        """What waits, as the panel asks for it."""
+        while self._waiting:
+            port, message, at = self._waiting.popleft()
+            try:
+                about = event(message) | {"event": PORTS[port]}
+            except Exception:  # of what strangers send
+                self.missed += 1
+            else:
+                yield about, at
+
+    def _rename(self, class_id, name):
+        command = pmt.to_pmt({"rename": {"id": class_id, "name": name}})
+        self.message_port_pub(CMD, command)

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a display of labels shows: counts of each class, a timeline, the flowgraph's figures."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+BINS = 300  # of the timeline
+MOST_CLASSES = 1000  # of more than that, the longest unheard are forgotten
+LONGEST_NAME = 60  # characters
+LONGEST_WAIT = 1.0  # seconds since the run before that a run without a time is said to have lasted
+RENAMING = 5.0  # seconds in which labels under the old name may still be on their way
+UNJUDGED = -32768  # the class id of a frame that cannot be judged
+
+
+@dataclass
+class Heard:
+    """A class that was heard.
+
+    Attributes:
+        id, name, known: as the labels say
+        frames: of it, since the start
+        last: when the latest label came, on the caller's clock, s
+        order: how many classes were heard before it
+    """
+
+    id: int
+    name: str
+    known: bool
+    order: int
+    frames: int = 0
+    last: float = 0.0
+    scored: int = 0
+    scores: float = 0.0
+
+    @property
+    def score(self):
+        """Mean over its frames, or None."""
+        return self.scores / self.scored if self.scored else None
+
+
+class LabelStatistics:
+    """Counts what labels say. Its memory is bounded, however long it runs and whatever comes.
+
+    Events are dicts as from `event_sink.event`; what is none is refused, never raised. The timeline's time is
+    that of the stream, ``start_sample`` by the sample rate. Where no rate is known it is the time of arrival,
+    and a run lasts since the one before, `LONGEST_WAIT` at most.
+
+    Args:
+        window: seconds that the timeline covers
+        sample_rate: Hz, of labels that do not say theirs; None if that is unknown
+
+    Attributes:
+        classes: class id -> `Heard`
+        frames: of all classes, forgotten ones too
+        status: the latest figures of the flowgraph, a dict
+        rate: frames a second between the last two of those, or None
+        dropping: whether frames were dropped between them
+        error: the latest command that was refused, a line, or None; ``error_at`` is when that came
+        refused: number of events that were none
+
+    Raises:
+        ValueError: an argument is out of range
+    """
+
+    def __init__(self, window=60.0, sample_rate=None):
+        self.classes = {}
+        self.frames = 0
+        self.status = {}
+        self.rate = None
+        self.dropping = False
+        self.error = None
+        self.error_at = 0.0
+        self.refused = 0
+        if sample_rate is not None and not _is_rate(sample_rate):
+            raise ValueError(f"sample rate is {sample_rate!r}, expected at least 0.001 Hz")
+        self.sample_rate = sample_rate
+        self.set_window(window)
+        self._n_heard = 0
+        self._status_at = None
+        self._origin = None
+        self._renamed = {}
+
+    def set_window(self, window):
+        """Seconds that the timeline covers. It begins anew."""
+        if not is_finite(window) or not 0.001 <= window <= 1e9:
+            raise ValueError(f"window is {window!r}, expected 0.001 s to 1e9 s")
+        self.window = window
+        self._clear()
+
+    def take(self, event, now):
+        """Count an event.
+
+        Args:
+            event: dict; ``event`` says whether it is a ``"label"``, ``"novel"`` or ``"status"``
+            now: time of arrival on a clock that never goes back, s
+
+        Returns:
+            the class id of a label or a discovered class; None of a status and of what is refused
+        """
+        if event.get("event") == "status":
+            self._take_status(event, now)
+            return None
+        id, label, n = (event.get(key) for key in ("class_id", "label", "n_frames"))
+        is_class = is_integer(id) and UNJUDGED < id < 1 << 15 and isinstance(label, str) and label
+        if not is_class or not is_count(n) or n == 0:
+            self.refused += 1
+            return None
+        heard = self._heard(id, label)
+        heard.last = now
+        self._name(heard, label, now)
+        if event.get("event") == "label":
+            self.frames += n
+            heard.frames += n
+            if is_finite(event.get("score")):
+                heard.scored += n
+                heard.scores += n * event["score"]
+            self._put(heard.id, n, *self._interval(event, now))
+        return heard.id
+
+    def rename(self, id, name, now):
+        """A class gets a name, before labels tell; a refusal among the events undoes it."""
+        heard = self.classes[id]
+        self._renamed[id] = (heard.name, now)
+        heard.name = name
+
+    def rows(self):
+        """A tuple a class, most frames first: `Heard`, share of all frames, share of the timeline's."""
+        recent = {id: bins.sum() for id, bins in self._bins.items()}
+        total = sum(recent.values())
+        heard = sorted(self.classes.values(), key=lambda heard: (-heard.frames, heard.order))
+        return [
+            (one, one.frames / max(self.frames, 1), recent.get(one.id, 0.0) / total if total else 0.0)
+            for one in heard
+        ]
+
+    def timeline(self, most=12):
+        """Which class when.
+
+        Args:
+            most: lanes; where there are more classes, the last lane holds all that have fewest frames
+
+        Returns:
+            ids, a class a lane, known ones first, None for the rest; shares, float (lanes, BINS), of each bin's
+            frames; first and last second
+        """
+        shown = sorted(self._bins, key=lambda id: -self._bins[id].sum())
+        shown, rest = (shown, []) if len(shown) <= most else (shown[: most - 1], shown[most - 1 :])
+        shown.sort(key=lambda id: (id < 0, abs(id)))
+        lanes = [self._bins[id] for id in shown]
+        if rest:
+            lanes.append(np.sum([self._bins[id] for id in rest], axis=0))
+        shares = np.array(lanes).reshape(-1, BINS)
+        bins = max(BINS, self._newest + 1)
+        shares = np.roll(shares, -bins % BINS, axis=1)
+        shares = shares / np.maximum(shares.sum(0), 1e-9)
+        end = bins * self._width
+        return shown + [None] * bool(rest), shares, end - self.window, end
+
+    @property
+    def in_stream_time(self):
+        """Whether the timeline's time is that of the stream."""
+        return bool(self._by_rate)
+
+    def _take_status(self, event, now):
+        if "error" not in event:
+            if self._status_at is not None and now > self._status_at:
+                self.rate = max(0, self._more(event, "frames_out")) / (now - self._status_at)
+                self.dropping = self._more(event, "frames_dropped") > 0
+            self.status, self._status_at = event, now
+            return
+        self.error, self.error_at = one_line(event["error"], 200), now
+        command = event.get("command")
+        renamed = command.get("rename") if isinstance(command, dict) else None
+        id = renamed.get("id") if isinstance(renamed, dict) else None
+        if is_integer(id) and id in self._renamed and id in self.classes:
+            self.classes[id].name, _ = self._renamed.pop(id)
+
+    def _more(self, status, key):
+        """By how much a count is larger than it was."""
+        new, old = status.get(key), self.status.get(key)
+        return new - old if is_count(new) and is_count(old) else 0
+
+    def _heard(self, id, label):
+        if id not in self.classes:
+            if len(self.classes) >= MOST_CLASSES:
+                self._forget(min(self.classes.values(), key=lambda heard: heard.last).id)
+            self.classes[id] = Heard(id, one_line(label), id >= 0, self._n_heard)
+            self._n_heard += 1
+        return self.classes[id]
+
+    def _name(self, heard, label, now):
+        label = one_line(label)
+        old, since = self._renamed.get(heard.id, (None, now))
+        if label == old and now < since + RENAMING:
+            return
+        self._renamed.pop(heard.id, None)
+        heard.name = label
+
+    def _forget(self, id):
+        for kept in (self.classes, self._bins, self._renamed):
+            kept.pop(id, None)
+
+    def _interval(self, event, now):
+        """First and last second of a label's run."""
+        rate = event.get("sample_rate")
+        rate = rate if _is_rate(rate) else self.sample_rate
+        start, n = event.get("start_sample"), event.get("n_samples")
+        by_rate = rate is not None and is_count(start) and is_count(n)
+        if by_rate != self._by_rate:
+            self._clear()
+        self._by_rate = by_rate
+        if by_rate:
+            return start / rate, (start + n) / rate
+        if self._origin is None:
+            self._origin = now
+        end = now - self._origin
+        start = end if self._arrived is None else max(self._arrived, end - LONGEST_WAIT)
+        self._arrived = end
+        return start, end
+
+    def _put(self, id, n, start, end):
+        """Frames of a class into the bins of an interval."""
+        last = math.ceil(end / self._width) - 1 if end > start else math.floor(end / self._width)
+        first = min(math.floor(start / self._width), last)
+        if abs(last - self._newest) >= BINS:
+            # A gap that leaves nothing to show, or a stream that began anew.
+            self._bins.clear()
+            self._newest = last
+        for passed in range(self._newest + 1, last + 1):
+            for bins in self._bins.values():
+                bins[passed % BINS] = 0
+        if last > self._newest:
+            self._newest = last
+            for silent in [id for id, bins in self._bins.items() if not bins.any()]:
+                del self._bins[silent]
+        share = n / (last - first + 1)
+        covered = np.arange(max(first, self._newest - BINS + 1), last + 1)
+        if len(covered):
+            self._bins.setdefault(id, np.zeros(BINS))[covered % BINS] += share
+
+    def _clear(self):
+        self._width = self.window / BINS
+        self._bins = {}  # class id -> frames in each bin; a ring
+        self._newest = 0  # bin, counted from time 0
+        self._by_rate = None
+        self._arrived = None
+
+
+def is_integer(value):
+    """Whether it is an int, and no bool."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_count(value):
+    """Whether it is an int of 64 bits that counts something."""
+    return is_integer(value) and 0 <= value < 1 << 64
+
+
+def is_finite(value):
+    """Whether it is a number that can be summed and shown."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e100
+
+
+def _is_rate(value):
+    return is_finite(value) and value >= 0.001
+
+
+def one_line(value, longest=LONGEST_NAME):
+    """What a message holds, as one line that is safe to show."""
+    text = "".join(c if c.isprintable() else "?" for c in str(value)[: longest + 1])
+    return text if len(text) <= longest else text[: longest - 1] + "…"
