@@ -3,9 +3,8 @@
 
 #include "discriminator_impl.h"
 #include "parameters.h"
-#include <gnuradio/block_detail.h>
-#include <gnuradio/buffer_reader.h>
 #include <gnuradio/io_signature.h>
+#include <gnuradio/sr2cnn/input_ended.h>
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
@@ -175,19 +174,11 @@ bool discriminator_impl::stop()
     return true;
 }
 
-// True once the blocks before this one are done and all that they sent is read.
-bool discriminator_impl::at_end() const
-{
-    const auto reader = detail()->input(0);
-    gr::thread::scoped_lock guard(*reader->mutex());
-    return reader->done() && reader->items_available() == 0;
-}
-
 // At the end of the stream the scheduler is told that no input is needed: it then calls work
 // once more, which publishes the last run while the receivers of messages still listen.
 void discriminator_impl::forecast(int, gr_vector_int& ninput_items_required)
 {
-    ninput_items_required[0] = at_end() ? 0 : 1;
+    ninput_items_required[0] = input_ended(*this) ? 0 : 1;
 }
 
 int discriminator_impl::general_work(int noutput_items,

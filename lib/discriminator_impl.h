@@ -89,7 +89,6 @@ private:
         std::vector<double> vector; // (dim)
     };
 
-    bool at_end() const;
     bool follow_tags(std::uint64_t offset);
 
     pmt::pmt_t label_of(int id) const;

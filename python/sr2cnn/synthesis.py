@@ -18,6 +18,7 @@ from multiprocessing import get_context
 import numpy as np
 from gnuradio import blocks, channels, gr
 from scipy.signal import resample_poly
+from sr2cnn_learn.conditioning import Conditioner, find_band, ratio_near
 
 from .speech import SpeechSource
 from .transmitters import AUDIO_RATE, RADIOML2016, SAMPLE_RATE, TRANSMITTERS
@@ -49,6 +50,11 @@ PASS_SAMPLES = 40_000  # about, of a modulation that the release has not
 SYMBOL_SPREAD = 0.25  # samples a symbol are 8 × or ÷ up to 1.25
 MAX_DENOMINATOR = 64  # of that ratio
 OFFSET_SPREAD = 0.01  # largest frequency offset over the sample rate
+# A pass that goes through the conditioner, as a receiver would hear it:
+STRETCH = 0.4, 5.0  # samples a symbol over those of the transmitter
+WIDEST = 0.85  # of its band, over the sample rate
+SILENCE = 10_000  # samples before and after it
+MOST_PASSES = 30  # in a row that the conditioner hears nothing in
 FIRST_FRAME = (50, 500)  # samples: random start behind the channel's transient
 MAX_STRIDE = 0.05  # of a pass: largest distance from one frame's start to the next's
 # RML2016.04C cuts one pass a key into frames that overlap by half.
@@ -119,7 +125,31 @@ def spread_signal(modulation, rng, speech):
     return samples * np.exp(2j * np.pi * offset * np.arange(len(samples)))
 
 
-def _transmit(modulation, rng, speech, am_ssb, channel_seeds, snr, model=CHANNEL, spread=False):
+def received_signal(modulation, rng, speech):
+    """``spread_signal`` at any number of samples a symbol, anywhere in the band, silence around it."""
+    samples = spread_signal(modulation, rng, speech)
+    band = find_band(samples[:SILENCE], np.zeros(1))
+    narrowest = max(STRETCH[0], band.bandwidth / WIDEST) if band else 1.0
+    up, down = ratio_near(np.exp(rng.uniform(*np.log([narrowest, STRETCH[1]]))))
+    samples = resample_poly(samples, up, down)
+    room = 0.5 - band.bandwidth * down / up / 2 if band else 0.4
+    offset = rng.uniform(-1, 1) * max(0.0, room)
+    samples = samples * np.exp(2j * np.pi * offset * np.arange(len(samples)))
+    return np.pad(samples, SILENCE)
+
+
+def conditioned(samples):
+    """What the conditioner makes of the longest burst in some samples; nothing, if it hears none."""
+    conditioner, bursts = Conditioner(), {}
+    for piece in conditioner.push(samples) + conditioner.finish():
+        bursts.setdefault(piece.burst.number, []).append(piece.samples)
+    longest = max(bursts.values(), key=lambda parts: sum(map(len, parts)), default=[np.empty(0, np.complex64)])
+    return np.concatenate(longest)
+
+
+def _transmit(
+    modulation, rng, speech, am_ssb, channel_seeds, snr, model=CHANNEL, spread=False, condition=0.0
+):
     """One pass: a fresh message through transmitter and channel; complex64 samples."""
     fresh_seed = int(rng.integers(1, 2**31))
     channel_seed = fresh_seed if channel_seeds == "fresh" else FIXED_CHANNEL_SEED
@@ -128,6 +158,9 @@ def _transmit(modulation, rng, speech, am_ssb, channel_seeds, snr, model=CHANNEL
         silence = blocks.null_source(gr.sizeof_gr_complex)
         length = blocks.head(gr.sizeof_gr_complex, int(PASS_ITEMS * SAMPLE_RATE / AUDIO_RATE))
         return run(silence, length, channel)
+    if condition and rng.random() < condition:
+        samples = received_signal(modulation, rng, speech)
+        return conditioned(run(blocks.vector_source_c(samples.tolist()), channel))
     if spread:
         return run(blocks.vector_source_c(spread_signal(modulation, rng, speech).tolist()), channel)
     transmitter = TRANSMITTERS[modulation]()
@@ -135,7 +168,7 @@ def _transmit(modulation, rng, speech, am_ssb, channel_seeds, snr, model=CHANNEL
 
 
 def synthesize(
-    modulation, snr, n_frames, seed, am_ssb="signal", channel_seeds="fresh", spread=False
+    modulation, snr, n_frames, seed, am_ssb="signal", channel_seeds="fresh", spread=False, condition=0.0
 ):
     """Frames of one key of an RML2016.10a-like data set.
 
@@ -149,26 +182,36 @@ def synthesize(
             as in the release
         spread: vary each pass's samples a symbol, carrier offset and transmitter's arguments (roll-off,
             deviation …) over their usual ranges; else 8, 0 and the transmitter's own
+        condition: share of the passes that are received at any rate and frequency and brought back by the
+            conditioner (`sr2cnn_learn.conditioning`); these are spread, too
 
     Returns:
         float32 (n_frames, 2, 128), I and Q, each frame divided by its Σ|x|
     """
     if n_frames < 1:
         raise ValueError(f"n_frames is {n_frames}, expected at least 1")
+    if not 0 <= condition <= 1:
+        raise ValueError(f"condition is {condition}, expected a share, 0 to 1")
     check_modulations([modulation])
     _check_oddities(am_ssb, channel_seeds)
     rng, speech = streams(modulation, snr, seed)
     frames = np.empty((n_frames, 2, FRAME_LEN), dtype=np.float32)
-    done = 0
+    done = unheard = 0
     while done < n_frames:
-        samples = _transmit(modulation, rng, speech, am_ssb, channel_seeds, snr, spread=spread)
+        samples = _transmit(
+            modulation, rng, speech, am_ssb, channel_seeds, snr, spread=spread, condition=condition
+        )
+        unheard = unheard + 1 if len(samples) <= FIRST_FRAME[1] + FRAME_LEN else 0
+        if unheard > MOST_PASSES:
+            raise ValueError(f"{modulation} at {snr} dB: the conditioner hears nothing, expected a higher SNR")
         start = rng.integers(*FIRST_FRAME, endpoint=True)
         while start + FRAME_LEN < len(samples) and done < n_frames:
             frame = samples[start : start + FRAME_LEN]
             frame = frame / np.sum(np.abs(frame))
             frames[done] = frame.real, frame.imag
             done += 1
-            start += rng.integers(FRAME_LEN, round(len(samples) * MAX_STRIDE), endpoint=True)
+            stride = max(FRAME_LEN, round(len(samples) * MAX_STRIDE))
+            start += rng.integers(FRAME_LEN, stride, endpoint=True)
     return frames
 
 
@@ -202,6 +245,7 @@ def radioml2016(
     channel_seeds="fresh",
     modulations=None,
     spread=False,
+    condition=0.0,
     jobs=None,
     progress=None,
 ):
@@ -210,7 +254,7 @@ def radioml2016(
     Args:
         frames_per_key: frames for each (modulation, snr)
         snrs: SNR labels in dB
-        seed, am_ssb, channel_seeds, spread: see ``synthesize``
+        seed, am_ssb, channel_seeds, spread, condition: see ``synthesize``
         modulations: names in ``TRANSMITTERS``, default the release's eleven
         jobs: number of processes, default one a core
         progress: called with the number of frames whenever a key is done
@@ -218,7 +262,7 @@ def radioml2016(
     Returns:
         dict (modulation, snr) → float32 (frames_per_key, 2, 128)
     """
-    arguments = (frames_per_key, seed, am_ssb, channel_seeds, spread)
+    arguments = (frames_per_key, seed, am_ssb, channel_seeds, spread, condition)
     return build(synthesize, arguments, modulations, snrs, jobs, progress)
 
 

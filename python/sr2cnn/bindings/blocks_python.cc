@@ -4,6 +4,7 @@
 #include "conversions.h"
 #include <gnuradio/sr2cnn/discriminator.h>
 #include <gnuradio/sr2cnn/frame_queue.h>
+#include <gnuradio/sr2cnn/input_ended.h>
 #include <gnuradio/sr2cnn/tagger.h>
 
 namespace py = pybind11;
@@ -16,6 +17,17 @@ void bind_blocks(py::module& m)
     py::module::import("gnuradio.gr"); // the base classes
     // Setters and getters wait for work's lock, and must not hold the GIL meanwhile.
     using released = py::call_guard<py::gil_scoped_release>;
+
+    m.def(
+        "input_ended",
+        [](const std::shared_ptr<gr::basic_block>& block, int port) {
+            const auto found = std::dynamic_pointer_cast<gr::block>(block);
+            return found && gr::sr2cnn::input_ended(*found, port);
+        },
+        py::arg("block"),
+        py::arg("port") = 0,
+        released(),
+        "Whether the blocks before an input are done, and all that they sent is read.");
 
     py::class_<discriminator, gr::block, gr::basic_block, std::shared_ptr<discriminator>>(
         m,

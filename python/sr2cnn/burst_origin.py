@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Messages about conditioned samples, told in samples and hertz of the stream before the conditioner."""
+
+import pmt
+from gnuradio import gr
+
+from .burst_log import before
+
+PORTS = tuple(map(pmt.intern, ("labels", "novel")))
+START_SAMPLE, N_SAMPLES = map(pmt.intern, ("start_sample", "n_samples"))
+RADIO = tuple(map(pmt.intern, ("rx_time", "rx_freq", "sample_rate")))
+
+
+class burst_origin(gr.basic_block):
+    """Puts back what the conditioner did, in PDUs of a recognizer behind it.
+
+    ``start_sample`` and ``n_samples`` become those of the stream before the conditioner; added are ``burst``, its
+    number, ``frequency_offset`` of its center, ``bandwidth``, ``symbol_rate`` where known (Hz; with ``_share``
+    behind the name, over the sample rate, where that is unknown) and ``snr`` (dB). A message that fits no burst
+    goes on as it came.
+
+    Message inputs and outputs: ``labels``, ``novel``.
+
+    Args:
+        log: the conditioner's `BurstLog`
+    """
+
+    def __init__(self, log):
+        gr.basic_block.__init__(self, name="SR2CNN Burst Origin", in_sig=None, out_sig=None)
+        self._log = log
+        for port, handler in zip(PORTS, (self._on_labels, self._on_novel)):
+            self.message_port_register_in(port)
+            self.message_port_register_out(port)
+            self.set_msg_handler(port, handler)
+
+    def _on_labels(self, message):
+        self.message_port_pub(PORTS[0], self._put_back(message))
+
+    def _on_novel(self, message):
+        self.message_port_pub(PORTS[1], self._put_back(message))
+
+    def stop(self):
+        # GNU Radio ends this block with the one before it, whatever still waits.
+        for port, handler in zip(PORTS, (self._on_labels, self._on_novel)):
+            while (message := self.delete_head_nowait(port)) is not None:
+                handler(message)
+        return True
+
+    def _put_back(self, message):
+        try:
+            meta = pmt.car(message)
+            start = pmt.to_python(pmt.dict_ref(meta, START_SAMPLE, pmt.PMT_NIL))
+            n = pmt.to_python(pmt.dict_ref(meta, N_SAMPLES, pmt.PMT_NIL))
+            heard = self._log.find(start)
+            if heard is None:
+                return message
+            first, last = before(heard, start), before(heard, start + n)
+            values = dict(heard.about(), n_samples=last - first)
+            for key in RADIO if heard.sample_rate is None else RADIO[1:]:
+                meta = pmt.dict_delete(meta, key)
+            meta = pmt.dict_add(meta, START_SAMPLE, pmt.from_uint64(first))
+            for key, value in values.items():
+                meta = pmt.dict_add(meta, pmt.intern(key), pmt.to_pmt(value))
+            return pmt.cons(meta, pmt.cdr(message))
+        except Exception as error:  # a message is not worth the flowgraph
+            self.logger.error(f"message left as it is: {error}")
+            return message

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where in the spectrum a signal lies, and how fast its symbols come."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import fft, signal
+from scipy.ndimage import binary_closing, uniform_filter1d
+
+OCCUPIED = 0.99  # share of the power in the occupied bandwidth, as ITU-R SM.443 has it
+DEPTHS = 10**-1.7, 10**-1.0  # of the band's edges under the smoothed peak
+LINE = 30.0  # power of a symbol-rate line over the median around it
+WIDEST = 2.6  # bandwidths of linear modulations and of FSK, in symbol rates, are below
+MAIN = 0.6  # share of the power that a signal has in 1.5 symbol rates, where the rest is not its own
+LONGEST = 1024  # bins of the spectrum
+
+
+@dataclass
+class Band:
+    """Attributes:
+    center, bandwidth: of 99 % of the power, cycles a sample
+    snr: power of the signal over the noise in its band, dB
+    symbol_rate: symbols a sample, None where no line shows it
+    """
+
+    center: float
+    bandwidth: float
+    snr: float
+    symbol_rate: float | None = None
+
+
+def find_band(samples, noise):
+    """The strongest signal in some samples.
+
+    Args:
+        samples: complex (n,), n at least 256
+        noise: float (bins,), noise power per bin of a spectrum of any number of bins whose sum is the noise
+            power; FFT order
+
+    Returns:
+        ``Band``, or None where nothing stands above the noise
+    """
+    n = min(LONGEST, 1 << (len(samples) // 4).bit_length() - 1)
+    n = max(n, 128)
+    _, psd = signal.welch(
+        samples, window="blackmanharris", nperseg=n, return_onesided=False, detrend=False, scaling="density"
+    )
+    psd = psd / n  # power per bin
+    floor = np.interp(np.arange(n) / n, np.arange(len(noise)) / len(noise), noise * len(noise) / n, period=1)
+    excess = uniform_filter1d(np.maximum(psd - floor, 0), 5, mode="wrap")
+    quietest = int(np.argmin(uniform_filter1d(excess, max(3, n // 16), mode="wrap")))
+    excess, floor = np.roll(excess, -quietest), np.roll(floor, -quietest)
+    frequencies = (quietest + np.arange(n)) / n
+
+    region = _strongest_region(excess, floor)
+    if region is None:
+        return None
+    band = _occupied(frequencies, excess, floor, region)
+    rate = symbol_rate(samples, band)
+    if rate and band.bandwidth > WIDEST * rate:
+        # Much wider than its symbols: harmonics and the like beside it, or a rate that is none.
+        width = round(1.5 * rate * n)
+        sums = np.convolve(excess[region], np.ones(width), "valid")
+        if width and sums.max() > MAIN * excess[region].sum():
+            start = region.start + int(np.argmax(sums))
+            band = _occupied(frequencies, excess, floor, slice(start, start + width))
+        else:
+            rate = None
+    band.symbol_rate = rate
+    band.center = (band.center + 0.5) % 1 - 0.5
+    return band
+
+
+def _strongest_region(excess, floor):
+    """Slice of the bins around the signal that has the most power."""
+    wide, narrow = (_deeper_than(depth, excess, floor) for depth in DEPTHS)
+    if wide is None:
+        return None
+    slim = narrow.stop - narrow.start < 0.5 * (wide.stop - wide.start)
+    # Harmonics and splatter lie around a signal like this, spread wide but weak.
+    return narrow if slim and excess[narrow].sum() > 0.75 * excess[wide].sum() else wide
+
+
+def _deeper_than(depth, excess, floor):
+    above = excess > np.maximum(depth * excess.max(), 0.3 * floor)
+    if not above.any():
+        return None
+    lengths = np.diff(_runs(above))
+    widest, n = int(lengths.max()), len(excess)
+    bridge = max(3, widest // 5, min(widest, n // 32))
+    above = binary_closing(np.pad(above, bridge), np.ones(bridge))[bridge:-bridge]
+    return max((slice(*run) for run in _runs(above)), key=lambda run: excess[run].sum())
+
+
+def _runs(mask):
+    """First index, and the one behind the last, of each run of True: (n, 2)."""
+    return np.flatnonzero(np.diff(np.r_[0, mask.view(np.int8), 0])).reshape(-1, 2)
+
+
+def _occupied(frequencies, excess, floor, region):
+    share = np.cumsum(np.r_[0, excess[region]])
+    step = frequencies[1] - frequencies[0]
+    edges = frequencies[region.start] - step / 2 + step * np.arange(len(share))
+    low, high = np.interp([(1 - OCCUPIED) / 2, (1 + OCCUPIED) / 2], share / share[-1], edges)
+    noise = max(floor[region].sum(), np.finfo(float).tiny)
+    return Band((low + high) / 2, high - low, 10 * np.log10(max(share[-1] / noise, 1e-10)))
+
+
+def symbol_rate(samples, band):
+    """Symbols a sample, from the line that they leave in the power or in the changes of frequency.
+
+    Args:
+        samples: complex (n,)
+        band: ``Band`` of the signal
+
+    Returns:
+        the rate, or None where no line stands out
+    """
+    n = np.arange(len(samples))
+    half = min(0.49, 0.6 * band.bandwidth)
+    base = samples * np.exp(-2j * np.pi * band.center * n)
+    taps = signal.firwin(2 * round(2 / half) + 1, 2 * half) if half < 0.45 else [1.0]
+    base = signal.oaconvolve(base, taps, "same")
+    lag = max(1, round(0.25 / band.bandwidth))
+    turn = base[1:] * base[:-1].conj()
+    frequency = np.angle(signal.oaconvolve(turn, np.ones(lag), "same"))
+    best = 0.0, None
+    for trace in (np.abs(base) ** 2, (frequency[lag:] - frequency[:-lag]) ** 2):
+        strength, rate = _line(trace, band.bandwidth / 10, min(1.2 * band.bandwidth, 0.49))
+        best = max(best, (strength, rate), key=lambda pair: pair[0])
+    return best[1] if best[0] > LINE else None
+
+
+def _line(trace, lowest, highest):
+    """(power of the strongest line over the median of what is around it, its frequency)."""
+    trace = trace - trace.mean()
+    length = fft.next_fast_len(2 * len(trace), real=True)
+    power = np.abs(fft.rfft(trace * np.hanning(len(trace)), length)) ** 2
+    first, last = int(lowest * length) + 1, int(highest * length)
+    if last - first < 8:
+        return 0.0, None
+    k = first + int(np.argmax(power[first:last]))
+    reach = max(16, (last - first) // 8)
+    around = power[max(first, k - reach) : k + reach]
+    return power[k] / max(np.median(around), np.finfo(float).tiny), k / length
