@@ -158,7 +158,8 @@ def _transmit(
         silence = blocks.null_source(gr.sizeof_gr_complex)
         length = blocks.head(gr.sizeof_gr_complex, int(PASS_ITEMS * SAMPLE_RATE / AUDIO_RATE))
         return run(silence, length, channel)
-    if condition and rng.random() < condition:
+    # A burst of noise has no modulation.
+    if condition and modulation != "NOISE" and rng.random() < condition:
         samples = received_signal(modulation, rng, speech)
         return conditioned(run(blocks.vector_source_c(samples.tolist()), channel))
     if spread:
@@ -183,7 +184,7 @@ def synthesize(
         spread: vary each pass's samples a symbol, carrier offset and transmitter's arguments (roll-off,
             deviation …) over their usual ranges; else 8, 0 and the transmitter's own
         condition: share of the passes that are received at any rate and frequency and brought back by the
-            conditioner (`sr2cnn_learn.conditioning`); these are spread, too
+            conditioner (`sr2cnn_learn.conditioning`); these are spread, too. Noise is never conditioned
 
     Returns:
         float32 (n_frames, 2, 128), I and Q, each frame divided by its Σ|x|
