@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 import torch
 from cli_support import fails, run_cli
-from sr2cnn_learn.datasets import load_dataset, save_radioml
+from sr2cnn_learn.datasets import Dataset, load_dataset, save_radioml
 from sr2cnn_learn.discriminator import Discriminator
 from sr2cnn_learn.evaluation.evaluate import evaluate
 from sr2cnn_learn.nets.sr2cnn import normalise
 from sr2cnn_learn.reproduce import EXPERIMENTS, reproduce
 from sr2cnn_learn.reproduce.detectors import DETECTORS, Detection, detect
 from sr2cnn_learn.reproduce.figures import _rates
-from sr2cnn_learn.reproduce.laboratory import Laboratory
+from sr2cnn_learn.reproduce.laboratory import Laboratory, provenance
 from sr2cnn_learn.reproduce.open_world import ABLATION, FIGURES, ablation, open_world
 from sr2cnn_learn.reproduce.printed import UNKNOWN_SETS, printed
 from sr2cnn_learn.reproduce.report import Report, number, paper, share
@@ -69,7 +69,7 @@ def laboratory(data, work, **options):
 def test_a_table_and_a_figure(name, data, work, tmp_path):
     lab, _ = laboratory(data, work)
     report = reproduce(name, lab)
-    report.write(tmp_path, name, lab.provenance(f"sr2cnn reproduce {name}"))
+    report.write(tmp_path, name, provenance([lab], f"sr2cnn reproduce {name}"))
     text = (tmp_path / f"{name}.md").read_text()
     assert lab.dataset.sha256 in text and "undertrained" in text and "not at hand" in text
     assert all(len(row) == len(report.columns) for row in report.rows)
@@ -91,6 +91,34 @@ def test_second_run_trains_nothing(data, work, monkeypatch):
     for other in (dict(seed=1), dict(snrs=(18,)), dict(unknown=("GFSK",))):
         with pytest.raises(TypeError):  # there is no train() to call
             reproduce("fig4", laboratory(data, work, **other)[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "unknown", "overrides", "name"),
+    [
+        (dict(preset="paper", epochs=3, seed=1), ("AM-SSB", "GFSK"), {}, "04228c0e117a6d82"),
+        (dict(preset="paper", epochs=6), ("AM-SSB", "GFSK"), dict(center_weight=0.0), "2df317dd8bf50a36"),
+        (dict(preset="best", epochs=8, seed=1), ("AM-SSB", "GFSK"), {}, "e1fe46cef8e052e4"),
+        (
+            dict(preset="best", epochs=8, seed=1, background="others.npz"),
+            ("AM-SSB", "CPFSK"),
+            {},
+            "5e55c67e59f0daa3",
+        ),
+    ],
+)
+def test_trainings_are_found_again(options, unknown, overrides, name, monkeypatch):
+    """The names of trainings that took hours: whoever changes them, or a recipe, loses them."""
+    data = dict(
+        paper="c9b6874bbe15fea793ffdf59c574ac23f527257d14a79af4d07c0b7f6f38c3bb",
+        best="59af00014583cc58ae8a078cf7bef56cfb49dca0b1786b53f09c7351c42175df",
+    )[options["preset"]]
+    background = "0c2edadb359575ab4e7b542e5361e0fee8012e014a75973d20d2b8fba2aa9e94"
+    monkeypatch.setattr("sr2cnn_learn.reproduce.laboratory.file_sha256", lambda file: background)
+    frames, snrs = np.zeros((2, 2, 128), np.float32), np.array([16, 18])
+    dataset = Dataset(frames, np.array(["BPSK", "BPSK"]), snrs, data)
+    lab = Laboratory("data.npz", "work", dataset=dataset, **options)
+    assert lab._digest(unknown, overrides) == name
 
 
 def test_killed_training_goes_on(data, tmp_path, monkeypatch):
@@ -127,8 +155,8 @@ def test_sweep_of_the_test_is_labelled(data, work, monkeypatch):
     assert (options["distance"], options["lambda1"]) == ("isotropic", 0.123)
     z, upper_bound = streams[0]
     assert np.array_equal(z, trained.stream("test")[0]) and upper_bound == trained.upper_bound("test")
-    assert "validation" in chosen.provenance("")["λ1 and distance"]
-    assert "swept on the test" in swept.provenance("")["λ1 and distance"]
+    assert "validation" in provenance([chosen], "")["λ1 and distance"]
+    assert "swept on the test" in provenance([swept], "")["λ1 and distance"]
 
 
 def test_figures_are_those_of_the_card(data, work):
@@ -224,7 +252,7 @@ def test_open_world(data, work, others, tmp_path, monkeypatch):
     report = open_world(labs, *files, orders=2, progress=steps.append)
     assert len(asked) == 4 * 3 and not any(kept for _, kept in asked)
     assert sum(steps) == 4 * 3 * 2
-    report.write(tmp_path, "open-world", labs["two"][0].provenance("sr2cnn reproduce open-world"))
+    report.write(tmp_path, "open-world", provenance(labs["two"], "sr2cnn reproduce open-world"))
     assert (tmp_path / "open-world.png").read_bytes().startswith(b"\x89PNG")
 
     assert report.columns == ["figure", "the paper prints", "alone", "two", "target"]
@@ -259,9 +287,20 @@ def test_open_world(data, work, others, tmp_path, monkeypatch):
         scores.append(scale.scores)
     limit = np.quantile(scores[0][np.isin(test.labels, bundle.classes)], 0.95, method="higher")
     caught = [np.mean(scores[1][unseen.labels == name] > limit) for name in ("CHIRP", "OFDM")]
+    assert list(rows)[-1] == "never seen, mean: TUR at TKR 95 %"
     in_rows = [rows[f"{name}, never seen: TUR at TKR 95 %"][1] for name in ("CHIRP", "OFDM")]
     assert in_rows == [share(value) for value in caught]
     assert list(rows.values())[-1][1] == share(np.mean(caught))
+
+    all_three = [*labs["alone"], *labs["two"]]
+    about = provenance(all_three, "sr2cnn reproduce open-world --repeats 2")
+    assert (about["seed"], about["λ1 and distance"]) == ("0; 1", "chosen on the validation part")
+    assert about["data"].count("sha256") == 1
+    assert about["epochs"] == "2: **undertrained**, preset best has 8"
+    assert about["trainings"].count("best, seed 0, without") == len(UNKNOWN_SETS)
+    assert about["trainings"].count("best with background, seed 1, without") == len(UNKNOWN_SETS)
+    names = [t.bundle.name for lab in all_three for t in lab.used.values()]
+    assert len(set(names)) == 12 and all(f"(`{name}`, best epoch 2, " in about["trainings"] for name in names)
 
     monkeypatch.setattr("sr2cnn_learn.reproduce.laboratory.train", None)
     labs, asked = best_laboratories(data, work, others)
@@ -273,7 +312,7 @@ def test_ablation(data, work, others, tmp_path):
     labs, asked = best_laboratories(data, work, others)
     (alone,), (best, _) = labs.values()
     report = ablation(best, alone, others["test"], others["unseen"])
-    report.write(tmp_path, "ablation", best.provenance("sr2cnn reproduce ablation"))
+    report.write(tmp_path, "ablation", provenance([best, alone], "sr2cnn reproduce ablation"))
     assert (tmp_path / "ablation.png").read_bytes().startswith(b"\x89PNG")
     assert [row[0] for row in report.rows] == [*ABLATION, "no background classes"]
     assert all(len(row) == len(report.columns) and all(row) for row in report.rows)

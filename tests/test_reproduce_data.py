@@ -66,7 +66,7 @@ def test_open_world_as_typed(asked, tmp_path, monkeypatch):
     assert result.exit_code == 0, result.output
     text = (tmp_path / "open-world.md").read_text()
     assert (tmp_path / "open-world.png").read_bytes().startswith(b"\x89PNG")
-    for column in ("paper, 1 epochs", "best, no background"):
+    for column in ("paper, 1 epoch", "best, no background", "best, 1 seed"):
         assert f"| {column} |" in text
     assert "`sr2cnn reproduce open-world --snr 18 --epochs 1`" in text
     for name in MODULE.NEVER_SEEN:
@@ -83,6 +83,8 @@ def test_open_world_as_typed(asked, tmp_path, monkeypatch):
     assert len(asked) == 5 and len({seed for _, seed, _ in asked}) == 4  # radioml2016 and train share one
     assert len(list((tmp_path / "work").glob("*.pt"))) == 4 + 1 + 4  # paper, best without background, best
 
+    assert "paper, seed 0, without" in text and "best with background, seed 0, without" in text
+
     from sr2cnn_learn.reproduce import laboratory
 
     monkeypatch.setattr(laboratory, "train", None)
@@ -91,3 +93,19 @@ def test_open_world_as_typed(asked, tmp_path, monkeypatch):
     table = [line for line in text.splitlines() if line.startswith("|")]
     text = (tmp_path / "open-world.md").read_text()
     assert [line for line in text.splitlines() if line.startswith("|")] == table
+
+
+def test_ablation_as_typed(asked, tmp_path, monkeypatch):
+    """It needs nothing of the paper's laboratory, and its own two share the large file."""
+    from sr2cnn_learn.reproduce import laboratory
+
+    monkeypatch.setattr(laboratory, "load_dataset", None)  # they are given it
+    arguments = ["ablation", "--snr", "18", "--epochs", "1", "--device", "cpu"]
+    arguments += ["--work", str(tmp_path / "work"), "--out", str(tmp_path)]
+    result = CliRunner().invoke(reproduce, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "1 epoch a training: the networks are undertrained, preset best has 8" in result.output
+    files = {path.name.partition("_")[0] for path in (tmp_path / "work").glob("*.npz")}
+    assert files == {"background", "test", "train", "unseen"}
+    text = (tmp_path / "ablation.md").read_text()
+    assert "best with background, seed 0, without AM-SSB, GFSK, whiten = False" in text

@@ -13,15 +13,11 @@ from ..calibration import DISTANCES
 from ..evaluation.metrics import weighted_true_rate
 from ..evaluation.separation import MIN_WTR, TKR, discrimination_interval
 from .printed import printed
-from .report import Report, number, paper, share
+from .report import Report, held_out, number, paper, share
 from .tables import detector_figures
 
 MAX_ROWS = 12  # of the table of epochs
 MAP_FRAMES = 1500  # frames on the map of the semantic space
-
-
-def _name(laboratory):
-    return "{" + ", ".join(laboratory.unknown) + "}"
 
 
 def fig4(laboratory):
@@ -45,8 +41,8 @@ def fig4(laboratory):
 
     return Report(
         title="Figure 4: in training",
-        shows=f"Losses on training frames and closed-set accuracy on validation frames, {_name(laboratory)} "
-        "held out.",
+        shows="Losses on training frames and closed-set accuracy on validation frames, "
+        f"{held_out(laboratory.unknown)} held out.",
         columns=["epoch", "loss", "cross-entropy", "center", "reconstruction", "accuracy", "accuracy, paper"],
         rows=[
             [
@@ -130,7 +126,7 @@ def _sweep(laboratory, title, printed_for):
     return Report(
         title=title,
         shows=f"λ1 of the largest WTR on the {part} part, and what it gives on the test part; "
-        f"{_name(laboratory)} held out.",
+        f"{held_out(laboratory.unknown)} held out.",
         columns=["", *DISTANCES],
         rows=[[name, *(column[name] for column in columns)] for name in columns[0]],
         draw=draw,
@@ -189,7 +185,7 @@ def fig6(laboratory):
     return Report(
         title="Figure 6: the semantic space",
         shows="Euclidean distances between test frames and the centers of their classes, and between "
-        f"centers; {_name(laboratory)} held out.",
+        f"centers; {held_out(laboratory.unknown)} held out.",
         columns=[
             "class",
             "mean distance within",
@@ -227,7 +223,7 @@ def fig8(laboratory):
 
     return Report(
         title="Figure 8: detectors of the unknown",
-        shows=f"TUR over TKR on the test part, for every threshold; {_name(laboratory)} held out.",
+        shows=f"TUR over TKR on the test part, for every threshold; {held_out(laboratory.unknown)} held out.",
         columns=["detector", "AUROC, paper", "AUROC, ours", "TUR at TKR 95 % (of the test part)"],
         rows=rows,
         draw=draw,

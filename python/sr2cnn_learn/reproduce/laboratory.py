@@ -16,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 from ..bundle import Bundle, torch_device
 from ..calibration import choose_discriminator, needed_lambda1
 from ..datasets import load_dataset, split
+from ..datasets.arrays import file_sha256
 from ..discriminator import Discriminator
 from ..evaluation.metrics import open_set_metrics
 from ..evaluation.separation import discrimination_interval
@@ -23,7 +24,6 @@ from ..training import PRESETS, train
 from .printed import DEFAULT_UNKNOWN
 
 QUICK_EPOCHS = 6  # under ten minutes of two cores with the 12,600 frames of the default data
-FULL_EPOCHS = PRESETS["paper"].epochs
 
 
 class Laboratory:
@@ -42,6 +42,7 @@ class Laboratory:
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:<n>"``
         on_training: called with (description, whether an earlier run left it) before each training
         on_epoch, on_batch: see ``train``
+        dataset: the data file as ``load_dataset`` read it, for laboratories that share it; None reads it
 
     Attributes:
         used: dict from description to ``Trained``: what was asked for since it was last cleared
@@ -65,6 +66,7 @@ class Laboratory:
         on_training=None,
         on_epoch=None,
         on_batch=None,
+        dataset=None,
     ):
         if epochs < 1:
             raise ValueError(f"epochs is {epochs}, expected at least 1")
@@ -73,7 +75,7 @@ class Laboratory:
         self.unknown, self.sweep_test = tuple(unknown), sweep_test
         self.preset, self.background = preset, background
         self.device = str(torch_device(device))
-        self.dataset = load_dataset(data, snrs=snrs)
+        self.dataset = load_dataset(data, snrs=snrs) if dataset is None else dataset
         self.on_training, self.on_epoch, self.on_batch = on_training, on_epoch, on_batch
         self.used, self._trainings = {}, {}
 
@@ -94,18 +96,7 @@ class Laboratory:
         return self.used[what]
 
     def _train(self, what, unknown, overrides):
-        recipe = replace(PRESETS[self.preset], epochs=self.epochs, **overrides)
-        key = dict(
-            recipe=asdict(recipe),
-            data_sha256=self.dataset.sha256,
-            snrs=np.unique(self.dataset.snrs).tolist(),
-            unknown=unknown,
-            seed=self.seed,
-        )
-        if self.background is not None:
-            with open(self.background, "rb") as file:
-                key["background_sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
-        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+        digest = self._digest(unknown, overrides)
         path = self.work / f"{digest}.pt"
         epochs = self.work / f"{digest}.jsonl"  # one line an epoch, also of a run that was killed
         kept = path.is_file()
@@ -141,27 +132,69 @@ class Laboratory:
         history = {line["number"]: line for line in lines}  # an epoch done twice counts once
         return Trained(bundle, list(history.values()), self.dataset, self.sweep_test)
 
-    def provenance(self, command):
-        """What a reader needs to do it again: dict of strings."""
-        full = PRESETS[self.preset].epochs
-        return {
-            "command": f"`{command}`",
-            "seed": str(self.seed),
-            "data": f"{self.data.name}, {len(self.dataset)} frames at "
-            f"{', '.join(map(str, np.unique(self.dataset.snrs)))} dB, sha256 `{self.dataset.sha256}`",
-            "epochs": f"{self.epochs}"
-            + (f": **undertrained**, preset {self.preset} has {full}" if self.epochs < full else ""),
-            "λ1 and distance": "**swept on the test part**, as in the paper; no figure to rely on"
-            if self.sweep_test
-            else "chosen on the validation part",
-            "trainings": "; ".join(
-                f"{what} (`{t.bundle.name}`, best epoch {t.bundle.card['provenance']['best_epoch']}, "
-                f"{sum(e['seconds'] for e in t.history):.0f} s)"
-                for what, t in self.used.items()
-            )
-            or "none",
-            "machine": machine(self.device),
-        }
+    def _digest(self, unknown, overrides):
+        """The name of a training's files: a hash of all that decides its result."""
+        recipe = replace(PRESETS[self.preset], epochs=self.epochs, **overrides)
+        key = dict(
+            recipe=asdict(recipe),
+            data_sha256=self.dataset.sha256,
+            snrs=np.unique(self.dataset.snrs).tolist(),
+            unknown=unknown,
+            seed=self.seed,
+        )
+        if self.background is not None:
+            key["background_sha256"] = file_sha256(self.background)
+        return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def provenance(laboratories, command):
+    """What a reader needs to do it again, of an experiment that took one laboratory or more.
+
+    Returns:
+        dict of strings: what all laboratories have in common once, what differs in their order
+    """
+
+    def each(describe):
+        return "; ".join(dict.fromkeys(describe(laboratory) for laboratory in laboratories))
+
+    def data(laboratory):
+        dataset = laboratory.dataset
+        snrs = ", ".join(map(str, np.unique(dataset.snrs)))
+        return f"{laboratory.data.name}, {len(dataset)} frames at {snrs} dB, sha256 `{dataset.sha256}`"
+
+    def epochs(laboratory):
+        preset, full = laboratory.preset, PRESETS[laboratory.preset].epochs
+        if laboratory.epochs < full:
+            return f"{laboratory.epochs}: **undertrained**, preset {preset} has {full}"
+        return f"{laboratory.epochs}, preset {preset}"
+
+    def choice(laboratory):
+        if laboratory.sweep_test:
+            return "**swept on the test part**, as in the paper; no figure to rely on"
+        return "chosen on the validation part"
+
+    def trainings(laboratory):
+        about = ""
+        if len(laboratories) > 1:
+            background = "" if laboratory.background is None else " with background"
+            about = f"{laboratory.preset}{background}, seed {laboratory.seed}, "
+        return "; ".join(about + _training(*used) for used in laboratory.used.items()) or "none"
+
+    return {
+        "command": f"`{command}`",
+        "seed": each(lambda laboratory: str(laboratory.seed)),
+        "data": each(data),
+        "epochs": each(epochs),
+        "λ1 and distance": each(choice),
+        "trainings": each(trainings),
+        "machine": machine(laboratories[0].device),
+    }
+
+
+def _training(what, trained):
+    best = trained.bundle.card["provenance"]["best_epoch"]
+    seconds = sum(epoch["seconds"] for epoch in trained.history)
+    return f"{what} (`{trained.bundle.name}`, best epoch {best}, {seconds:.0f} s)"
 
 
 class Trained:

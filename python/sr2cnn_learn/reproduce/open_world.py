@@ -2,17 +2,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The ``best`` preset beside the paper's, on a test set of channels that no training saw.
 
-No experiment of the paper: its four sets of unknown classes, and modulations that are in no training set at all,
-not even as background.
+No experiment of the paper: its four sets of unknown classes, and modulations that are in no training set at
+all, not even as background.
 """
 
 import numpy as np
 
 from ..datasets import load_dataset
-from ..evaluation.evaluate import evaluate
+from ..discriminator import Discriminator
+from ..evaluation.evaluate import figures_of
 from ..evaluation.separation import score_metrics
 from .printed import UNKNOWN_SETS, printed
-from .report import Report, number, share
+from .report import Report, bars, held_out, number, share
 
 FIGURES = dict(
     upper_bound="UB (closed set)",
@@ -29,31 +30,26 @@ DISCOVERY = ("hungarian_accuracy", "major_classes")
 TARGETS = dict(
     auroc="≥ 0.995", tur_at_tkr95="≥ 97 %", hungarian_accuracy="≥ 95 %", major_classes="{true}"
 )
-MEAN = "mean over the never seen"
+MEAN = "never seen, mean"
 NOT_RUN = "not run"
 
 
-def _figures(trained, test, orders, progress):
-    """The rows of ``FIGURES`` for a training: dict from figure to value."""
-    found = evaluate(trained.bundle, test, np.arange(len(test)), orders, progress=progress)
+def _encoded(bundle, dataset):
+    return bundle.encode(dataset.frames.transpose(0, 2, 1))
+
+
+def _figures(bundle, z, truth, orders, progress=None):
+    """The rows of ``FIGURES`` for the test set's vectors: dict from figure to value."""
+    found = figures_of(bundle, z, truth, orders, seed=0, progress=progress)
     figures = {key: found[key] for key in FIGURES if key not in DISCOVERY}
     return dict(figures, **{key: found["discovery"][key]["mean"] for key in DISCOVERY})
 
 
-def _scores(bundle, dataset):
-    """d1/Θ1 of all frames."""
-    from ..discriminator import Discriminator
-
-    discriminator = Discriminator(**bundle.discriminator_options())
-    discriminator.freeze()
-    discriminator.predict(bundle.encode(dataset.frames.transpose(0, 2, 1)))
-    return discriminator.scores
-
-
-def _never_seen(trained, test, unseen):
-    """TUR at TKR 95 % for each modulation of ``unseen``: dict."""
-    known = np.isin(test.labels, trained.classes)
-    of_known, of_unseen = _scores(trained.bundle, test)[known], _scores(trained.bundle, unseen)
+def _never_seen(bundle, z, truth, unseen):
+    """TUR at TKR 95 % for each modulation of ``unseen``, and their mean: dict."""
+    scale = Discriminator(**bundle.discriminator_options())
+    of_known = scale.nearest_known(z[np.isin(truth, bundle.classes)])[1]
+    of_unseen = scale.nearest_known(_encoded(bundle, unseen))[1]
     shares = {}
     for name in unseen.modulations:
         scores = np.concatenate([of_known, of_unseen[unseen.labels == name]])
@@ -98,14 +94,17 @@ def ablation(laboratory, alone, test, unseen):
     """
     test, unseen = load_dataset(test), load_dataset(unseen)
     unknown = UNKNOWN_SETS[0]
+    for one in (laboratory, alone):
+        one.used.clear()
     trainings = {
         name: laboratory.trained(unknown, **fields) for name, fields in ABLATION.items()
     }
     trainings["no background classes"] = alone.trained(unknown)
-    rows, bars = [], []
+    rows, drawn = [], []
     for name, trained in trainings.items():
-        found = evaluate(trained.bundle, test, np.arange(len(test)), orders=1)
-        never = _never_seen(trained, test, unseen)[MEAN]
+        z = _encoded(trained.bundle, test)
+        found = _figures(trained.bundle, z, test.labels, orders=1)
+        never = _never_seen(trained.bundle, z, test.labels, unseen)[MEAN]
         rows.append(
             [
                 name,
@@ -116,26 +115,15 @@ def ablation(laboratory, alone, test, unseen):
                 share(never),
             ]
         )
-        bars.append((found["upper_bound"], found["tur_at_tkr95"], never))
-
-    def draw(figure):
-        axes = figure.subplots()
-        labels = "UB (closed set)", "TUR at TKR 95 %", "never seen, mean TUR at TKR 95 %"
-        for i, label in enumerate(labels):
-            places = np.arange(len(bars)) + (i - 1) * 0.27
-            axes.barh(places, [100 * row[i] for row in bars], 0.25, label=label)
-        axes.set_yticks(range(len(bars)), list(trainings))
-        axes.invert_yaxis()
-        axes.set(xlim=(0, 105), xlabel="%")
-        axes.grid(axis="x", alpha=0.3)
-        figure.legend(loc="outside upper center", ncols=3, frameon=False)
+        drawn.append((found["upper_bound"], found["tur_at_tkr95"], never))
+    labels = [FIGURES["upper_bound"], FIGURES["tur_at_tkr95"], f"{MEAN} {FIGURES['tur_at_tkr95']}"]
 
     return Report(
         title="The best preset without one part at a time",
         shows=f"{', '.join(unknown)} held out; one training each.",
         columns=["recipe", "UB", "known accuracy", "AUROC", "TUR at TKR 95 %", "never seen, mean"],
         rows=rows,
-        draw=draw,
+        draw=bars(list(trainings), labels, list(zip(*drawn))),
         size=(11, 6),
         remarks=[f"test set: {len(test)} frames, sha256 `{test.sha256}`"],
     )
@@ -155,22 +143,29 @@ def open_world(laboratories, test, unseen, first_only=(), orders=10, progress=No
         ``Report``
     """
     test, unseen = load_dataset(test), load_dataset(unseen)
-    rows, groups, bars = [], [], {column: [] for column in laboratories}
+    for one in (one for each in laboratories.values() for one in each):
+        one.used.clear()
+    rows, groups, drawn = [], [], {column: [] for column in laboratories}
+    never = {column: [] for column in laboratories}
     for unknown in UNKNOWN_SETS:
-        title = "{" + ", ".join(unknown) + "}"
-        results = {
-            column: [_figures(one.trained(unknown), test, orders, progress) for one in each]
-            for column, each in laboratories.items()
-            if unknown == UNKNOWN_SETS[0] or column not in first_only
-        }
+        first, results = unknown == UNKNOWN_SETS[0], {}
+        for column, each in laboratories.items():
+            if not first and column in first_only:
+                continue
+            results[column] = []
+            for bundle in (one.trained(unknown).bundle for one in each):
+                z = _encoded(bundle, test)
+                results[column].append(_figures(bundle, z, test.labels, orders, progress))
+                if first:
+                    never[column].append(_never_seen(bundle, z, test.labels, unseen))
         for key, name in FIGURES.items():
             target = TARGETS.get(key, "").format(true=len(unknown))
-            if key == "known_accuracy" and unknown == UNKNOWN_SETS[0]:
+            if key == "known_accuracy" and first:
                 target = "≥ 93 %"
             in_print = printed(unknown, key)
             rows.append(
                 [
-                    f"{title}: {name}",
+                    f"{held_out(unknown)}: {name}",
                     "" if in_print is None else f"{in_print:.1f} %",
                     *(
                         _cell(key, [r[key] for r in results[column]]) if column in results else NOT_RUN
@@ -179,32 +174,18 @@ def open_world(laboratories, test, unseen, first_only=(), orders=10, progress=No
                     target,
                 ]
             )
-        groups.append(title)
+        groups.append(held_out(unknown))
         for column in laboratories:
-            shares = [100 * run["tur_at_tkr95"] for run in results.get(column, [])]
-            bars[column].append(np.mean(shares) if shares else np.nan)
-    never = {
-        column: [_never_seen(one.trained(UNKNOWN_SETS[0]), test, unseen) for one in each]
-        for column, each in laboratories.items()
-    }
+            shares = [run["tur_at_tkr95"] for run in results.get(column, [])]
+            drawn[column].append(np.mean(shares) if shares else None)
     for name in [*unseen.modulations, MEAN]:
+        title = name if name == MEAN else f"{name}, never seen"
         cells = [_cell("share", [run[name] for run in runs]) for runs in never.values()]
         target = "≥ 95 %" if name == MEAN else ""
-        rows.append([f"{name}, never seen: TUR at TKR 95 %", "", *cells, target])
+        rows.append([f"{title}: {FIGURES['tur_at_tkr95']}", "", *cells, target])
         groups.append(name)
         for column, runs in never.items():
-            bars[column].append(100 * np.mean([run[name] for run in runs]))
-
-    def draw(figure):
-        axes = figure.subplots()
-        width = 0.8 / len(bars)
-        for i, (column, values) in enumerate(bars.items()):
-            places = np.arange(len(groups)) + (i - (len(bars) - 1) / 2) * width
-            axes.bar(places, values, width * 0.95, label=column)
-        axes.set_xticks(range(len(groups)), groups, rotation=25, ha="right")
-        axes.set(ylim=(0, 105), ylabel="TUR at TKR 95 %")
-        axes.grid(axis="y", alpha=0.3)
-        figure.legend(loc="outside upper center", ncols=len(bars), frameon=False)
+            drawn[column].append(np.mean([run[name] for run in runs]))
 
     return Report(
         title="The best preset beside the paper's",
@@ -212,7 +193,7 @@ def open_world(laboratories, test, unseen, first_only=(), orders=10, progress=No
         "where there is more than one training seed.",
         columns=["figure", "the paper prints", *laboratories, "target"],
         rows=rows,
-        draw=draw,
+        draw=bars(groups, list(drawn), list(drawn.values()), "TUR at TKR 95 %"),
         size=(12, 5.5),
         remarks=[
             f"test set: {len(test)} frames, sha256 `{test.sha256}`; never seen: {len(unseen)} frames, "

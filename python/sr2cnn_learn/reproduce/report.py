@@ -4,6 +4,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+
 NOT_AT_HAND = "–"
 REMARK_NOT_AT_HAND = f"“{NOT_AT_HAND}” under *paper*: the paper's printed figure is not at hand."
 
@@ -21,6 +23,28 @@ def paper(percent):
 def number(value, digits=3):
     """A figure that is no share; None → "none"."""
     return "none" if value is None else f"{value:.{digits}g}"
+
+
+def held_out(names):
+    """("AM-SSB", "GFSK") → "{AM-SSB, GFSK}"."""
+    return "{" + ", ".join(names) + "}"
+
+
+def bars(groups, labels, values, ylabel="%"):
+    """What draws grouped bars: values (len(labels), len(groups)) as shares, None or NaN for none."""
+
+    def draw(figure):
+        axes = figure.subplots()
+        width = 0.8 / len(labels)
+        for i, (label, row) in enumerate(zip(labels, values)):
+            places = np.arange(len(groups)) + (i - (len(labels) - 1) / 2) * width
+            axes.bar(places, 100 * np.array(row, dtype=float), width * 0.95, label=label)
+        axes.set_xticks(range(len(groups)), groups, rotation=20, ha="right")
+        axes.set(ylim=(0, 105), ylabel=ylabel)
+        axes.grid(axis="y", alpha=0.3)
+        figure.legend(loc="outside upper center", ncols=min(len(labels), 5), frameon=False)
+
+    return draw
 
 
 @dataclass

@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from ..evaluation.metrics import open_set_metrics
 from .detectors import DETECTORS, detect
 from .printed import UNKNOWN_SETS, printed
-from .report import Report, number, paper, share
+from .report import Report, bars, held_out, number, paper, share
 
 #: Recipe fields of the rows of table 3.
 ABLATION = {
@@ -41,10 +41,6 @@ def _value(figures, key):
     return number(figures[key]) if key in PLAIN else share(figures[key])
 
 
-def _held_out(names):
-    return "{" + ", ".join(names) + "}"
-
-
 def _dominant_shares(truth, ids, unknown):
     """Of each unknown class, the share that the largest discovered class dominated by it holds."""
     members = {}
@@ -57,27 +53,6 @@ def _dominant_shares(truth, ids, unknown):
         if name in shares:
             shares[name] = max(shares[name], n / np.sum(truth == name))
     return shares
-
-
-def _bars(groups, labels, values, ylabel="%"):
-    """Draws grouped bars: values (len(labels), len(groups)) in percent, NaN for none."""
-
-    def draw(figure):
-        axes = figure.subplots()
-        width = 0.8 / len(labels)
-        for i, (label, row) in enumerate(zip(labels, values)):
-            places = np.arange(len(groups)) + (i - (len(labels) - 1) / 2) * width
-            axes.bar(places, row, width * 0.95, label=label)
-        axes.set_xticks(range(len(groups)), groups, rotation=20, ha="right")
-        axes.set(ylim=(0, 105), ylabel=ylabel)
-        axes.grid(axis="y", alpha=0.3)
-        figure.legend(loc="outside upper center", ncols=min(len(labels), 5), frameon=False)
-
-    return draw
-
-
-def _percent(value):
-    return np.nan if value is None else 100 * value
 
 
 def table2(laboratory):
@@ -134,14 +109,14 @@ def _comparison(laboratory, title, printed_for):
                 _value(figures, key),
             ]
         )
-    values = [[_percent(shares[name]) for name in names] for shares in (with_all, open_set)]
+    values = [[shares[name] for name in names] for shares in (with_all, open_set)]
     return Report(
         title=title,
         shows="Accuracy of each modulation: all trained on, and "
-        f"{_held_out(zero_shot.unknown)} held out whole and discovered.",
+        f"{held_out(zero_shot.unknown)} held out whole and discovered.",
         columns=["", "supervised, paper", "supervised, ours", "SR2CNN, paper", "SR2CNN, ours"],
         rows=rows,
-        draw=_bars(names, ["supervised", "SR2CNN"], values, "accuracy, %"),
+        draw=bars(names, ["supervised", "SR2CNN"], values, "accuracy, %"),
         size=(11, 5),
         remarks=[
             "Supervised: the classifier, nothing is rejected; its known accuracy is the mean over the "
@@ -161,9 +136,9 @@ def _open_set_table(title, shows, trainings, remarks=()):
             name += ", ours"
         rows.append([name, *(_value(trained.figures, key) for _, _, trained in trainings)])
     keys = ("known_accuracy", "tkr", "tur", "known_precision", "unknown_precision")
-    values = [[_percent(t.figures[key]) for key in keys] for _, _, t in trainings]
+    values = [[trained.figures[key] for key in keys] for _, _, trained in trainings]
     labels = [label for label, _, _ in trainings]
-    draw = _bars([NAMES[key] for key in keys], labels, values)
+    draw = bars([NAMES[key] for key in keys], labels, values)
     return Report(title, shows, ["", *labels], rows, draw, (10, 5), list(remarks))
 
 
@@ -181,7 +156,7 @@ def table3(laboratory):
     ]
     return _open_set_table(
         "Table 3: ablation of the losses",
-        f"One loss left out at a time, {_held_out(unknown)} held out.",
+        f"One loss left out at a time, {held_out(unknown)} held out.",
         trainings,
         [
             "Without cross-entropy the classifier is never trained: UB is chance, and the last epoch is "
@@ -197,7 +172,7 @@ def table4(laboratory):
     The paper has TKR and TUR (and more that is not at hand) of {AM-SSB, GFSK}, {CPFSK, GFSK},
     {AM-SSB, CPFSK} and {AM-SSB, CPFSK, GFSK}.
     """
-    trainings = [(_held_out(names), names, laboratory.trained(names)) for names in UNKNOWN_SETS]
+    trainings = [(held_out(names), names, laboratory.trained(names)) for names in UNKNOWN_SETS]
     return _open_set_table(
         "Table 4: four sets of unknown classes",
         "One network for each set, trained without its classes.",
@@ -230,14 +205,14 @@ def table5(laboratory):
     for name in DETECTORS:
         figures = results[name][1] if name in results else dict.fromkeys(keys)
         rows.append([name, paper(None), paper(None), *(_value(figures, key) for key in keys)])
-    bars = ("tkr", "tur", "known_accuracy", "f1")
-    values = [[_percent(figures[key]) for key in bars] for _, figures in results.values()]
+    drawn = ("tkr", "tur", "known_accuracy", "f1")
+    values = [[figures[key] for key in drawn] for _, figures in results.values()]
     return Report(
         title="Table 5: detectors of the unknown",
-        shows=f"All on one network, {_held_out(laboratory.unknown)} held out.",
+        shows=f"All on one network, {held_out(laboratory.unknown)} held out.",
         columns=["detector", "TKR, paper", "TUR, paper", *(NAMES[key] for key in keys)],
         rows=rows,
-        draw=_bars([NAMES[key] for key in bars], list(results), values),
+        draw=bars([NAMES[key] for key in drawn], list(results), values),
         size=(10, 5),
         remarks=[
             "Each threshold keeps 95 % of the known validation frames; no detector has seen an unknown "
