@@ -18,6 +18,10 @@ from . import __version__
 CANCELLED = 130  # exit status after Ctrl-C, as shells have it
 FILE = click.Path(dir_okay=False, path_type=Path)
 DATA = click.Path(path_type=Path)  # a file, or a folder of recordings
+MAX_PER_KEY = click.option(
+    "--max-per-key", type=click.IntRange(min=1),
+    help="Frames of each modulation and SNR, evenly spread; default: all.",
+)  # fmt: skip
 
 
 class Names(click.ParamType):
@@ -129,6 +133,7 @@ def sr2cnn():
     "--epochs", type=click.IntRange(min=1), help="Number of epochs; the preset's if not given."
 )
 @click.option("--snr", "snrs", type=Snrs(), help="SNRs to use, e.g. 16,18; default: all.")
+@MAX_PER_KEY
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--decoder", is_flag=True, help="Keep the decoder in the bundle: twice the size.")
@@ -176,7 +181,7 @@ def train(data, out, as_json, **options):
         card = train(
             data,
             out,
-            provenance=_data_recipes(data=data, background_data=options["background"]),
+            provenance=_data_recipes(console, data=data, background_data=options["background"]),
             on_epoch=on_epoch,
             on_batch=on_batch,
             **options,
@@ -188,17 +193,27 @@ def train(data, out, as_json, **options):
         console.print(_figures_table(card["provenance"]["metrics"]))
 
 
-def _data_recipes(**files) -> dict:
+def _data_recipes(console, **files) -> dict:
     """What `sr2cnn dataset` says of files that it wrote, for the card, by the names given here."""
+    from .datasets.arrays import file_sha256
+
     recipes = {}
     for name, file in files.items():
         beside = file and file.with_name(file.name + ".json")
-        if not beside or not beside.is_file():
+        if not beside or not beside.is_file() or not file.is_file():
             continue
         try:
-            recipes[name] = json.loads(beside.read_text(encoding="utf-8"))
+            recipe = json.loads(beside.read_text(encoding="utf-8"))
         except ValueError as error:
             raise ValueError(f"{beside}: not JSON: {error}") from None
+        if isinstance(recipe, dict) and recipe.get("sha256") == file_sha256(file):
+            recipes[name] = recipe
+        else:
+            console.print(
+                f"warning: {beside} is left out of the card: its sha256 is not that of {file.name}",
+                soft_wrap=True,
+                markup=False,
+            )
     return recipes
 
 
@@ -255,6 +270,7 @@ def info(bundle, as_json):
 @click.argument("bundle")
 @click.option("--data", type=DATA, required=True, help="Data file or folder to evaluate on.")
 @click.option("--snr", "snrs", type=Snrs(), help="SNRs to use, e.g. 16,18; default: all.")
+@MAX_PER_KEY
 @click.option(
     "--orders", type=click.IntRange(min=1), default=10, show_default=True,
     help="Random stream orders that discovery is measured in.",
@@ -266,7 +282,7 @@ def info(bundle, as_json):
 )  # fmt: skip
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-def evaluate(bundle, data, snrs, orders, seed, vote, device, as_json):
+def evaluate(bundle, data, snrs, max_per_key, orders, seed, vote, device, as_json):
     """Measure a model bundle on a data set.
 
     BUNDLE is a file or the name of a shipped model. On the very file that it was trained on, only
@@ -291,8 +307,8 @@ def evaluate(bundle, data, snrs, orders, seed, vote, device, as_json):
         from .evaluation.evaluate import evaluate, untrained_frames
 
         loaded = Bundle.load(bundle, device)
-        dataset = load_dataset(data, snrs=snrs)
-        indices, part = untrained_frames(loaded, dataset)
+        dataset = load_dataset(data, snrs=snrs, max_per_key=max_per_key)
+        indices, part = untrained_frames(loaded, dataset, max_per_key)
         figures = evaluate(
             loaded,
             dataset,
@@ -368,6 +384,11 @@ def doctor(as_json):
                 console.print(f"      → {finding.remedy}", markup=False, soft_wrap=True)
     if any(finding.state == "fault" for finding in findings):
         sys.exit(1)
+
+
+from .cli_classes import classes  # noqa: E402, it takes from this module
+
+sr2cnn.add_command(classes)
 
 
 def main():

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`sr2cnn classes`: what a registry holds, its names, and what becomes of it."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .bundle import Bundle
+from .cli import FILE, percent, stderr_console
+from .registry import EXPORT_FORMATS, Registry, locked
+
+IDS = {"ignore_unknown_options": True}  # -3 is a class
+
+
+def of_registry(command):
+    return click.argument("registry", type=FILE)(command)
+
+
+@click.group()
+def classes():
+    """List, name, merge, forget, export and promote discovered classes.
+
+    A recognizer with a registry file (`registry="radio.classes"`, or "Class registry file" in GNU Radio
+    Companion) keeps its discovered classes there, each with some of its frames. REGISTRY is that
+    file. CLASS is a label, `unknown_3` or the name given to it, or an id, `-3`.
+
+    While a recognizer has the file open, rename, merge and forget refuse: send it these commands as
+    messages to its port cmd. list, export and promote work at any time; they see the last save.
+
+    \b
+    Examples:
+      sr2cnn classes list radio.classes
+      sr2cnn classes rename radio.classes unknown_3 DECT
+      sr2cnn classes merge radio.classes unknown_5 DECT
+      sr2cnn classes forget radio.classes unknown_4 unknown_7
+      sr2cnn classes export radio.classes --out frames
+      sr2cnn classes promote radio.classes DECT --out with-dect.pt
+    """
+
+
+@classes.command("list")
+@of_registry
+@click.option("--model", help="Bundle, for what the classes look like; default: the shipped one, if it is.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def list_classes(registry, model, as_json):
+    """List the discovered classes of REGISTRY.
+
+    Frames are the frames that made up the class, samples those of them that are kept in the file.
+    Times are in UTC. Frame indices, with --json, count all frames judged, on from run to run.
+
+    \b
+    Examples:
+      sr2cnn classes list radio.classes
+      sr2cnn classes list radio.classes --json | jq '.classes[].name'
+    """
+    held = Registry.load(registry)
+    about, centers, _ = held.contents(held.written)
+    if as_json:
+        for entry, center in zip(about["classes"], centers.tolist()):
+            entry["center"] = center
+        click.echo(json.dumps(about, indent=2))
+        return
+    bundle = _bundle_for_looks(held, model)
+    console = Console(highlight=False)
+    console.print(
+        f"{registry}: {len(held.classes)} classes discovered by {held.model} in {held.frames} frames",
+        soft_wrap=True,
+        markup=False,
+    )
+    table = Table("id", "name", "frames", "samples", "first seen", "last seen", *["looks like"] * bool(bundle))
+    for known in held.classes:
+        looks = []
+        if bundle:
+            from .attributes import in_words
+
+            looks = [in_words(bundle.describe(known.center))]
+        times = map(_minute, (known.samples.first_seen, known.samples.last_seen))
+        cells = (known.id, known.name, known.count, len(known.samples.frames), *times, *looks)
+        table.add_row(*(Text(str(cell)) for cell in cells))  # a name is not markup
+    if held.classes:
+        console.print(table)
+
+
+def _bundle_for_looks(held, model):
+    """The bundle of a registry: the one asked for, or a shipped one that it is of."""
+    try:
+        bundle = Bundle.read(model or held.model)
+        held.check_model(bundle)
+        return bundle
+    except (FileNotFoundError, ValueError):
+        if model:
+            raise
+        return None
+
+
+def _minute(seconds):
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _edit(path, change):
+    """Change a registry that nobody else has open."""
+    with locked(path):
+        held = Registry.load(path)
+        change(held)
+        held.save(path)
+
+
+@classes.command(context_settings=IDS)
+@of_registry
+@click.argument("which", metavar="CLASS")
+@click.argument("name")
+def rename(registry, which, name):
+    """Give CLASS a NAME: it is the label from then on.
+
+    \b
+    Examples:
+      sr2cnn classes rename radio.classes unknown_3 DECT
+      sr2cnn classes rename radio.classes -3 "DECT, base station"
+    """
+    _edit(registry, lambda held: held.rename(which, name))
+
+
+@classes.command(context_settings=IDS)
+@of_registry
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="INTO")
+def merge(registry, source, target):
+    """Make the class FROM part of the class INTO, which keeps its name and id.
+
+    \b
+    Example:
+      sr2cnn classes merge radio.classes unknown_5 DECT
+    """
+    _edit(registry, lambda held: held.merge(source, target))
+
+
+@classes.command(context_settings=IDS)
+@of_registry
+@click.argument("which", metavar="CLASS…", nargs=-1, required=True)
+def forget(registry, which):
+    """Drop classes and their frames. Their ids are never used again.
+
+    \b
+    Example:
+      sr2cnn classes forget radio.classes unknown_4 unknown_7
+    """
+
+    def change(held):
+        for each in which:
+            held.forget(each)
+
+    _edit(registry, change)
+
+
+@classes.command(context_settings=IDS)
+@of_registry
+@click.argument("which", metavar="[CLASS…]", nargs=-1)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder.")
+@click.option(
+    "--format", type=click.Choice(EXPORT_FORMATS), default="sigmf", show_default=True,
+    help="SigMF recordings, or numpy's .npz.",
+)  # fmt: skip
+def export(registry, which, out, format):
+    """Write the sample frames of classes, one file a class; of all that have any, if none is given.
+
+    A SigMF recording has the frames back to back, each annotated with the class's name: `sr2cnn train`
+    and `sr2cnn evaluate` read a folder of them as labelled data. An .npz has frames, center, label,
+    id and count.
+
+    \b
+    Examples:
+      sr2cnn classes export radio.classes --out frames
+      sr2cnn classes export radio.classes DECT --out frames --format npz
+    """
+    for path in Registry.load(registry).export(out, which or None, format):
+        click.echo(path)
+
+
+@classes.command(context_settings=IDS)
+@of_registry
+@click.argument("which", metavar="CLASS…", nargs=-1, required=True)
+@click.option("--out", type=FILE, required=True, help="Model bundle to write (.pt).")
+@click.option("--model", help="Bundle that the registry is of; default: the shipped one of that name.")
+@click.option("--name", help="Name of the new known class; default: that of the discovered one.")
+@click.option("--rest", type=FILE, help="Registry to write for the new bundle, of the classes that remain.")
+def promote(registry, which, out, model, name, rest):
+    """Make discovered classes known ones, in a new bundle, without training.
+
+    The new bundle is the old one with more classes: the encoder is the same, the new classes have the
+    centers that were discovered, and covariance and threshold from their recorded frames, at least 10
+    of them. The old registry is no registry of the new bundle; --rest writes one that is.
+
+    \b
+    Examples:
+      sr2cnn classes promote radio.classes DECT --out with-dect.pt
+      sr2cnn classes promote radio.classes unknown_3 --name DECT --model mine.pt \\
+                             --out with-dect.pt --rest with-dect.classes
+    """
+    held = Registry.load(registry)
+    console = stderr_console()
+    with console.status("promoting"):
+        from .promotion import promote
+
+        bundle = Bundle.load(model or held.model)
+        promotions = promote(held, which, bundle, out, name, rest)
+    table = Table("class", "was", "recorded frames", "named so", "takes at most")
+    for new in promotions:
+        loser = max(new.taken, key=new.taken.get)
+        share = new.taken[loser]
+        loss = f"{percent(share)} of {loser}" if share else "–"
+        cells = (new.name, f"unknown_{-new.id}", new.frames, percent(new.named), loss)
+        table.add_row(*(Text(str(cell)) for cell in cells))
+    for path in filter(None, (out, rest)):
+        console.print(f"wrote {path}", soft_wrap=True, markup=False)
+    Console(highlight=False).print(table)
