@@ -6,18 +6,18 @@ import math
 import pmt
 from gnuradio import gr
 
-PORTS = {"labels": "label", "novel": "novel", "status": "status", "gap": "gap"}
+PORTS = {"labels": "label", "novel": "novel", "bursts": "burst", "status": "status", "gap": "gap"}
 
 
 class event_sink(gr.basic_block):
     """Puts messages out: as JSON lines, SigMF annotations, ZeroMQ messages, metrics; any of them at once.
 
     An event is a message as a dict, with ``event`` saying what it is: ``"label"``, ``"novel"``,
-    ``"status"`` or ``"gap"``. A semantic vector is a list under ``vector``. NaN and infinity become null. Outputs
+    ``"burst"``, ``"status"`` or ``"gap"``. A semantic vector is a list under ``vector``. NaN and infinity become null. Outputs
     fail alone: a full disk, a port in use or a subscriber that does not keep up is logged once, costs
     that output events, which it counts, and is retried; it never stops the flowgraph.
 
-    Message inputs ``labels``, ``novel``, ``status``, ``gap``: dicts, or PDUs of a dict and a vector.
+    Message inputs ``labels``, ``novel``, ``bursts``, ``status``, ``gap``: dicts, or PDUs of a dict and a vector.
 
     Args:
         path: file for JSON lines, ``"-"`` for the standard output, None for none
@@ -75,7 +75,7 @@ class event_sink(gr.basic_block):
         if not self.outputs:
             raise ValueError("no output: expected a path, sigmf, zmq, prometheus_port or outputs")
         # Keep the handlers: GNU Radio finds them by the names of these methods.
-        handlers = (self._on_labels, self._on_novel, self._on_status, self._on_gap)
+        handlers = (self._on_labels, self._on_novel, self._on_bursts, self._on_status, self._on_gap)
         for port, handler in zip(PORTS, handlers):
             self.message_port_register_in(pmt.intern(port))
             self.set_msg_handler(pmt.intern(port), handler)
@@ -85,6 +85,9 @@ class event_sink(gr.basic_block):
 
     def _on_novel(self, message):
         self._put("novel", message)
+
+    def _on_bursts(self, message):
+        self._put("bursts", message)
 
     def _on_status(self, message):
         self._put("status", message)

@@ -4,6 +4,7 @@
 from gnuradio import blocks, gr
 
 from .class_registry import class_registry
+from .conditioner import conditioner
 from .describer import describer
 from .discriminator import discriminator_from_bundle
 from .encoder import encoder
@@ -15,6 +16,10 @@ BUFFERED_BATCHES = 4  # in front of and behind the encoder, so that it finds who
 
 class recognizer(gr.hier_block2):
     """Framer, encoder and discriminator of a model: samples in, class ids and messages out.
+
+    With ``condition`` a `conditioner` comes first, for signals as they are on the air: then frames are cut
+    from bursts only, message output ``bursts`` tells of these, and ``labels`` and ``novel`` are in samples and hertz
+    of the stream that came in. Without it, the signal must be centered and have the samples a symbol of the model.
 
     Input: complex. Output (may be left unconnected): int16, a class id a frame, see `discriminator`.
     Message outputs ``labels``, ``novel`` and ``status``, message input ``cmd``: the
@@ -37,6 +42,8 @@ class recognizer(gr.hier_block2):
         live: for radios: where the network cannot keep up, drop the oldest frames and never make the
             blocks before this one wait; ``status`` counts them. Otherwise nothing is lost.
         queue_frames: of a live recognizer, most frames that wait for the network
+        condition: whether to find bursts, center and resample them
+        sample_rate: for the conditioner, see there
         registry: file that keeps the discovered classes, with sample frames of each: what it holds is
             taken up, and from then on it is kept up to date, see `class_registry`; None: none
         registry_period: seconds from save to save
@@ -44,6 +51,7 @@ class recognizer(gr.hier_block2):
     Attributes:
         framer, encoder, discriminator, describer: the blocks inside
         queue: the `frame_queue` between framer and encoder; None unless live
+        conditioner: the `conditioner` before the framer; None unless asked for
         registry: the `class_registry`; None without a file
 
     Raises:
@@ -69,6 +77,8 @@ class recognizer(gr.hier_block2):
         theta2_limit=None,
         live=False,
         queue_frames=1024,
+        condition=False,
+        sample_rate=0.0,
         registry=None,
         registry_period=5.0,
     ):
@@ -108,17 +118,27 @@ class recognizer(gr.hier_block2):
             # What waits in a buffer grows old and cannot be dropped: just enough for the encoder.
             self.queue.set_min_output_buffer(2 * batch_size)
             before.insert(1, self.queue)
-        self.connect(self, *before, self.discriminator, self)
+        self.conditioner = None
+        first = [self]
+        if condition:
+            self.conditioner = conditioner(sample_rate, bundle.samples_per_symbol)
+            first.append(self.conditioner)
+        self.connect(*first, *before, self.discriminator, self)
         self.connect(self.discriminator, self._null)
 
         for block in before:
             self.msg_connect((block, "status"), (self.discriminator, "upstream"))
-        for port in ("labels", "novel", "status"):
+        for port in ("labels", "novel", "status", "bursts"):
             self.message_port_register_hier_out(port)
-        for port in ("labels", "status"):
-            self.msg_connect((self.discriminator, port), (self, port))
+        self.msg_connect((self.discriminator, "status"), (self, "status"))
         self.msg_connect((self.discriminator, "novel"), (self.describer, "novel"))
-        self.msg_connect((self.describer, "novel"), (self, "novel"))
+        for block, port in ((self.discriminator, "labels"), (self.describer, "novel")):
+            if condition:
+                self.msg_connect((block, port), (self.conditioner, port))
+                block = self.conditioner
+            self.msg_connect((block, port), (self, port))
+        if condition:
+            self.msg_connect((self.conditioner, "bursts"), (self, "bursts"))
         self.message_port_register_hier_in("cmd")
         self.registry = None
         if registry:

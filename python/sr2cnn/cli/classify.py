@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import click
@@ -15,6 +15,10 @@ from sr2cnn_learn.attributes import in_words
 from sr2cnn_learn.cli import FILE, progress_bar, stderr_console
 from sr2cnn_learn.discriminator import INVALID
 from sr2cnn_learn.recordings import DATATYPES, open_recording
+
+from ..outputs.output import Output
+
+MOST_ROWS = 30  # of the table of bursts
 
 
 @click.command()
@@ -26,6 +30,10 @@ from sr2cnn_learn.recordings import DATATYPES, open_recording
     "--hop", type=click.IntRange(min=0), default=0,
     help="Samples from frame to frame; default: the frame length.",
 )  # fmt: skip
+@click.option(
+    "--condition/--no-condition", default=True, show_default=True,
+    help="Find the bursts, center and resample them first; else take the samples as they are.",
+)  # fmt: skip
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--out", default="-", show_default=True, help="File for the events, - is stdout.")
 @click.option("--sigmf", is_flag=True, help="Annotate: labels into each recording's .sigmf-meta, too.")
@@ -33,12 +41,15 @@ from sr2cnn_learn.recordings import DATATYPES, open_recording
 def classify(files, datatype, rate, out, sigmf, zmq, **options):
     """Label recordings: SigMF, WAV (stereo I/Q or mono), raw cf32, ci16, ci8, cu8.
 
-    Each recording runs through a GNU Radio flowgraph of its own, as a radio's samples would. Every
-    whole frame gets a label: the name of a known modulation, or unknown_1, unknown_2, … for
-    classes discovered on the way. A run of frames with one label is one JSON line ("event":
-    "label"), a class discovered another ("event": "novel") with what it looks like; a line with
-    "event": "recording" precedes those of each file. Samples are taken as they are: a model sees
-    right only what has the samples a symbol that it was trained on.
+    Each recording runs through a GNU Radio flowgraph of its own, as a radio's samples would. First the
+    bursts are found over the noise, centered, and brought to the samples a symbol that the model was
+    trained on; noise between them gets no label. With --no-condition every whole frame of the samples
+    gets one, which is right for what is centered and at the model's rate already.
+
+    A frame's label is the name of a known modulation, or unknown_1, unknown_2, … for classes discovered
+    on the way. A run of frames with one label is one JSON line ("event": "label"), a class discovered
+    another ("event": "novel") with what it looks like, a burst another ("event": "burst"), all in samples and
+    hertz of the recording; a line with "event": "recording" precedes those of each file.
 
     --sigmf leaves what others have put into the metadata, and gives raw samples NAME.sigmf-meta of their
     own. What is published over ZeroMQ, sr2cnn watch shows.
@@ -113,7 +124,9 @@ def annotations(file, recording):
     )
 
 
-def _classify(file, header, events, model, datatype, rate, hop, device, sigmf, publisher):
+def _classify(
+    file, header, events, model, datatype, rate, hop, condition, device, sigmf, publisher
+):
     """One recording through a flowgraph; its events go to the path `events`."""
     from gnuradio import blocks, gr
 
@@ -123,8 +136,10 @@ def _classify(file, header, events, model, datatype, rate, hop, device, sigmf, p
     from .flowgraph import run
 
     source = recording_source(str(file), datatype, rate)
-    chain = recognizer(model=model, hop=hop, device=device)
     recording = source.recording
+    chain = recognizer(
+        model=model, hop=hop, device=device, condition=condition, sample_rate=recording.sample_rate or 0.0
+    )
     about = {
         "event": "recording",
         "file": str(file),
@@ -140,10 +155,12 @@ def _classify(file, header, events, model, datatype, rate, hop, device, sigmf, p
     outputs = [annotations(file, recording)] if sigmf else []
     if publisher:
         outputs.append(publisher)
+    heard = _Heard()
+    outputs.append(heard)
     sink, ids = event_sink(str(events), outputs=outputs), blocks.vector_sink_s()
     top_block = gr.top_block("classify")
     top_block.connect(source, chain, ids)
-    for port in ("labels", "novel", "status"):
+    for port in ("labels", "novel", "bursts", "status"):
         top_block.msg_connect((chain, port), (sink, port))
     console = stderr_console()
     with progress_bar(console) as progress:
@@ -158,15 +175,18 @@ def _classify(file, header, events, model, datatype, rate, hop, device, sigmf, p
     ids = np.array(ids.data(), dtype=int)
     frame_len = chain.encoder.bundle.frame_len
     whole = max(0, 1 + (recording.n_samples - frame_len) // (hop or frame_len))
-    if len(ids) + chain.frames_skipped != whole:
+    if not condition and len(ids) + chain.frames_skipped != whole:
         raise click.ClickException(f"{file}: only {len(ids)} of {whole} frames came through")
-    _summary(console, file, recording, chain, ids)
+    # Each conditioned burst has a rate of its own.
+    _summary(console, file, recording, chain, ids, None if condition else recording.sample_rate)
+    if condition:
+        console.print(heard.table(recording.sample_rate))
 
 
-def _summary(console, file, recording, chain, ids):
+def _summary(console, file, recording, chain, ids, rate):
     bundle = chain.encoder.bundle
     looks = {
-        found.id: in_words(bundle.describe(found.center, recording.sample_rate))
+        found.id: in_words(bundle.describe(found.center, rate))
         for found in chain.discriminator.discovered()
     }
     judged = ids[ids != INVALID]
@@ -187,3 +207,44 @@ def _summary(console, file, recording, chain, ids):
         table.add_row(label, str(n), f"{100 * n / len(judged):.1f} %", *cell)
     if len(judged):
         console.print(table)
+
+
+class _Heard(Output):
+    """The bursts of a recording, and what most of each was labelled."""
+
+    name = "bursts"
+
+    def __init__(self):
+        super().__init__()
+        self._bursts, self._labels = [], defaultdict(Counter)
+
+    def _write(self, kind, event):
+        if kind == "bursts":
+            self._bursts.append(event)
+        elif kind == "labels" and "burst" in event:
+            self._labels[event["burst"]][event["label"]] += event["n_samples"]
+
+    def table(self, rate):
+        if not self._bursts:
+            return "no burst stands above the noise; --no-condition labels every frame all the same"
+        unit, suffix = (1e3, "") if rate else (1.0, "_share")
+        names = ("offset kHz", "width kHz") if rate else ("offset /rate", "width /rate")
+        start, length = ("start s", "length ms") if rate else ("start", "samples")
+        table = Table("burst", start, length, *names, "SNR dB", "mostly")
+        for burst in self._bursts[:MOST_ROWS]:
+            labels = self._labels[burst["burst"]]
+            total = sum(labels.values())
+            mostly = ", ".join(f"{name} {100 * n / total:.0f} %" for name, n in labels.most_common(2))
+            first, n = burst["start_sample"], burst["n_samples"]
+            table.add_row(
+                str(burst["burst"]),
+                f"{first / rate:.4f}" if rate else str(first),
+                f"{1e3 * n / rate:.2f}" if rate else str(n),
+                f"{burst['frequency_offset' + suffix] / unit:.4g}",
+                f"{burst['bandwidth' + suffix] / unit:.4g}",
+                f"{burst['snr']:.1f}",
+                mostly or "too short for a frame",
+            )
+        if len(self._bursts) > MOST_ROWS:
+            table.caption = f"and {len(self._bursts) - MOST_ROWS} more: --out has them all"
+        return table
