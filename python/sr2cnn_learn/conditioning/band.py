@@ -10,8 +10,8 @@ from scipy.ndimage import binary_closing, uniform_filter1d
 OCCUPIED = 0.99  # share of the power in the occupied bandwidth, as ITU-R SM.443 has it
 DEPTHS = 10**-1.7, 10**-1.0  # of the band's edges under the smoothed peak
 LINE = 30.0  # power of a symbol-rate line over the median around it
-WIDEST = 2.6  # bandwidths of linear modulations and of FSK, in symbol rates, are below
-MAIN = 0.6  # share of the power that a signal has in 1.5 symbol rates, where the rest is not its own
+WIDEST = 2.6  # the bandwidth of linear modulations and of most FSK, in symbol rates, is below
+LINE_BINS = 20  # of a carrier, which is no signal of its own, in the smoothed spectrum
 LONGEST = 1024  # bins of the spectrum
 
 
@@ -57,16 +57,7 @@ def find_band(samples, noise):
         return None
     band = _occupied(frequencies, excess, floor, region)
     rate = symbol_rate(samples, band)
-    if rate and band.bandwidth > WIDEST * rate:
-        # Much wider than its symbols: harmonics and the like beside it, or a rate that is none.
-        width = round(1.5 * rate * n)
-        sums = np.convolve(excess[region], np.ones(width), "valid")
-        if width and sums.max() > MAIN * excess[region].sum():
-            start = region.start + int(np.argmax(sums))
-            band = _occupied(frequencies, excess, floor, slice(start, start + width))
-        else:
-            rate = None
-    band.symbol_rate = rate
+    band.symbol_rate = rate if rate and band.bandwidth < WIDEST * rate else None
     band.center = (band.center + 0.5) % 1 - 0.5
     return band
 
@@ -76,7 +67,7 @@ def _strongest_region(excess, floor):
     wide, narrow = (_deeper_than(depth, excess, floor) for depth in DEPTHS)
     if wide is None:
         return None
-    slim = narrow.stop - narrow.start < 0.5 * (wide.stop - wide.start)
+    slim = LINE_BINS < narrow.stop - narrow.start < 0.5 * (wide.stop - wide.start)
     # Harmonics and splatter lie around a signal like this, spread wide but weak.
     return narrow if slim and excess[narrow].sum() > 0.75 * excess[wide].sum() else wide
 
@@ -126,7 +117,7 @@ def symbol_rate(samples, band):
     frequency = np.angle(signal.oaconvolve(turn, np.ones(lag), "same"))
     best = 0.0, None
     for trace in (np.abs(base) ** 2, (frequency[lag:] - frequency[:-lag]) ** 2):
-        strength, rate = _line(trace, band.bandwidth / 10, min(1.2 * band.bandwidth, 0.49))
+        strength, rate = _line(trace, band.bandwidth / 4, min(1.2 * band.bandwidth, 0.49))
         best = max(best, (strength, rate), key=lambda pair: pair[0])
     return best[1] if best[0] > LINE else None
 

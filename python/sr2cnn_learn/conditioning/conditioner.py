@@ -22,7 +22,9 @@ FALSE_ALARM = 1e-6  # of a spectrum, for Gaussian noise
 MARGIN = 1.25  # noise on the air is not quite Gaussian, and its floor not known exactly
 HANG = 12  # quiet spectra that end a burst
 SHORTEST = 4  # spectra of a burst
-FIRST_LOOK = 16384  # samples that are awaited before the first decision, and of a burst before it is tuned
+STEP = 16  # spectra looked at together
+FIRST_STEP = 128  # before there is a noise floor
+FIRST_LOOK = 16384  # samples of a burst that are awaited before it is tuned
 LEAST_SNR = 0.0  # dB in its own band; clicks and spurs stay below
 MOST_RATIO = 16  # output samples for an input sample
 LONGEST = 1 << 18  # samples after which a signal that goes on is looked at anew
@@ -104,15 +106,21 @@ class Conditioner:
         if not np.isfinite(samples.view(np.float32)).all():
             samples = np.where(np.isfinite(samples), samples, 0)
         self._samples = np.concatenate([self._samples, samples])
-        return [] if self._end < FIRST_LOOK else self._run(False)
+        pieces = []
+        # Always as many spectra at once, so that nothing depends on how the stream is cut.
+        while self._available >= (step := STEP if self._floor.level is not None else FIRST_STEP):
+            self._run(step, False, pieces)
+        return pieces
 
     def finish(self):
         """The pieces that are left at the end of the stream, or before a gap in it; more may be pushed."""
-        return self._run(True)
+        pieces = []
+        self._run(max(0, self._available), True, pieces)
+        return pieces
 
     def retune(self):
         """The receiver listens elsewhere from now on: the pieces that are left; the noise is learned anew."""
-        pieces = self._run(True)
+        pieces = self.finish()
         self._floor = NoiseFloor(BINS, HISTORY // HOP)
         return pieces
 
@@ -120,9 +128,12 @@ class Conditioner:
     def _end(self):
         return self._begin + len(self._samples)
 
-    def _run(self, ends):
-        pieces = []
-        loud, audible = self._judge(ends)
+    @property
+    def _available(self):
+        return (self._end - BINS) // HOP + 1 - self._looked
+
+    def _run(self, n, ends, pieces):
+        loud, audible = self._judge(n, ends)
         for k in range(len(loud)):
             self._step(self._judged + k, loud[k], audible[k], pieces)
         self._judged += len(loud)
@@ -137,17 +148,16 @@ class Conditioner:
         drop = max(0, needed - self._begin)
         self._samples = self._samples[drop:]
         self._begin += drop
-        return pieces
 
-    def _judge(self, ends):
-        """Of the spectra whose median is known now: whether they start a burst, and whether they keep one up."""
-        n = max(0, (self._end - BINS) // HOP + 1 - self._looked)
-        first = self._looked * HOP - self._begin
-        frames = np.lib.stride_tricks.sliding_window_view(self._samples[first:], BINS)[::HOP][:n] if n else None
-        self._looked += n
+    def _judge(self, n, ends):
+        """Look at n spectra. Of those whose median is known now: whether they start a burst, and keep one up."""
         if n:
+            first = self._looked * HOP - self._begin
+            samples = self._samples[first : first + (n - 1) * HOP + BINS]
+            frames = np.lib.stride_tricks.sliding_window_view(samples, BINS)[::HOP]
             spectra = fft.fft(frames * WINDOW, axis=1)
             powers = (spectra.real**2 + spectra.imag**2) / np.sum(WINDOW**2)
+            self._looked += n
             self._floor.add(powers)
             self._traces = np.concatenate([self._traces, self._over_floor(powers)])
         if self._floor.level is None:
@@ -192,7 +202,7 @@ class Conditioner:
         """Tune the signal when enough of it is there; hand out what surely belongs to it."""
         one = self._signal
         sure = one.last * HOP
-        if one.burst is None and self._end - one.start >= FIRST_LOOK:
+        if one.burst is None and self._judged * HOP - one.start >= FIRST_LOOK:
             self._tune(self._end)
         if one.burst is None or sure <= one.taken:
             return
