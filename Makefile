@@ -4,6 +4,7 @@
 #   make test    ctest and pytest
 #   make grc     GNU Radio Companion with the blocks of this module
 #   make bench   speed, as ratios measured in one run
+#   make screenshots   the pictures of the label display and of GNU Radio Companion in docs (needs xvfb)
 #   make build   the set-up alone
 #   make clean   remove .venv and build
 #
@@ -21,7 +22,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
 
-.PHONY: build demo test bench grc clean
+.PHONY: build demo test bench grc screenshots clean
 
 build: $(VENV)/.ready
 	@cmake -S . -B build -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(VENV) \
@@ -62,6 +63,14 @@ bench: build
 
 grc: build
 	GRC_BLOCKS_PATH=$(VENV)/share/gnuradio/grc/blocks PATH=$(BIN):$$PATH gnuradio-companion
+
+screenshots: build
+	@command -v xvfb-run > /dev/null || { echo "make screenshots needs xvfb-run: apt install xvfb"; exit 1; }
+	$(BIN)/sr2cnn dataset radioml2016 --out build/screenshots.npz --snr 18 --frames-per-key 200 --seed 7
+	QT_QPA_PLATFORM=offscreen $(BIN)/python docs/label_display_picture.py \
+		build/screenshots.npz docs/label_display.png
+	GRC_BLOCKS_PATH=$(CURDIR)/grc xvfb-run -a $(BIN)/python docs/grc_picture.py \
+		examples/label_display.grc docs/grc.png
 
 clean:
 	rm -rf $(VENV) build

@@ -27,6 +27,8 @@ COLOURS = [
     "#5a6acf", "#c98bd9", "#00c070", "#b04a6a", "#70a8f0", "#e8907a", "#607a30", "#c04000", "#808090",
     "#40c8d8", "#b08040", "#c00080", "#007850", "#b8b878", "#7048a0",
 ]  # fmt: skip
+SHADES = (100, 145, 75)  # of them, in percent of darkness, when they run out
+UNHEARD = "#909090"
 WARNING = "#d62f3c"
 CAPTIONS = ("model", "frames", "frames/s", "dropped", "waiting", "latency p50 / p99", "discovered")
 TIPS = (
@@ -94,11 +96,11 @@ class LabelPanel(QtWidgets.QWidget):
         upper = QtWidgets.QSplitter(Qt.Horizontal)
         upper.addWidget(self.table)
         upper.addWidget(self.plane)
-        upper.setSizes([520, 580])
+        upper.setSizes([590, 510])
         both = QtWidgets.QSplitter(Qt.Vertical)
         both.addWidget(upper)
         both.addWidget(self.timeline)
-        both.setSizes([390, 230])
+        both.setSizes([345, 275])
         layout = QtWidgets.QVBoxLayout(self)
         layout.addLayout(header)
         layout.addWidget(both, 1)
@@ -195,7 +197,7 @@ class LabelPanel(QtWidgets.QWidget):
 
     def _colour(self, id):
         heard = self.statistics.classes.get(id)
-        return QtGui.QColor(COLOURS[heard.order % len(COLOURS)] if heard else "#909090")
+        return _colour(heard.order) if heard else QtGui.QColor(UNHEARD)
 
     def _name(self, heard, name):
         """A class gets a name, from the operator."""
@@ -345,7 +347,7 @@ class _Rows(QtCore.QAbstractTableModel):
         if role == Qt.TextAlignmentRole and column > 1:
             return int(Qt.AlignRight | Qt.AlignVCenter)
         if role == Qt.DecorationRole and column == 0:
-            return self._icon(COLOURS[heard.order % len(COLOURS)], heard.known)
+            return self._icon(_colour(heard.order), heard.known)
         if role == Qt.EditRole and column == 0:
             return heard.name
         if role != Qt.DisplayRole:
@@ -356,7 +358,7 @@ class _Rows(QtCore.QAbstractTableModel):
             f"{share:.1%}",
             f"{recent:.1%}" if recent else "–",
             _ago(self._now - heard.last),
-            "–" if heard.score is None else f"{heard.score:.3g}",
+            "–" if heard.score is None else f"{heard.score:.2f}",
         )[column]
 
     def setData(self, index, value, role=Qt.EditRole):
@@ -366,21 +368,22 @@ class _Rows(QtCore.QAbstractTableModel):
         return True
 
     def _icon(self, colour, known):
-        if (colour, known) not in self._icons:
+        key = colour.rgb(), known
+        if key not in self._icons:
             picture = QtGui.QPixmap(14, 14)
             picture.fill(Qt.transparent)
             painter = QtGui.QPainter(picture)
             painter.setRenderHint(painter.Antialiasing)
             painter.setPen(Qt.NoPen)
-            painter.setBrush(QtGui.QColor(colour))
+            painter.setBrush(colour)
             if known:
                 painter.drawEllipse(2, 2, 10, 10)
             else:
                 points = ((7, 1), (13, 12), (1, 12))
                 painter.drawPolygon(QtGui.QPolygonF([QtCore.QPointF(*xy) for xy in points]))
             painter.end()
-            self._icons[colour, known] = picture
-        return self._icons[colour, known]
+            self._icons[key] = picture
+        return self._icons[key]
 
 
 class _Plot(pyqtgraph.PlotWidget):
@@ -457,6 +460,10 @@ class _Plane(_Plot):
         self._view.sigRangeChanged.connect(self._place_names)
         self._view.sigResized.connect(self._place_names)
 
+    def set_ground(self, palette):
+        super().set_ground(palette)
+        self.setTitle("● known  ▲ new  · latest runs", color=self.faint, size="9pt")
+
     def show_points(self, points, runs, colours):
         """Points: a tuple of position, name, colour (None: not heard), whether known, and tip a class."""
         self._points = points
@@ -531,6 +538,12 @@ def _plain_label(text):
     label = QtWidgets.QLabel(text)
     label.setTextFormat(Qt.PlainText)  # what a message holds is never HTML
     return label
+
+
+def _colour(order):
+    """The colour of the class that was heard after so many others."""
+    turn, k = divmod(order, len(COLOURS))
+    return QtGui.QColor(COLOURS[k]).darker(SHADES[turn % len(SHADES)])
 
 
 def _count(value):
