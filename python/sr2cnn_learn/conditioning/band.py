@@ -115,11 +115,14 @@ def symbol_rate(samples, band):
     lag = max(1, round(0.25 / band.bandwidth))
     turn = base[1:] * base[:-1].conj()
     frequency = np.angle(signal.oaconvolve(turn, np.ones(lag), "same"))
-    best = 0.0, None
-    for trace in (np.abs(base) ** 2, (frequency[lag:] - frequency[:-lag]) ** 2):
-        strength, rate = _line(trace, band.bandwidth / 4, min(1.2 * band.bandwidth, 0.49))
-        best = max(best, (strength, rate), key=lambda pair: pair[0])
-    return best[1] if best[0] > LINE else None
+    lowest, highest = band.bandwidth / 4, min(1.2 * band.bandwidth, 0.49)
+    traces = np.abs(base) ** 2, (frequency[lag:] - frequency[:-lag]) ** 2
+    lines = [found for trace in traces if (found := _line(trace, lowest, highest))[0] > LINE]
+    if not lines:
+        return None
+    _, rate = max(lines)
+    halves = [low for _, low in lines if abs(2 * low / rate - 1) < 0.02]
+    return halves[0] if halves else rate  # a harmonic may be the strongest
 
 
 def _line(trace, lowest, highest):
@@ -130,7 +133,14 @@ def _line(trace, lowest, highest):
     first, last = int(lowest * length) + 1, int(highest * length)
     if last - first < 8:
         return 0.0, None
-    k = first + int(np.argmax(power[first:last]))
     reach = max(16, (last - first) // 8)
-    around = power[max(first, k - reach) : k + reach]
-    return power[k] / max(np.median(around), np.finfo(float).tiny), k / length
+
+    def strength(k):
+        around = power[max(first, k - reach) : k + reach]
+        return power[k] / max(np.median(around), np.finfo(float).tiny)
+
+    k = first + int(np.argmax(power[first:last]))
+    half = k // 2 - 2 + int(np.argmax(power[k // 2 - 2 : k // 2 + 3])) if k // 2 - 2 > first else 0
+    if half and strength(half) > LINE:  # the stronger one is its harmonic
+        k = half
+    return strength(k), k / length

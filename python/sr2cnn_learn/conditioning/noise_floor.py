@@ -31,7 +31,7 @@ class NoiseFloor:
         self._rows = np.empty((ROWS, bins), np.float32)
         self._full = max(1, span // ROWS)  # spacing of the rows when the history is complete
         self._spacing = 1
-        self._seen = self._kept = 0
+        self._seen = self._kept = self._next = 0
         self.level = self.live = None
 
     def add(self, powers):
@@ -39,24 +39,22 @@ class NoiseFloor:
         for row in range(-self._seen % self._spacing, len(powers), self._spacing):
             if self._kept == ROWS and self._spacing < self._full:
                 self._rows[: ROWS // 2] = self._rows[::2].copy()
-                self._kept = ROWS // 2
+                self._kept = self._next = ROWS // 2
                 self._spacing *= 2
                 if (self._seen + row) % self._spacing:
                     continue
-            self._rows[self._kept % ROWS if self._kept < ROWS else self._oldest()] = powers[row]
+            self._rows[self._next] = powers[row]
+            self._next = (self._next + 1) % ROWS
             self._kept = min(self._kept + 1, ROWS)
         self._seen += len(powers)
         self._update()
-
-    def _oldest(self):
-        self._next = (getattr(self, "_next", -1) + 1) % ROWS
-        return self._next
 
     def _update(self):
         if not self._kept:
             return
         low = np.quantile(self._rows[: self._kept], QUANTILE, axis=0) / -np.log1p(-QUANTILE)
         level = median_filter(low, 5, mode="wrap")
+        level = np.maximum(level, np.finfo(np.float32).tiny)
         self.live = level > DEAD * level.max()
         quiet = np.quantile(level[self.live], QUIET_BINS)
         if level.max() > CONTRAST * quiet:
