@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from sr2cnn_learn import __version__, doctor
 from sr2cnn_learn.bundle import Bundle
 from sr2cnn_learn.cli import Snrs, sr2cnn
-from sr2cnn_learn.datasets import save_radioml
+from sr2cnn_learn.datasets import load_dataset, save_radioml
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +82,12 @@ def test_info_of_what_is_no_bundle(tmp_path):
 
 def test_train(data, tmp_path):
     out = tmp_path / "new.pt"
-    (tmp_path / "data.pkl.json").write_text('{"recipe": "noise", "seed": 77}')
+    recipe = {"recipe": "noise", "seed": 77, "sha256": load_dataset(data).sha256}
+    (tmp_path / "data.pkl.json").write_text(json.dumps(recipe))
     others = tmp_path / "others.npz"
     rng = np.random.default_rng(1)
     save_radioml(others, {("OOK", 18): rng.standard_normal((20, 2, 128)).astype("f4")})
+    (tmp_path / "others.npz.json").write_text('{"recipe": "of another file", "sha256": "0"}')
     arguments = ("--data", data, "--out", out, "--unknown", "GFSK", "--epochs", 1, "--seed", 4)
     result = run_cli("train", *arguments, "--background", others, "--device", "cpu", "--json")
     assert result.returncode == 0, result.stderr
@@ -96,8 +98,26 @@ def test_train(data, tmp_path):
     assert card["provenance"]["seed"] == 4
     assert card["provenance"]["recipe"]["preset"] == "best"
     assert card["provenance"]["background"] == ["OOK"]
-    assert card["provenance"]["data"] == {"recipe": "noise", "seed": 77}
+    assert card["provenance"]["data"] == recipe
+    assert "background_data" not in card["provenance"]
+    assert "others.npz.json is left out of the card" in result.stderr
+    assert "data.pkl.json" not in result.stderr
     assert not list(tmp_path.glob("*.checkpoint"))
+
+
+def test_max_per_key(data, tmp_path):
+    """On the file of the training no frame is judged by that may have been trained on."""
+    out, options = tmp_path / "few.pt", ("--max-per-key", 10)
+    result = run_cli("train", "--data", data, "--out", out, "--epochs", 1, *options)
+    assert result.returncode == 0, result.stderr
+    provenance = Bundle.read(out).card["provenance"]
+    assert provenance["max_per_key"] == 10
+    result = run_cli("evaluate", out, "--data", data, "--orders", 1, "--json", *options)
+    assert result.returncode == 0, result.stderr
+    figures = json.loads(result.stdout)
+    assert figures["part"].startswith("test part") and figures["frames"] == 6  # of 6 keys, 1 of 10 each
+    for others in ((), ("--max-per-key", 9)):
+        fails(run_cli("evaluate", out, "--data", data, *others), "max_per_key", "trained", "10")
 
 
 def test_train_refusals(data, tmp_path):

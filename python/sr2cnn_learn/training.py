@@ -89,6 +89,7 @@ def train(
     on_epoch=None,
     on_batch=None,
     overrides=None,
+    max_per_key=None,
 ):
     """Train on labelled frames and write a bundle.
 
@@ -113,6 +114,7 @@ def train(
         on_epoch: called with an ``Epoch`` after each
         on_batch: called with (epoch, number of epochs, batch, number of batches) after each batch
         overrides: dict of fields of the recipe that replace the preset's, e.g. ``{"center_weight": 0}``
+        max_per_key: at most so many frames of each modulation and SNR of ``data``, default all
 
     Returns:
         the card, its metrics measured on the test part
@@ -134,7 +136,7 @@ def train(
         raise ValueError(f"{out}: no folder {out.parent}")
     device = torch_device(device)
 
-    dataset = load_dataset(data, snrs=snrs)
+    dataset = load_dataset(data, snrs=snrs, max_per_key=max_per_key)
     parts = split(dataset, unknown, seed)
     classes = [m for m in dataset.modulations if m not in set(unknown)]
     if len(classes) < 2:
@@ -147,8 +149,10 @@ def train(
         return torch.from_numpy(frames[part]), torch.from_numpy(labels[part])
 
     run = dict(asdict(recipe), data_sha256=dataset.sha256, seed=seed, classes=classes)
-    run["background_sha256"] = None
+    run.update(background_sha256=None, max_per_key=max_per_key)
     about = dict(data_sha256=dataset.sha256)
+    if max_per_key is not None:
+        about["max_per_key"] = max_per_key
     options = dict(n_classes=len(classes), frame_len=frames.shape[1])
     if background is not None:
         others = load_dataset(background, frame_len=frames.shape[1])

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`sr2cnn dataset`: build a data set, look into one."""
 
-import hashlib
 import json
 import os
-from pathlib import Path
 
 import click
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from sr2cnn_learn.cli import DATA, FILE, Names, Snrs, percent, progress_bar, stderr_console
+from sr2cnn_learn.atomic import write_atomically
+from sr2cnn_learn.cli import DATA, FILE, MAX_PER_KEY, Names, Snrs, percent, progress_bar, stderr_console
 
 
 @click.group()
@@ -176,6 +175,7 @@ def _write(layout, build, out, snrs, modulations, jobs, **options):
         raise ValueError(f"{out}: the folder {out.parent} does not exist or cannot be written to")
 
     from sr2cnn_learn.datasets import save_radioml
+    from sr2cnn_learn.datasets.arrays import file_sha256
 
     from ..synthesis import check_modulations
 
@@ -192,9 +192,8 @@ def _write(layout, build, out, snrs, modulations, jobs, **options):
             **options,
         )
     save_radioml(out, frames)
-    with open(out, "rb") as file:
-        recipe["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
-    Path(f"{out}.json").write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
+    recipe["sha256"] = file_sha256(out)
+    write_atomically(f"{out}.json", json.dumps(recipe, indent=2) + "\n")
     n_frames = sum(map(len, frames.values()))
     console.print(f"wrote {out}: {len(frames)} keys, {n_frames} frames", soft_wrap=True)
 
@@ -299,10 +298,7 @@ def info(file, as_json):
     "--test-frames", type=click.IntRange(min=1), default=500, show_default=True,
     help="Test frames to look at, drawn at random.",
 )  # fmt: skip
-@click.option(
-    "--max-per-key", type=click.IntRange(min=1),
-    help="Frames of each modulation and SNR, evenly spread; default: all.",
-)  # fmt: skip
+@MAX_PER_KEY
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def leakage(file, snrs, seed, test_frames, max_per_key, as_json):
     """Say how alike test frames are to the training frames of the seeded split.

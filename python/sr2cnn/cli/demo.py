@@ -2,7 +2,6 @@
 """`sr2cnn demo`: the main job on a small fresh replay."""
 
 import json
-import os
 import time
 from collections import Counter
 from pathlib import Path
@@ -11,6 +10,7 @@ import click
 import numpy as np
 from rich.live import Live
 from rich.table import Table
+from sr2cnn_learn.atomic import write_atomically
 from sr2cnn_learn.attributes import in_words
 from sr2cnn_learn.cli import FILE, Snrs, percent, progress_bar, stderr_console
 
@@ -88,9 +88,7 @@ def demo(out, json_path, frames_per_key, snrs, seed, model, device):
     )
     _summary(console, bundle, figures, truth, out)
     if json_path:
-        temporary = json_path.with_name(f".{json_path.name}.tmp")
-        temporary.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-        os.replace(temporary, json_path)
+        write_atomically(json_path, json.dumps(figures, indent=2) + "\n")
 
 
 def _training_seeds(card) -> set:

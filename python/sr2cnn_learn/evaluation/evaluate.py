@@ -12,15 +12,29 @@ from .separation import discovery_metrics, discrimination_interval, score_metric
 OF_DISCOVERY = ("unknown_precision", "new_classes", "isotopic")
 
 
-def untrained_frames(bundle, dataset):
+def untrained_frames(bundle, dataset, max_per_key=None):
     """Indices of the frames that the bundle may be judged by, and what they are.
 
     Where the card says that the bundle was trained on this very file (by its sha256), these are the test
     frames of that training's split, known and unknown; else all frames.
+
+    Args:
+        bundle: ``Bundle``
+        dataset: ``Dataset``
+        max_per_key: with which it was loaded
+
+    Raises:
+        ValueError: the training took another number of frames of each key, so had another split
     """
     provenance = bundle.card.get("provenance") or {}
     if provenance.get("data_sha256") != dataset.sha256:
         return np.arange(len(dataset)), "all frames"
+    most = provenance.get("max_per_key")
+    if most != max_per_key:
+        raise ValueError(
+            f"max_per_key is {max_per_key}, but {bundle.path} was trained on this very data with "
+            f"{most}: expected the same, to know which frames it has seen"
+        )
     parts = split(dataset, provenance["unknown"], provenance["seed"])
     chosen = np.concatenate([parts.test, parts.unknown_test])
     return np.sort(chosen), "test part of the training's own split"
