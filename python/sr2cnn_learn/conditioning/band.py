@@ -64,23 +64,24 @@ def find_band(samples, noise):
 
 def _strongest_region(excess, floor):
     """Slice of the bins around the signal that has the most power."""
-    wide, narrow = (_deeper_than(depth, excess, floor) for depth in DEPTHS)
-    if wide is None:
+    above = excess > np.maximum(DEPTHS[0] * excess.max(), 0.3 * floor)
+    if not above.any():
         return None
-    slim = LINE_BINS < narrow.stop - narrow.start < 0.5 * (wide.stop - wide.start)
-    # Harmonics and splatter lie around a signal like this, spread wide but weak.
+    widest = int(np.diff(_runs(above)).max())
+    wide = _best_run(above, excess, max(3, widest // 5, min(widest, len(excess) // 32)))
+    # Harmonics and splatter lie around some signals, spread wide but weak.
+    inside = np.zeros_like(above)
+    inside[wide] = excess[wide] > DEPTHS[1] * excess[wide].max()
+    n = wide.stop - wide.start
+    narrow = _best_run(inside, excess, max(3, n // 3))
+    slim = LINE_BINS < narrow.stop - narrow.start < 0.5 * n
     return narrow if slim and excess[narrow].sum() > 0.75 * excess[wide].sum() else wide
 
 
-def _deeper_than(depth, excess, floor):
-    above = excess > np.maximum(depth * excess.max(), 0.3 * floor)
-    if not above.any():
-        return None
-    lengths = np.diff(_runs(above))
-    widest, n = int(lengths.max()), len(excess)
-    bridge = max(3, widest // 5, min(widest, n // 32))
-    above = binary_closing(np.pad(above, bridge), np.ones(bridge))[bridge:-bridge]
-    return max((slice(*run) for run in _runs(above)), key=lambda run: excess[run].sum())
+def _best_run(mask, excess, bridge):
+    """Slice of the bins, gaps narrower than a bridge closed, that hold the most power."""
+    closed = binary_closing(np.pad(mask, bridge), np.ones(bridge))[bridge:-bridge]
+    return max((slice(*run) for run in _runs(closed)), key=lambda run: excess[run].sum())
 
 
 def _runs(mask):

@@ -269,22 +269,20 @@ class Conditioner:
 
     def _edge(self, burst, near, falling):
         """The sample at which the power in a burst's band steps, near a sample: most likely of two levels."""
-        before, after = (4 * BINS, 2 * BINS) if falling else (2 * BINS, 4 * BINS)
-        first = max(near - before, self._begin, 0 if falling else self._free)
-        samples = self._cut(first, near + after)
+        reach = (4, 2) if falling else (2, 4)  # more of it on the signal's side
+        first = max(near - reach[0] * BINS, self._begin, 0 if falling else self._free)
+        samples = self._cut(first, near + reach[1] * BINS)
         n = len(samples)
         if n < 8:
             return near
         mixed = samples * np.exp(-2j * np.pi * burst.center * np.arange(n))
         half = min(burst.bandwidth, 0.45)
         taps = signal.firwin(2 * round(0.5 / half) + 1, 2 * half)
-        power = np.abs(np.convolve(mixed, taps, "same")) ** 2 + 1e-20
-        sums = np.cumsum(power)
-        k = np.arange(1, n)
-        low, high = sums[:-1] / k, (sums[-1] - sums[:-1]) / (n - k)
-        if falling:
-            low, high = high, low
-        likelihood = np.where(high > low, -k * np.log(sums[:-1] / k) - (n - k) * np.log((sums[-1] - sums[:-1]) / (n - k)), -np.inf)
+        power = np.abs(np.convolve(mixed, taps, "same")) ** 2
+        before, k = np.cumsum(power)[:-1], np.arange(1, n)
+        levels = np.maximum([before / k, (power.sum() - before) / (n - k)], 1e-20)
+        steps = levels[0] > levels[1] if falling else levels[1] > levels[0]
+        likelihood = np.where(steps, -k * np.log(levels[0]) - (n - k) * np.log(levels[1]), -np.inf)
         best = int(np.argmax(likelihood))
         return first + int(k[best]) if np.isfinite(likelihood[best]) else near
 
