@@ -7,8 +7,8 @@ TICK = 0.2  # seconds
 PATIENCE = 10  # seconds for the blocks to end what they are at
 
 
-def run(top_block, on_tick):
-    """Run to the end, calling `on_tick` every now and then; what that raises, Ctrl-C above all, or a
+def run(top_block, on_tick, period=TICK):
+    """Run to the end, calling `on_tick` every `period` seconds; what that raises, Ctrl-C above all, or a
     true value from it, stops the flowgraph."""
     done = threading.Event()
 
@@ -19,7 +19,7 @@ def run(top_block, on_tick):
     top_block.start()
     threading.Thread(target=wait, daemon=True).start()  # in this thread it would swallow Ctrl-C
     try:
-        while not done.wait(TICK) and not on_tick():
+        while not done.wait(period) and not on_tick():
             pass
     finally:
         if not done.is_set():

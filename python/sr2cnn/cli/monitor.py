@@ -2,6 +2,7 @@
 """`sr2cnn monitor`: what a radio hears, as labels, for as long as it runs."""
 
 import contextlib
+import os
 import signal
 import sys
 import time
@@ -16,6 +17,8 @@ from sr2cnn_learn.recordings import DATATYPES
 
 from ..sources.address import EXAMPLES, Address, parse_quantity
 
+GUI_MS = 50  # that the window has for itself between looks at the rest
+DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -71,17 +74,14 @@ def _take_config(ctx, param, path):
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path}: not TOML: {error}") from None
-    names = {option.name for option in ctx.command.params} - {param.name}
-    defaults = {}
+    names = {option.opts[0].removeprefix("--"): option.name for option in ctx.command.params}
+    del names[param.name]
     for key, value in values.items():
-        name = key.replace("-", "_")
-        if name not in names:
-            known = ", ".join(sorted(name.replace("_", "-") for name in names))
-            raise ValueError(f"{path}: unknown key {key!r}, expected some of {known}")
+        if key not in names:
+            raise ValueError(f"{path}: unknown key {key!r}, expected some of {', '.join(sorted(names))}")
         if not isinstance(value, (str, int, float)):
             raise ValueError(f"{path}: {key} is {str(value)[:100]}, expected a number, a text, true or false")
-        defaults[name] = value
-    ctx.default_map = defaults
+    ctx.default_map = {names[key]: value for key, value in values.items()}
 
 
 @click.command()
@@ -103,6 +103,8 @@ def _take_config(ctx, param, path):
 @click.option("--zmq", metavar="ADDRESS", help="Publish: a port of this machine, tcp://INTERFACE:PORT.")
 @click.option("--prometheus", type=ListenAt(), help="Metrics over HTTP; on loopback without an address.")
 @click.option("--sigmf", is_flag=True, help="Labels into the recording's .sigmf-meta.")
+@click.option("--registry", type=FILE, help="File that keeps the discovered classes from run to run.")
+@click.option("--gui", is_flag=True, help="A window with table, timeline and map of the semantic space.")
 def monitor(address, rate, freq, gain, datatype, fast, duration, **options):
     """Label what a radio hears, for as long as it runs.
 
@@ -125,8 +127,8 @@ def monitor(address, rate, freq, gain, datatype, fast, duration, **options):
     frame spans it, and discovered classes live on. Where the network is too slow for a radio, a publisher or
     a paced file, frames are dropped and counted; nothing of --fast or stdin is.
 
-    Ctrl-C or SIGTERM ends it with everything written, status 0, as do --duration and the end of a file. A
-    second Ctrl-C does not wait.
+    Ctrl-C or SIGTERM ends it with everything written, status 0, as do --duration, the end of a file and
+    closing the window. A second Ctrl-C does not wait.
 
     \b
     Examples:
@@ -148,8 +150,12 @@ def monitor(address, rate, freq, gain, datatype, fast, duration, **options):
 
     console, out = stderr_console(), options["out"]
     table = console.is_terminal and not (out == "-" and sys.stdout.isatty())
-    if not (table or any(options[name] for name in ("out", "zmq", "prometheus", "sigmf"))):
-        raise click.UsageError("nothing to put out: give --out, --zmq, --prometheus or --sigmf")
+    if not (table or any(options[name] for name in ("out", "zmq", "prometheus", "sigmf", "gui"))):
+        raise click.UsageError("nothing to put out: give --out, --zmq, --prometheus, --sigmf or --gui")
+    if options["gui"] and not any(map(os.environ.get, DISPLAYS)):  # Qt would abort
+        raise click.UsageError(f"--gui: no display ({', '.join(DISPLAYS)} are not set)")
+    if out not in (None, "-") and not Path(out).absolute().parent.is_dir():
+        raise FileNotFoundError(f"{out}: no such folder")
     source = _open(address, rate, freq, gain, datatype, fast)
     _monitor(address, source, console if table else None, duration, **options)
 
@@ -190,51 +196,57 @@ def _open(address, rate, freq, gain, datatype, fast):
     return _Source([reopening_source(str(address), make, freq, _say)], True)
 
 
-def _monitor(address, source, console, duration, model, device, out, rotate, zmq, prometheus, sigmf):
+def _monitor(
+    address, source, console, duration, model, device, out, rotate, zmq, prometheus, sigmf, registry, gui
+):
     """Run it; with a console, a table is shown there."""
     from gnuradio import gr
 
     from ..event_sink import event_sink
     from ..recognizer import recognizer
     from .classify import annotations
-    from .flowgraph import run
+    from .flowgraph import TICK, run
     from .watch import LiveTable
 
-    outputs = [annotations(*source.recording)] if sigmf else []
-    table = LiveTable()
-    if console:
-        outputs.append(table)
     if prometheus:
         metrics = dict(zip(("prometheus_address", "prometheus_port"), prometheus))
     else:
         metrics = {}
+    outputs = [table := LiveTable()]
+    if sigmf:
+        outputs.append(annotations(*source.recording))
     # Conditioning would be an argument of the recognizer, with the sample rate of the source.
-    chain = recognizer(model=model, device=device, live=source.live)
+    chain = recognizer(model=model, device=device, live=source.live, registry=registry and str(registry))
     sink = event_sink(out, zmq=zmq, append=bool(rotate), rotate_bytes=rotate, outputs=outputs, **metrics)
     for output in sink.outputs:
         if output.fault:
             raise OSError(output.fault)
     top_block = gr.top_block("monitor")
     top_block.connect(*source.blocks, chain)
-    for port in ("labels", "novel", "status"):
-        top_block.msg_connect((chain, port), (sink, port))
+    receivers = [sink]
+    if gui:
+        window = _Window(model, str(address))
+        receivers.append(window.display)
+        top_block.msg_connect((window.display, "cmd"), (chain, "cmd"))
+    for receiver in receivers:
+        for port in ("labels", "novel", "status"):
+            top_block.msg_connect((chain, port), (receiver, port))
     first = source.blocks[0]
     if address.is_live:
         top_block.msg_connect((first, "gap"), (sink, "gap"))
 
     end = time.monotonic() + duration if duration else None
     with contextlib.ExitStack() as stack:
-        live = None
-        if console:
-            live = stack.enter_context(Live(console=console, auto_refresh=False))
+        live = stack.enter_context(Live(console=console, auto_refresh=False)) if console else None
         asked_to_end = stack.enter_context(_ended_by_signals())
 
         def tick():
             if live:
                 live.update(table.table(str(address)), refresh=True)
-            return asked_to_end() or (end is not None and time.monotonic() >= end)
+            closed = gui and not window.show()
+            return closed or asked_to_end() or (end is not None and time.monotonic() >= end)
 
-        run(top_block, tick)
+        run(top_block, tick, 0 if gui else TICK)
         sink.close()
         if live:
             live.update(table.table(str(address)), refresh=True)
@@ -243,6 +255,35 @@ def _monitor(address, source, console, duration, model, device, out, rotate, zmq
             _say(output.fault or f"{output.name}: {output.lost} events lost")
     if getattr(first, "error", None):
         raise first.error
+
+
+class _Window:
+    """A `label_display` as a window.
+
+    Attributes:
+        display: the block
+    """
+
+    def __init__(self, model, title):
+        from PyQt5.QtCore import QEventLoop, QTimer
+        from PyQt5.QtWidgets import QApplication
+
+        from ..label_display import label_display
+
+        self._application = QApplication.instance() or QApplication(["sr2cnn"])
+        self._loop = QEventLoop
+        self._later = QTimer.singleShot
+        self.display = label_display(model=model)
+        self._widget = self.display.widget()
+        self._widget.setWindowTitle(title)
+        self._widget.show()
+
+    def show(self):
+        """Let it work for `GUI_MS`; whether it is still open."""
+        loop = self._loop()
+        self._later(GUI_MS, loop.quit)
+        loop.exec_()
+        return self._widget.isVisible()
 
 
 def _say(line):

@@ -63,7 +63,7 @@ class Address:
 
         Args:
             rate: samples a second; not needed for a file
-            freq: Hz; needed for a radio
+            freq: Hz; needed for a radio, and not for a file, which says its own
             gain: dB, or None, which leaves it to the radio
 
         Raises:
@@ -77,6 +77,8 @@ class Address:
             raise ValueError(f"{self}: no center frequency; give --freq, for example --freq 868.95M")
         if freq is not None and not 0 <= freq < math.inf:
             raise ValueError(f"freq is {freq:g} Hz, expected 0 Hz or more")
+        if freq is not None and self.kind == "file":
+            raise ValueError(f"{self}: no radio; a SigMF recording says its frequency itself")
         if gain is not None and not math.isfinite(gain):
             raise ValueError(f"gain is {gain} dB, expected a finite number")
         if gain is not None and self.kind not in RADIOS:
