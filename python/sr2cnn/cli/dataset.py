@@ -82,7 +82,8 @@ def _frames_per_key(default):
 )  # fmt: skip
 @click.option(
     "--condition", type=click.FloatRange(0, 1), default=0.0, show_default=True,
-    help="Share of the passes that are received at any rate and frequency, and brought back by the conditioner.",
+    help="Share of the passes that are received at any rate and frequency, and brought back by the "
+    "conditioner.",
 )  # fmt: skip
 def radioml2016(**options):
     """Synthesize a data set by the recipe of RML2016.10a.
