@@ -20,7 +20,7 @@ from gnuradio.sr2cnn.sources.address import KINDS, Address, connectable, parse_q
 from gnuradio.sr2cnn.sources.pacer import pacer  # noqa: E402
 from gnuradio.sr2cnn.sources.radio import open_source  # noqa: E402
 from gnuradio.sr2cnn.sources.raw_source import raw_source  # noqa: E402
-from gnuradio.sr2cnn.sources.supervision import CAPACITY, Backoff, Supervisor  # noqa: E402
+from gnuradio.sr2cnn.sources.supervision import LATE, MOST_WAITING, Backoff, Supervisor  # noqa: E402
 from hypothesis import example, given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from sr2cnn_learn.recordings import DATATYPES, open_recording  # noqa: E402
@@ -100,7 +100,8 @@ def test_a_radio_that_goes_away_is_opened_again(end, tmp_path, tiny_bundle, mixe
     top_block.msg_connect((source, "gap"), (sink, "gap"))
     parts = [len(part) for part in radios.parts]
     n_frames = sum(n // 128 for n in parts)
-    run_until(top_block, lambda: chain.discriminator.frames() == n_frames and len(iq.data()) == len(mixed_samples))
+    judged = chain.discriminator
+    run_until(top_block, lambda: judged.frames() == n_frames and len(iq.data()) == len(mixed_samples))
     sink.drain()
 
     assert np.array_equal(iq.data(), mixed_samples)
@@ -288,32 +289,37 @@ def test_supervisor_marks_each_opening():
     chunks = take_all(supervisor, 30)
     supervisor.stop()
     assert [len(chunk.samples) for chunk in chunks] == [10, 20]
-    assert all(chunk.opened is not None for chunk in chunks)
+    assert all(chunk.began is not None for chunk in chunks)
     assert chunks[0].gap is None and chunks[1].gap.reason == "it ended"
     assert reports[0] == "s: it ended; opening it again"
     assert reports[1].startswith("s: samples again after")
     assert all(session.closed == 1 for session in sessions[:-1])
 
 
-def test_a_source_that_finds_the_queue_full_is_not_gone():
-    """It waits, and nothing is lost."""
-    session = Session(CAPACITY)
-    supervisor = Supervisor("s", lambda: session, print, patience=0.2)
-    more = Session(5)
+def test_a_source_never_waits():
+    """Where nobody takes its samples it goes on; what is lost makes a gap."""
+    n = int(MOST_WAITING * RATE) // 4
+    session, reports, done = Session(0), [], threading.Event()
 
     def run(put):
-        assert put(np.zeros(CAPACITY, np.complex64), [])
-        more.taken = put(np.ones(5, np.complex64), [])
+        for k in range(6):  # two too many
+            assert put(np.full(n, k, np.complex64), [])
+        done.set()
+        while not session.ended:
+            assert put(np.full(5, 7, np.complex64), [])
+            time.sleep(0.01)
 
     session._run = run
+    supervisor = Supervisor("s", lambda: session, reports.append)
     supervisor.start()
-    give_up = time.monotonic() + 1
-    while time.monotonic() < give_up:  # longer than its patience
-        assert session.closed == 0
-        time.sleep(0.05)
-    chunks = take_all(supervisor, CAPACITY + 5)
-    assert [chunk.gap for chunk in chunks] == [None, None] and len(chunks[1].samples) == 5
+    assert done.wait(LONGEST)
+    chunks = take_all(supervisor, 4 * n + 5)
+    session.ended = True
     supervisor.stop()
+    assert [chunk.samples[0] for chunk in chunks[:5]] == [0, 1, 2, 3, 7]
+    assert [chunk.gap for chunk in chunks[:4]] == [None] * 4
+    assert chunks[4].gap.reason == LATE and chunks[4].began
+    assert reports[0] == f"s: {LATE}; samples are lost"
 
 
 def test_what_a_closed_source_still_gives_is_refused():
@@ -466,7 +472,8 @@ def test_quantities(text, value):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "M", "1m", "1K", "1 M", "1MM", "nan", "inf", "1_000", "0x10", "1e999", "1,6M", "٣M", "868MHz"]
+    "text",
+    ["", "M", "1m", "1K", "1 M", "1MM", "nan", "inf", "1_000", "0x10", "1e999", "1,6M", "٣M", "868MHz"],
 )
 def test_quantities_that_are_none(text):
     with pytest.raises(ValueError, match="no number"):

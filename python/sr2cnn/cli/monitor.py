@@ -96,6 +96,10 @@ def _take_config(ctx, param, path):
 @click.option("--datatype", help=f"Of a raw file: {', '.join(DATATYPES)}; default: by the name.")
 @click.option("--fast", is_flag=True, help="A file as fast as it goes, not paced at its sample rate.")
 @click.option("--model", default="sr2cnn", show_default=True, help="Bundle, or a shipped model.")
+@click.option(
+    "--condition/--no-condition", default=True, show_default=True,
+    help="Find the bursts, center and resample them first; else take the samples as they are.",
+)  # fmt: skip
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--duration", type=Quantity(), metavar="SECONDS", help="End after that time.")
 @click.option("--out", metavar="FILE", help="JSON lines of all events; - is stdout.")
@@ -108,9 +112,12 @@ def _take_config(ctx, param, path):
 def monitor(address, rate, freq, gain, datatype, fast, duration, **options):
     """Label what a radio hears, for as long as it runs.
 
+    As sr2cnn classify does: bursts are found over the noise, centered, and brought to the samples a symbol
+    that the model was trained on; with --no-condition every frame of the samples gets a label as it is.
+
     On a terminal a table shows each class's share of the frames, when it was last heard and its mean score;
-    otherwise the monitor says on stderr what goes wrong, no more. Labels, discovered classes, status and
-    gaps go where --out, --zmq, --prometheus and --sigmf say, any of them at once; sr2cnn watch shows what
+    otherwise the monitor says on stderr what goes wrong, no more. Labels, discovered classes, bursts, status
+    and gaps go where --out, --zmq, --prometheus and --sigmf say, any of them at once; sr2cnn watch shows what
     is published.
 
     \b
@@ -197,8 +204,9 @@ def _open(address, rate, freq, gain, datatype, fast):
 
 
 def _monitor(
-    address, source, console, duration, model, device, out, rotate, zmq, prometheus, sigmf, registry, gui
-):
+    address, source, console, duration, model, condition, device, out, rotate, zmq, prometheus, sigmf,
+    registry, gui,
+):  # fmt: skip
     """Run it; with a console, a table is shown there."""
     from gnuradio import gr
 
@@ -215,8 +223,9 @@ def _monitor(
     outputs = [table := LiveTable()]
     if sigmf:
         outputs.append(annotations(*source.recording))
-    # Conditioning would be an argument of the recognizer, with the sample rate of the source.
-    chain = recognizer(model=model, device=device, live=source.live, registry=registry and str(registry))
+    chain = recognizer(  # its conditioner takes the sample rate from the source's tags
+        model=model, device=device, condition=condition, live=source.live, registry=registry and str(registry)
+    )
     sink = event_sink(out, zmq=zmq, append=bool(rotate), rotate_bytes=rotate, outputs=outputs, **metrics)
     for output in sink.outputs:
         if output.fault:
@@ -231,6 +240,7 @@ def _monitor(
     for receiver in receivers:
         for port in ("labels", "novel", "status"):
             top_block.msg_connect((chain, port), (receiver, port))
+    top_block.msg_connect((chain, "bursts"), (sink, "bursts"))
     first = source.blocks[0]
     if address.is_live:
         top_block.msg_connect((first, "gap"), (sink, "gap"))

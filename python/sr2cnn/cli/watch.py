@@ -16,7 +16,7 @@ from sr2cnn_learn.cli import percent
 from ..outputs.output import Output
 from ..sources.address import connectable
 
-KINDS = ("labels", "novel", "status", "gap")
+KINDS = ("labels", "novel", "bursts", "status", "gap")
 LARGEST = 1 << 20  # bytes of a message
 CUT_OFF = 64 * LARGEST  # who sends more than that at once is disconnected before it fills the memory
 MOST_CLASSES = 1000

@@ -19,6 +19,8 @@ _hung = []  # flowgraphs whose source does not react: to destroy them would wait
 class reopening_source(gr.sync_block):
     """Samples of a source block that may end, fall silent or fail; it then is made anew, time and again.
 
+    It never makes the source wait: what the flowgraph does not take within half a second is dropped.
+
     The source runs in a flowgraph of its own, so that the one of this block, with all that its blocks have
     counted and learnt, goes on. The first sample of all, and the first after each gap, carries ``rx_time``
     (tuple; the source's own, or else this machine's clock), ``rx_rate`` and, where known, ``rx_freq``.
@@ -92,10 +94,10 @@ class reopening_source(gr.sync_block):
         return n
 
     def _tags(self, chunk):
-        if chunk.opened is None:
+        if chunk.began is None:
             return chunk.tags
         own = {pmt.symbol_to_string(key) for offset, key, _ in chunk.tags if offset == 0}
-        fraction, seconds = math.modf(chunk.opened)
+        fraction, seconds = math.modf(chunk.began)
         tags = [
             (0, RX_TIME, pmt.make_tuple(pmt.from_uint64(int(seconds)), pmt.from_double(fraction))),
             (0, RX_RATE, pmt.from_double(float(self._rate))),

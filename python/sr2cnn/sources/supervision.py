@@ -10,7 +10,9 @@ import numpy as np
 
 TICK = 0.1  # seconds between looks at the source
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds before it is opened again
-CAPACITY = 1 << 20  # samples that wait to be taken; a source that finds them full waits
+MOST_WAITING = 0.5  # seconds of samples that wait to be taken; what comes then is dropped
+LATE = "the flowgraph did not keep up"
+QUIET = 60.0  # seconds in which that is said once
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,13 @@ class Chunk:
     """Samples in a row.
 
     ``samples``: complex64 (n,); ``tags``: what the source attached, with offsets from the first of
-    them; ``opened``: Unix time of the first sample where the source was opened just before it, else
-    None; ``gap``: what precedes it, or None.
+    them; ``began``: Unix time of the first sample where it does not follow the one before it, else None;
+    ``gap``: what precedes it, or None.
     """
 
     samples: np.ndarray
     tags: list = field(default_factory=list)
-    opened: float | None = None
+    began: float | None = None
     gap: Gap | None = None
 
 
@@ -56,7 +58,9 @@ class Backoff:
 class Supervisor:
     """Opens a source, passes its samples on, and opens it again when it is gone.
 
-    Gone is a source that ended, or that gave no samples for `patience` seconds though they were wanted.
+    Gone is a source that ended, or that gave no samples for `patience` seconds. A source never waits: where
+    samples are not taken in time, those that come are dropped until half of what waits is taken, which makes
+    a gap, too.
 
     Args:
         name: of the source, in reports
@@ -85,10 +89,11 @@ class Supervisor:
         self._waiting = 0  # samples in _chunks
         self._current = None  # the session whose samples are taken
         self._first = True  # the next samples are the first of their session
-        self._active = 0.0  # monotonic time when there was last no want of samples
-        self._heard = None  # Unix and monotonic time of the last samples
+        self._active = 0.0  # monotonic time of the last samples, dropped or not
+        self._heard = None  # Unix and monotonic time of the last samples that were not dropped
         self._reason = None  # why there are none since
         self._said = None  # the last report, while it holds
+        self._late_said = -QUIET  # monotonic time
 
     def start(self):
         """Begin, or begin anew after `stop`."""
@@ -101,8 +106,6 @@ class Supervisor:
     def stop(self):
         """End and close the source: the `Gap` that there is at the end, or None."""
         self._stopping.set()
-        with self._changed:
-            self._changed.notify_all()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
@@ -117,7 +120,6 @@ class Supervisor:
                 return None
             chunk = self._chunks.popleft()
             self._waiting -= len(chunk.samples)
-            self._changed.notify_all()
             return chunk
 
     def _run(self):
@@ -132,7 +134,6 @@ class Supervisor:
             with self._changed:
                 self._current = None
                 self._reason = self._reason or reason
-                self._changed.notify_all()
             if session is not None and not session.close():
                 self._report(f"{self._name}: it cannot be closed and is left behind")
             session = None
@@ -153,32 +154,31 @@ class Supervisor:
             if session.ended:
                 return "it ended"
             with self._changed:
-                now = time.monotonic()
-                if self._waiting >= CAPACITY:
-                    self._active = now
-                if now - self._active > self._patience:
+                if time.monotonic() - self._active > self._patience:
                     return f"no samples for {self._patience:g} s"
         return None
 
     def _put(self, session, samples, tags):
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._waiting < CAPACITY or self._current is not session or self._stopping.is_set()
-            )
             if self._current is not session or self._stopping.is_set():
                 return False
-            opened = gap = None
-            if self._first:
-                self._first = False
-                seconds = len(samples) / session.sample_rate
-                opened = time.time() - seconds
-                gap, self._reason = self._gap(seconds), None
+            self._active = time.monotonic()
+            seconds = len(samples) / session.sample_rate
+            room = MOST_WAITING * session.sample_rate - self._waiting
+            if room <= 0 or (self._reason == LATE and room < MOST_WAITING * session.sample_rate / 2):
+                self._reason = self._reason or LATE
+                if self._active - self._late_said > QUIET:
+                    self._late_said = self._active
+                    self._report(f"{self._name}: {LATE}; samples are lost")
+                return True
+            began = gap = None
+            if self._first or self._reason:
+                began, gap = time.time() - seconds, self._gap(seconds)
                 if self._said:
                     self._say(f"samples again after {gap.seconds:.1f} s" if gap else "the first samples")
-                    self._said = None
-            self._heard = time.time(), time.monotonic()
-            self._active = self._heard[1]
-            self._chunks.append(Chunk(samples, tags, opened, gap))
+                self._first, self._reason, self._said = False, None, None
+            self._heard = time.time(), self._active
+            self._chunks.append(Chunk(samples, tags, began, gap))
             self._waiting += len(samples)
             self._changed.notify_all()
             return True
