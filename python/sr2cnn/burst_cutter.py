@@ -92,14 +92,12 @@ class burst_cutter(gr.basic_block):
         if not (pmt.is_real(value) or pmt.is_integer(value)):
             return
         number = pmt.to_double(value)
-        if pmt.eq(tag.key, RX_FREQ):
-            changed, self._freq = self._freq not in (None, number), number
-        elif self._given or not 0 < number < float("inf"):
+        name = "_freq" if pmt.eq(tag.key, RX_FREQ) else "_rate"
+        if name == "_rate" and (self._given or not 0 < number < float("inf")):
             return
-        else:
-            changed, self._rate = self._rate not in (None, number), number
-        if changed:
-            self._keep(self._conditioner.retune())
+        if getattr(self, name) not in (None, number):
+            self._keep(self._conditioner.retune())  # as it was until here
+        setattr(self, name, number)
 
     def _keep(self, pieces):
         for piece in pieces:
