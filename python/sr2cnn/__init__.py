@@ -7,6 +7,7 @@ Importing this does not import torch; making an encoder or a recognizer does.
 from gnuradio import gr as _gr  # registers the types that the blocks derive from
 
 from .class_registry import class_registry
+from .conditioner import conditioner
 from .discriminator import discriminator_from_bundle
 from .encoder import encoder
 from .event_sink import event_sink
