@@ -168,8 +168,9 @@ def test_log_keeps_the_latest_bursts():
     log = BurstLog()
     assert log.find(0) is None
     for k in range(50_000):
-        log.add(Heard(Burst(k, k, 1, 0, 0.1, 10, None, 1, 1, 10 * k), None, None))
-    assert log.find(499_995).burst.number == 49_999
-    assert log.find(400_003).burst.number == 40_000
+        log.add(10 * k, Heard(k, Burst(k, 500, 1, 0, 0.1, 10, None, 4, 5, 0), None, None), 100)
+    heard, place = log.find(499_995)
+    assert (heard.number, place, heard.before(place)) == (49_999, 105, 500 + 105 * 5 // 4)
+    assert log.find(400_003)[0].number == 40_000
     assert log.find(5) is None  # long ago
-    assert len(log._heard) <= 20_000
+    assert len(log._entries) <= 20_000

@@ -34,6 +34,8 @@ def dropped(platform):
 
     def drop(key):
         graph = platform.make_flow_graph()
+        rate = graph.new_block("variable")  # every flowgraph of GRC begins with it
+        rate.params["id"].set_value("samp_rate")
         block = graph.new_block(key)
         block.params["id"].set_value("it")
         block.rewrite()

@@ -12,18 +12,30 @@ KEPT = 10_000
 
 @dataclass
 class Heard:
-    """A burst and the radio's settings: sample_rate in Hz and rx_freq in Hz, None where unknown."""
+    """A burst and what the radio said of it.
 
+    Attributes:
+        number: counts the bursts of all channels from 1
+        burst: in the samples of its channel
+        sample_rate: of the channel, Hz; None where unknown
+        rx_freq: of the channel's center, Hz; None where unknown
+        channel: index; None where there is one only
+        decimation: samples of the stream that came in for one of the channel
+    """
+
+    number: int
     burst: Burst
     sample_rate: float | None
     rx_freq: float | None
+    channel: int | None = None
+    decimation: int = 1
 
     def about(self):
         """What is known of the burst: dict of plain values; Hz where the rate is known, else shares of it."""
         burst, rate = self.burst, self.sample_rate
         scale, unit = (rate, "") if rate else (1.0, "_share")
         found = {
-            "burst": burst.number,
+            "burst": self.number,
             "frequency_offset" + unit: burst.center * scale,
             "bandwidth" + unit: burst.bandwidth * scale,
             "snr": burst.snr,
@@ -31,36 +43,39 @@ class Heard:
         }
         if burst.symbol_rate:
             found["symbol_rate" + unit] = burst.symbol_rate * scale
+        if self.channel is not None:
+            found["channel"] = self.channel
         if rate:
-            found["sample_rate"] = rate
+            found["sample_rate"] = rate * self.decimation
             if self.rx_freq is not None:
                 found["rx_freq"] = self.rx_freq + burst.center * rate
         return found
 
+    def before(self, k):
+        """Index, in the stream that came in, of the k-th sample that came out of the burst."""
+        return (self.burst.start + k * self.burst.down // self.burst.up) * self.decimation
+
 
 class BurstLog:
-    """The latest bursts, for a thread that writes and one that reads."""
+    """What was put out lately, for a thread that writes and one that reads."""
 
     def __init__(self):
         self._lock = threading.Lock()
-        self._starts, self._heard = [], []
+        self._starts, self._entries = [], []
 
-    def add(self, heard):
-        """Note a ``Heard`` whose samples come next."""
+    def add(self, out_start, heard, k):
+        """Note that the samples from ``out_start`` on are those of a ``Heard``, from its k-th on."""
         with self._lock:
-            self._starts.append(heard.burst.out_start)
-            self._heard.append(heard)
+            self._starts.append(out_start)
+            self._entries.append((heard, k - out_start))
             if len(self._starts) > 2 * KEPT:
-                del self._starts[:KEPT], self._heard[:KEPT]
+                del self._starts[:KEPT], self._entries[:KEPT]
 
     def find(self, sample):
-        """The ``Heard`` that a sample behind the conditioner is of, None if it was too long ago."""
+        """(``Heard`` that a sample behind the conditioner is of, its place in that); None if too long ago."""
         with self._lock:
-            k = bisect_right(self._starts, sample) - 1
-            return self._heard[k] if k >= 0 else None
-
-
-def before(heard, sample):
-    """Index, in the stream that entered the conditioner, of a sample that came out of it."""
-    burst = heard.burst
-    return burst.start + (sample - burst.out_start) * burst.down // burst.up
+            place = bisect_right(self._starts, sample) - 1
+            if place < 0:
+                return None
+            heard, offset = self._entries[place]
+            return heard, sample + offset

@@ -4,8 +4,6 @@
 import pmt
 from gnuradio import gr
 
-from .burst_log import before
-
 PORTS = tuple(map(pmt.intern, ("labels", "novel")))
 START_SAMPLE, N_SAMPLES = map(pmt.intern, ("start_sample", "n_samples"))
 RADIO = tuple(map(pmt.intern, ("rx_time", "rx_freq", "sample_rate")))
@@ -15,7 +13,7 @@ class burst_origin(gr.basic_block):
     """Puts back what the conditioner did, in PDUs of a recognizer behind it.
 
     ``start_sample`` and ``n_samples`` become those of the stream before the conditioner; added are ``burst``, its
-    number, ``frequency_offset`` of its center, ``bandwidth``, ``symbol_rate`` where known (Hz; with ``_share``
+    number, ``channel`` where there are several, ``frequency_offset`` of its center, ``bandwidth``, ``symbol_rate`` where known (Hz; with ``_share``
     behind the name, over the sample rate, where that is unknown) and ``snr`` (dB). A message that fits no burst
     goes on as it came.
 
@@ -51,10 +49,11 @@ class burst_origin(gr.basic_block):
             meta = pmt.car(message)
             start = pmt.to_python(pmt.dict_ref(meta, START_SAMPLE, pmt.PMT_NIL))
             n = pmt.to_python(pmt.dict_ref(meta, N_SAMPLES, pmt.PMT_NIL))
-            heard = self._log.find(start)
-            if heard is None:
+            found = self._log.find(start)
+            if found is None:
                 return message
-            first, last = before(heard, start), before(heard, start + n)
+            heard, k = found
+            first, last = heard.before(k), heard.before(k + n)
             values = dict(heard.about(), n_samples=last - first)
             for key in RADIO if heard.sample_rate is None else RADIO[1:]:
                 meta = pmt.dict_delete(meta, key)
