@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Label what an SDR hears, until Ctrl-C: JSON lines on stdout.
+"""Label what an SDR hears, until Ctrl-C: JSON lines on stdout. `sr2cnn monitor` does this and more.
 
-The signal should be centered and come at about 8 samples a symbol: choose rate and frequency for that.
+Bursts are found over the noise, centered and resampled; where the network does not keep up, frames are dropped
+and counted.
 
     .venv/bin/python examples/sdr_monitor.py --device driver=rtlsdr --freq 868.95e6 --rate 1.024e6 --gain 30
     .venv/bin/python examples/sdr_monitor.py --file recording.sigmf-meta    # a file in the SDR's place
@@ -44,10 +45,15 @@ def main():
 
     top = gr.top_block("SDR monitor")
     source = sr2cnn.recording_source(options.file) if options.file else sdr(options)
-    recognizer = sr2cnn.recognizer(options.model)
+    recognizer = sr2cnn.recognizer(
+        options.model,
+        live=not options.file,  # a file waits for the network, a radio does not
+        condition=True,
+        sample_rate=0 if options.file else options.rate,  # the file says its own
+    )
     events = sr2cnn.event_sink(options.events)
     top.connect(source, recognizer)
-    for port in ("labels", "novel", "status"):
+    for port in ("labels", "novel", "bursts", "status"):
         top.msg_connect((recognizer, port), (events, port))
 
     def stop(*_):

@@ -3,18 +3,28 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import sigmf
 import yaml
+from cli_support import write_small_bundle
+from gnuradio.sr2cnn.outputs.zmq_pub import ZmqPub
 from sr2cnn_learn.datasets import save_radioml
+from sr2cnn_learn.recordings import open_recording
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
-NAMES = ["radioml_replay", "raw_chain", "recording_to_labels", "sdr_monitor"]
+NAMES = ["radioml_replay", "raw_chain", "recording_to_labels", "sdr_monitor", "sensor"]
+SCRIPTS_ONLY = ["collector", "record_unknown"]  # GNU Radio Companion has no words for them
+TESTED_ELSEWHERE = ["label_display"]  # in test_label_display.py
+ON_THE_AIR = ["sdr_monitor", "sensor"]  # with a conditioner
 N_FRAMES = 40
 
 
@@ -29,7 +39,13 @@ def inputs(tmp_path_factory):
     frames = rng.standard_normal((N_FRAMES // 2, 2, 128)).astype(np.float32)
     radioml = folder / "noise.npz"
     save_radioml(radioml, {("QPSK", 18): frames, ("GFSK", 18): frames})
-    return dict(recording=recording, radioml=radioml)
+    air = folder / "air.cf32"  # a burst of QPSK above the noise
+    symbols = np.exp(0.5j * np.pi * rng.integers(4, size=1000))
+    burst = np.convolve(np.repeat(symbols, 8), np.hanning(9) / 4)
+    noise = 0.01 * rng.standard_normal((30_000, 2)) @ [1, 1j]
+    noise[10_000 : 10_000 + len(burst)] += burst
+    noise.astype(np.complex64).tofile(air)
+    return dict(recording=recording, radioml=radioml, air=air)
 
 
 def run(*command, cwd):
@@ -48,11 +64,11 @@ def labelled(text):
 
 
 def test_there_are_a_script_and_a_flowgraph_of_each():
-    assert sorted(p.stem for p in EXAMPLES.glob("*.grc")) == NAMES
-    assert sorted(p.stem for p in EXAMPLES.glob("*.py")) == NAMES
+    assert sorted(p.stem for p in EXAMPLES.glob("*.grc")) == sorted(NAMES + TESTED_ELSEWHERE)
+    assert sorted(p.stem for p in EXAMPLES.glob("*.py")) == sorted(NAMES + SCRIPTS_ONLY + TESTED_ELSEWHERE)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NAMES + SCRIPTS_ONLY)
 def test_script_has_help(name, tmp_path):
     assert "usage" in run(sys.executable, EXAMPLES / f"{name}.py", "--help", cwd=tmp_path)
 
@@ -65,14 +81,81 @@ def test_radioml_replay_script(inputs, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name, option", [("recording_to_labels", []), ("sdr_monitor", ["--file"]), ("raw_chain", [])]
+    "name", ["recording_to_labels", "raw_chain"]
 )
-def test_recording_scripts(name, option, inputs, tmp_path):
-    out = run(sys.executable, EXAMPLES / f"{name}.py", *option, inputs["recording"], cwd=tmp_path)
+def test_recording_scripts(name, inputs, tmp_path):
+    out = run(sys.executable, EXAMPLES / f"{name}.py", inputs["recording"], cwd=tmp_path)
     assert labelled(out) == N_FRAMES
     if name == "raw_chain":
         vectors = np.fromfile(tmp_path / "z.f32", np.float32)
         assert vectors.size == N_FRAMES * 65 and np.isfinite(vectors).all()
+
+
+def bursts(text):
+    """Of the burst in `inputs`: the labels lie within it, and cover most."""
+    events = [json.loads(line) for line in text.splitlines()]
+    (burst,) = [event for event in events if event["event"] == "burst"]
+    assert abs(burst["start_sample"] - 10_000) < 500 and abs(burst["n_samples"] - 8000) < 1000
+    labels = [event for event in events if event["event"] == "label"]
+    assert sum(event["n_samples"] for event in labels) > 4000
+    return labels
+
+
+def test_sdr_monitor_script(inputs, tmp_path):
+    out = run(sys.executable, EXAMPLES / "sdr_monitor.py", "--file", inputs["air"], cwd=tmp_path)
+    assert bursts(out)
+
+
+def test_sensors_and_a_collector(inputs, tmp_path):
+    """The collector is there first; each sensor ends, and comes back, until it was heard."""
+    names = "roof", "yard"
+    addresses = [f"{name}=ipc://{tmp_path}/{name}" for name in names]
+    command = [sys.executable, str(EXAMPLES / "collector.py"), *addresses, "--json"]
+    collector = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    outputs = [ZmqPub(address.partition("=")[2]) for address in addresses]
+    heard, reader = [], threading.Thread(target=lambda: heard.extend(map(json.loads, collector.stdout)))
+    reader.start()
+    while {event["sensor"] for event in heard} != set(names):
+        assert collector.poll() is None
+        for k, output in enumerate(outputs):
+            event = dict(event="label", label=f"QPSK {k}", known=True, n_frames=3)
+            output.write("labels", event)
+        time.sleep(0.05)
+    collector.send_signal(signal.SIGINT)
+    assert collector.wait(120) == 0
+    reader.join()
+    for output in outputs:
+        output.close()
+    assert {(event["sensor"], event["label"]) for event in heard} == {("roof", "QPSK 0"), ("yard", "QPSK 1")}
+
+
+def test_sensor_script(inputs, tmp_path):
+    run(
+        sys.executable, EXAMPLES / "sensor.py", "--file", inputs["air"],
+        "--publish", f"ipc://{tmp_path}/sensor", cwd=tmp_path,
+    )  # fmt: skip
+    assert bursts((tmp_path / "labels.jsonl").read_text())
+
+
+def test_unknown_signals_are_recorded(inputs, tmp_path):
+    model = write_small_bundle(tmp_path / "small.pt")
+    out = run(
+        sys.executable, EXAMPLES / "record_unknown.py", "--file", inputs["air"], "--model", model,
+        "--folder", tmp_path / "unknown", "--least", "128", "--most", "2", cwd=tmp_path,
+    )  # fmt: skip
+    metas = sorted((tmp_path / "unknown").glob("*.sigmf-meta"))
+    assert metas and f"{len(metas)} recordings" in out
+    air = open_recording(inputs["air"]).samples()
+    for meta in metas:
+        recording = sigmf.sigmffile.fromfile(str(meta))
+        recording.validate()
+        (annotation,) = recording.get_annotations()
+        assert annotation["core:label"] == meta.stem.rpartition("_")[0]
+        assert meta.stem.endswith(("_1", "_2"))  # at most two of each class
+        samples = open_recording(meta).samples()
+        assert len(samples) == annotation["core:sample_count"] >= 128
+        (at,) = np.flatnonzero(air == samples[0])
+        assert np.array_equal(air[at : at + len(samples)], samples)
 
 
 def with_file_in_place_of_the_radio(flowgraph, folder):
@@ -91,11 +174,16 @@ def test_flowgraph_compiles_and_runs(name, inputs, tmp_path):
     flowgraph = EXAMPLES / f"{name}.grc"
     run("grcc", "-o", tmp_path, flowgraph, cwd=tmp_path)
     assert (tmp_path / f"{name}.py").is_file()
-    if name == "sdr_monitor":
+    if name in ON_THE_AIR:
         folder = tmp_path / "with_file"
         folder.mkdir()
         flowgraph = with_file_in_place_of_the_radio(flowgraph, folder)
         run("grcc", "-o", tmp_path, flowgraph, cwd=tmp_path)
-    source = inputs["radioml" if name == "radioml_replay" else "recording"]
-    run(sys.executable, tmp_path / f"{name}.py", "--path", source, cwd=tmp_path)
-    assert labelled((tmp_path / "labels.jsonl").read_text()) == N_FRAMES
+    source = inputs["air" if name in ON_THE_AIR else "radioml" if name == "radioml_replay" else "recording"]
+    options = ["--publish", f"ipc://{tmp_path}/sensor"] if name == "sensor" else []
+    run(sys.executable, tmp_path / f"{name}.py", "--path", source, *options, cwd=tmp_path)
+    text = (tmp_path / "labels.jsonl").read_text()
+    if name in ON_THE_AIR:
+        assert bursts(text)
+    else:
+        assert labelled(text) == N_FRAMES

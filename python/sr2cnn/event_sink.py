@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Messages to files, subscribers and metrics."""
 
+import atexit
 import math
 
 import pmt
@@ -95,13 +96,21 @@ class event_sink(gr.basic_block):
     def _on_gap(self, message):
         self._put("gap", message)
 
+    def start(self):
+        atexit.register(self.drain)  # flowgraphs from GNU Radio Companion do not
+        return True
+
     def drain(self):
         """Put out the messages that are waiting.
 
         GNU Radio ends a block without stream ports as soon as one of the blocks that send it
-        messages ends, whatever still waits. `stop` drains; what comes even later, from another
-        block's `stop`, is put out by calling this after the top block's ``wait``.
+        messages ends, whatever still waits. What comes later is put out by calling this after the top
+        block's ``wait``, or else when the interpreter ends.
         """
+        atexit.unregister(self.drain)
+        self._put_waiting()
+
+    def _put_waiting(self):
         for port in PORTS:
             while (message := self.delete_head_nowait(pmt.intern(port))) is not None:
                 self._put(port, message)
@@ -109,7 +118,7 @@ class event_sink(gr.basic_block):
             output.flush()
 
     def stop(self):
-        self.drain()
+        self._put_waiting()
         return True
 
     def close(self):
