@@ -56,7 +56,7 @@ def test_every_whole_frame_gets_a_label(bundle, samples, tmp_path, suffix):
             "cu8": np.round(values * 2**7 + 127.5).astype("u1"),
         }[suffix]
         path.write_bytes(stored.tobytes())
-    result = run_cli("classify", path, "--model", bundle)
+    result = run_cli("classify", path, "--no-condition", "--model", bundle)
     assert result.returncode == 0, result.stderr
     recording, *lines = events(result.stdout)
     assert recording["event"] == "recording" and recording["file"] == str(path)
@@ -76,7 +76,7 @@ def test_several_files_to_one(bundle, samples, tmp_path):
         path.write_bytes(samples.tobytes() + b"123")
     out = tmp_path / "labels.jsonl"
     result = run_cli(
-        "classify", *paths, "--datatype", "cf32", "--rate", 1e6, "--model", bundle, "--out", out
+        "classify", *paths, "--datatype", "cf32", "--rate", 1e6, "--no-condition", "--model", bundle, "--out", out
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout == ""
@@ -95,7 +95,7 @@ def test_nan_and_inf_are_counted_never_a_class(bundle, samples, tmp_path):
     samples[20 * FRAME_LEN] = np.inf
     path = tmp_path / "a.cf32"
     path.write_bytes(samples.tobytes())
-    result = run_cli("classify", path, "--model", bundle)
+    result = run_cli("classify", path, "--no-condition", "--model", bundle)
     assert result.returncode == 0, result.stderr
     runs = [event for event in events(result.stdout) if event["event"] == "label"]
     assert sum(run["n_frames"] for run in runs) == N_FRAMES - 2
@@ -142,13 +142,13 @@ def test_cuda_absent(bundle, samples, tmp_path):
         pytest.skip("CUDA is here")
     path = tmp_path / "a.cf32"
     path.write_bytes(samples.tobytes())
-    fails(run_cli("classify", path, "--model", bundle, "--device", "cuda"), "CUDA", "cpu")
+    fails(run_cli("classify", path, "--no-condition", "--model", bundle, "--device", "cuda"), "CUDA", "cpu")
 
 
 def test_shorter_than_a_frame(bundle, samples, tmp_path):
     path = tmp_path / "a.cf32"
     path.write_bytes(samples[:100].tobytes())
-    result = run_cli("classify", path, "--model", bundle)
+    result = run_cli("classify", path, "--no-condition", "--model", bundle)
     assert result.returncode == 0, result.stderr
     assert "0 frames labelled" in result.stderr
 
@@ -156,7 +156,7 @@ def test_shorter_than_a_frame(bundle, samples, tmp_path):
 def test_interrupted_leaves_nothing(bundle, samples, tmp_path):
     path, out = tmp_path / "a.cf32", tmp_path / "labels.jsonl"
     path.write_bytes(samples.tobytes() * 5000)
-    command = [sys.executable, APP, "classify", path, "--model", bundle, "--out", out]
+    command = [sys.executable, APP, "classify", path, "--no-condition", "--model", bundle, "--out", out]
     process = subprocess.Popen([*map(str, command)], stderr=subprocess.PIPE, text=True)
     while not list(tmp_path.glob(".*/events")):  # the flowgraph is being made
         assert process.poll() is None, process.stderr.read()
@@ -184,7 +184,7 @@ def test_annotations_and_subscribers(bundle, samples, tmp_path):
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         subscriber.connect(f"tcp://127.0.0.1:{port}")
-        result = run_cli("classify", raw, recording, "--model", bundle, "--sigmf", "--zmq", port)
+        result = run_cli("classify", raw, recording, "--no-condition", "--model", bundle, "--sigmf", "--zmq", port)
         assert result.returncode == 0, result.stderr
         received = []
         while subscriber.poll(1000):
@@ -204,7 +204,7 @@ def test_annotations_and_subscribers(bundle, samples, tmp_path):
     assert [a["core:label"] for a in both if "core:generator" not in a] == ["theirs"]
     names = [a["core:label"] for a in heard] + [a["core:label"] for a in both if "core:generator" in a]
     assert names == [event["label"] for event in labels]
-    again = run_cli("classify", tmp_path / "a.ci8.sigmf-meta", "--model", bundle, "--sigmf")
+    again = run_cli("classify", tmp_path / "a.ci8.sigmf-meta", "--no-condition", "--model", bundle, "--sigmf")
     assert again.returncode == 0, again.stderr
     assert sigmf.fromfile(tmp_path / "a.ci8.sigmf-meta").get_annotations() == heard
 
@@ -212,8 +212,8 @@ def test_annotations_and_subscribers(bundle, samples, tmp_path):
 def test_outputs_that_cannot_be(bundle, samples, tmp_path):
     wav = tmp_path / "a.wav"
     soundfile.write(wav, samples.view(np.float32).reshape(-1, 2), 48000, subtype="FLOAT")
-    fails(run_cli("classify", wav, "--model", bundle, "--sigmf"), "a.wav: a WAV file", "--sigmf")
-    fails(run_cli("classify", wav, "--model", bundle, "--zmq", "nowhere"), "'nowhere', expected")
+    fails(run_cli("classify", wav, "--no-condition", "--model", bundle, "--sigmf"), "a.wav: a WAV file", "--sigmf")
+    fails(run_cli("classify", wav, "--no-condition", "--model", bundle, "--zmq", "nowhere"), "'nowhere', expected")
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        fails(run_cli("classify", wav, "--model", bundle, "--zmq", port), f"127.0.0.1:{port}", "in use")
+        fails(run_cli("classify", wav, "--no-condition", "--model", bundle, "--zmq", port), f"127.0.0.1:{port}", "in use")
