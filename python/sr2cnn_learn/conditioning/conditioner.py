@@ -20,6 +20,8 @@ MEDIAN = 9  # spectra; clicks that are shorter than half of it vanish, edges sta
 NARROW = 8  # bins that are taken together to find a narrow signal
 FALSE_ALARM = 1e-6  # of a spectrum, for Gaussian noise
 MARGIN = 1.25  # noise on the air is not quite Gaussian, and its floor not known exactly
+SMOOTH = 32  # samples, of the power at the edges of a burst
+QUIET = 0.2  # share of what is outside that is surely noise
 HANG = 12  # quiet spectra that end a burst
 SHORTEST = 4  # spectra of a burst
 STEP = 16  # spectra looked at together
@@ -142,9 +144,10 @@ class Conditioner:
                 self._close(self._end, pieces)
             else:
                 self._advance(pieces)
-        needed = (self._judged - 4) * HOP
+        needed = self._judged * HOP
         if self._signal:
             needed = min(needed, self._signal.taken)
+        needed -= 4 * BINS  # for the search for edges
         drop = max(0, needed - self._begin)
         self._samples = self._samples[drop:]
         self._begin += drop
@@ -268,7 +271,7 @@ class Conditioner:
         self._out += len(out)
 
     def _edge(self, burst, near, falling):
-        """The sample at which the power in a burst's band steps, near a sample: most likely of two levels."""
+        """The sample at which the power in a burst's band steps between two levels, near a sample."""
         reach = (4, 2) if falling else (2, 4)  # more of it on the signal's side
         first = max(near - reach[0] * BINS, self._begin, 0 if falling else self._free)
         samples = self._cut(first, near + reach[1] * BINS)
@@ -276,15 +279,23 @@ class Conditioner:
         if n < 8:
             return near
         mixed = samples * np.exp(-2j * np.pi * burst.center * np.arange(n))
-        half = min(burst.bandwidth, 0.45)
-        taps = signal.firwin(2 * round(0.5 / half) + 1, 2 * half)
+        half = min(0.6 * burst.bandwidth, 0.45)
+        taps = signal.firwin(2 * round(1 / half) + 1, 2 * half)
         power = np.abs(np.convolve(mixed, taps, "same")) ** 2
         before, k = np.cumsum(power)[:-1], np.arange(1, n)
         levels = np.maximum([before / k, (power.sum() - before) / (n - k)], 1e-20)
         steps = levels[0] > levels[1] if falling else levels[1] > levels[0]
         likelihood = np.where(steps, -k * np.log(levels[0]) - (n - k) * np.log(levels[1]), -np.inf)
         best = int(np.argmax(likelihood))
-        return first + int(k[best]) if np.isfinite(likelihood[best]) else near
+        if not np.isfinite(likelihood[best]):
+            return near
+        # Transmitters take their time: outwards from the step while it is louder than halfway, in dB, to the noise.
+        smooth = uniform_filter1d(power, SMOOTH, mode="nearest")
+        step = int(k[best])
+        inside, outside = (smooth[:step], smooth[step:]) if falling else (smooth[step:], smooth[:step][::-1])
+        halfway = np.sqrt(np.median(inside) * np.quantile(outside, QUIET))
+        outwards = int(np.argmin(np.append(outside > halfway, False)))
+        return first + (step + outwards if falling else step - outwards)
 
 
 class _Signal:
