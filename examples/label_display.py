@@ -11,6 +11,7 @@ import signal
 import sys
 
 from gnuradio import blocks, gr, sr2cnn
+from PyQt5.QtCore import QTimer
 from PyQt5.QtWidgets import QApplication
 
 
@@ -41,7 +42,7 @@ def main():
     application = QApplication(sys.argv[:1])
     top = label_display(options.path, options.model, options.rate)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: application.quit())
+        signal.signal(number, lambda *_: QTimer.singleShot(0, application.quit))
     top.display.widget().show()
     top.start()
     application.exec_()

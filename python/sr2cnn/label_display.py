@@ -19,15 +19,15 @@ class label_display(gr.basic_block):
     """A Qt panel: classes as a table, a timeline and a map of the semantic space; drops and latency above.
 
     A double-click on a discovered class in the table names it: connect ``cmd`` to the recognizer's. The
-    flowgraph never waits for the panel; where messages come faster than it takes them, the oldest are left out
-    and it says how many. The panel may be closed at any time.
+    flowgraph never waits for the panel; where messages come faster than it takes them, the oldest are left
+    out and it says how many. The panel may be closed at any time.
 
     Message inputs ``labels``, ``novel``, ``status``: those of a recognizer or discriminator. Message output
     ``cmd``: dicts for the port of that name.
 
     Args:
-        model: path of a bundle, or the bare name of a shipped model, for the known classes on the map; None or
-            "": the map is fitted to what comes
+        model: path of a bundle, or the bare name of a shipped model, for the known classes on the map; None
+            or "": the map is fitted to what comes
         window: seconds that the timeline covers
         sample_rate: Hz, of the stream, where its labels do not say; None or 0: the timeline then goes by the
             time of arrival

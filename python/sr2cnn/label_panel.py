@@ -11,6 +11,7 @@ import numpy as np
 import pyqtgraph
 from PyQt5 import QtCore, QtGui, QtWidgets
 from PyQt5.QtCore import Qt
+from sr2cnn_learn.attributes import in_words
 
 from .label_statistics import BINS, LabelStatistics, is_count, is_finite, one_line
 from .semantic_map import SemanticMap
@@ -49,8 +50,8 @@ class LabelPanel(QtWidgets.QWidget):
     A class has one colour everywhere, and a discovered one a triangle. Known classes not heard yet are grey.
 
     Args:
-        events: called often, without arguments; gives pairs of an event, a dict as from `event_sink.event`, and
-            its time of arrival (`time.monotonic`). What is not taken in time is asked for with the next call
+        events: called often, without arguments; gives pairs of an event, a dict as from `event_sink.event`,
+            and its time of arrival (`time.monotonic`). What is not taken then is asked for by the next call
         rename: called with the id and the new name of a discovered class
         bundle: `sr2cnn_learn.bundle.Bundle`, for the known classes on the map, or None
         window, sample_rate: see `LabelStatistics`
@@ -69,6 +70,7 @@ class LabelPanel(QtWidgets.QWidget):
         self._names = [] if bundle is None else [one_line(name) for name in bundle.classes]
         self._model_name = None if bundle is None else bundle.name
         self._events, self._rename, self._missed, self._report = events, rename, missed, report
+        self._looks = {}  # class id -> a line on what it looks like
         self._failed = False
         self._notice_until = 0.0
         self._error_at = 0.0
@@ -88,7 +90,7 @@ class LabelPanel(QtWidgets.QWidget):
         self.notice.setAlignment(Qt.AlignRight | Qt.AlignVCenter)
         header.addWidget(self.notice, 10)
 
-        self.rows = _Rows(self._name, window)
+        self.rows = _Rows(self._name, self._looks, window)
         self.table = _table(self.rows)
         self.table.doubleClicked.connect(self._on_double_click)
         self.plane = _Plane()
@@ -117,6 +119,8 @@ class LabelPanel(QtWidgets.QWidget):
             id = self.statistics.take(event, at)
             if id is not None and "vector" in event:
                 self.map.take(id, event["vector"], event["n_frames"])
+            if id is not None and "description" in event:
+                self._look(id, event["description"])
             if time.monotonic() > end:
                 break
 
@@ -126,6 +130,8 @@ class LabelPanel(QtWidgets.QWidget):
         self._refreshed = now
         statistics = self.statistics
         self.map.keep(statistics.classes)
+        for id in self._looks.keys() - statistics.classes.keys():
+            del self._looks[id]
         if not self.table.is_editing():
             self.rows.show(statistics.rows(), now)
         ids, shares, start, end = statistics.timeline(self.timeline.lanes())
@@ -145,6 +151,12 @@ class LabelPanel(QtWidgets.QWidget):
         self.notice.setText(text)
         self._notice_until = time.monotonic() + NOTICE
 
+    def _look(self, id, description):
+        try:
+            self._looks[id] = one_line(in_words(description), 200)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            pass  # it is no description
+
     def _refresh_map(self):
         points = []
         for id, position in self.map.classes().items():
@@ -155,6 +167,8 @@ class LabelPanel(QtWidgets.QWidget):
                 other = self.statistics.classes.get(nearest[0])
                 known = self._names[nearest[0]] if nearest[0] < len(self._names) else other.name
                 tip += f"\nnearest known class {known}, at {nearest[1]:.3g}"
+            if id in self._looks:
+                tip += f"\n{self._looks[id]}"
             points.append((position, name, self._colour(id) if heard else None, id >= 0, tip))
         # Where there is no room for all names: discovered ones, then what is heard most.
         frames = {one.name: one.frames for one in self.statistics.classes.values()}
@@ -272,9 +286,10 @@ def _table(rows):
 class _Rows(QtCore.QAbstractTableModel):
     """What the table shows. `name` is called with a `Heard` and what the operator typed."""
 
-    def __init__(self, name, window):
+    def __init__(self, name, looks, window):
         super().__init__()
         self._name = name
+        self._looks = looks
         self.set_window(window)
         self._rows = []
         self._now = 0.0
@@ -348,6 +363,8 @@ class _Rows(QtCore.QAbstractTableModel):
             return int(Qt.AlignRight | Qt.AlignVCenter)
         if role == Qt.DecorationRole and column == 0:
             return self._icon(_colour(heard.order), heard.known)
+        if role == Qt.ToolTipRole and column == 0:
+            return _plain_tip("\n".join(filter(None, (heard.name, self._looks.get(heard.id)))))
         if role == Qt.EditRole and column == 0:
             return heard.name
         if role != Qt.DisplayRole:
@@ -438,7 +455,7 @@ class _Timeline(_Plot):
         self.getAxis("left").setTicks([[(lane + 0.5, name) for lane, name in enumerate(shown)]])
         self.setXRange(start, end, padding=0)
         self.setYRange(0, n_lanes, padding=0)
-        self.setLabel("bottom", "time in the stream, s" if in_stream_time else "time since the first label, s")
+        self.setLabel("bottom", f"time {'in the stream' if in_stream_time else 'since the first label'}, s")
 
 
 class _Plane(_Plot):
@@ -476,7 +493,7 @@ class _Plane(_Plot):
             size=[(9 if colour else 6) if known else 14 for _, _, colour, known, _ in points],
             brush=[pyqtgraph.mkBrush(colour or self.faint) for _, _, colour, _, _ in points],
             pen=[pyqtgraph.mkPen(self.foreground if colour else self.faint) for _, _, colour, _, _ in points],
-            data=[tip.replace("<", "‹") for *_, tip in points],  # Qt would take it for HTML
+            data=[_plain_tip(tip) for *_, tip in points],
         )
         self._place_names()
 
@@ -496,9 +513,10 @@ class _Plane(_Plot):
         for k, (text, (_, name, colour, *_)) in enumerate(zip(self._texts, self._points)):
             wide, high = metrics.horizontalAdvance(name) + 4, metrics.height()
             x, y = at[k].x(), at[k].y()
-            places = ((x + 8, y - high / 2), (x - 8 - wide, y - high / 2), (x - wide / 2, y - 8 - high),
-                      (x - wide / 2, y + 8), (x + 6, y - 6 - high), (x + 6, y + 6),
-                      (x - 6 - wide, y - 6 - high), (x - 6 - wide, y + 6))  # fmt: skip
+            right, left, middle = x + 8, x - 8 - wide, x - wide / 2
+            places = [(side, y - share * high) for share in (0.5, 1, 0) for side in (right, left)]
+            over, under = y - 8 - high, y + 8
+            places += [(side, level) for side in (middle, right - 2, left + 2) for level in (over, under)]
             boxes = [QtCore.QRectF(*place, wide, high) for place in places]
             free = [
                 box for box in boxes
@@ -538,6 +556,10 @@ def _plain_label(text):
     label = QtWidgets.QLabel(text)
     label.setTextFormat(Qt.PlainText)  # what a message holds is never HTML
     return label
+
+
+def _plain_tip(text):
+    return text.replace("<", "‹")  # Qt would take it for HTML
 
 
 def _colour(order):

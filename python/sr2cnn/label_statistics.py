@@ -142,8 +142,8 @@ class LabelStatistics:
             most: lanes; where there are more classes, the last lane holds all that have fewest frames
 
         Returns:
-            ids, a class a lane, known ones first, None for the rest; shares, float (lanes, BINS), of each bin's
-            frames; first and last second
+            ids, a class a lane, known ones first, None for the rest; shares of each bin's frames, float
+            (lanes, BINS); first and last second
         """
         shown = sorted(self._bins, key=lambda id: -self._bins[id].sum())
         shown, rest = (shown, []) if len(shown) <= most else (shown[: most - 1], shown[most - 1 :])

@@ -17,10 +17,10 @@ SCALE = 0.5  # of the shrinkage by projection: with more, the map is a scatter; 
 class SemanticMap:
     """Known and discovered classes, and runs of frames, as points of a plane.
 
-    The plane is that of the two principal components of the known classes' centers. What lies off it, as most
-    discovered classes do, would be drawn onto some known class by a mere projection. So every class is drawn as
-    near to its projection as it can be, but never nearer to another class than `scale` times their distance in
-    the semantic space. A run is drawn where the projection puts it as seen from its class.
+    The plane is that of the two principal components of the known classes' centers. What lies off it, as
+    most discovered classes do, would be drawn onto some known class by a mere projection. So every class is
+    drawn as near to its projection as it can be, but never nearer to another class than `scale` times their
+    distance in the semantic space. A run is drawn where the projection puts it as seen from its class.
 
     The center of a discovered class is the mean of its frames. Without the known classes' centers those are
     means, too, and the plane is fitted to all classes anew as they are heard.
@@ -100,7 +100,7 @@ class SemanticMap:
         return ids, positions + (vectors - centers) @ self._basis
 
     def nearest_known(self, class_id):
-        """The known class nearest to one on the map that is not known: id and distance; None if there is none."""
+        """Id and distance of the known class nearest to a discovered one on the map, or None."""
         known = {id: center for id, (center, _) in self._placed.items() if id >= 0}
         if not known or class_id not in self._placed or class_id >= 0:
             return None
