@@ -15,6 +15,10 @@ namespace sr2cnn {
 
 namespace {
 
+constexpr int MERGE_SUPPORT = 5; // members of each of two classes from which they are compared
+constexpr std::size_t MERGE_RECENT = 32; // members of each that are compared
+constexpr double MERGE_REACH = 1.5;      // largest distance of their centers over Θ1
+
 constexpr double RELATIVE_FLOOR = 1e-3; // "floor": share of the class's mean variance
 constexpr double ABSOLUTE_FLOOR = 1e-12;
 constexpr double RELATIVE_ZERO = 1e-12; // "ignore": below this share counts as zero
@@ -143,6 +147,15 @@ bool is_class_name(const std::string& name)
            std::none_of(name.begin(), name.end(), control);
 }
 
+// With 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, ... members a class is compared with the others.
+bool is_due(std::int64_t count)
+{
+    std::int64_t power = 1;
+    while (power <= count / 2)
+        power *= 2;
+    return count >= MERGE_SUPPORT && count % (power / 4) == 0;
+}
+
 std::string default_name(int id) { return "unknown_" + std::to_string(-id); }
 
 Eigen::VectorXd inverse_deviation(const Eigen::VectorXd& variances,
@@ -208,6 +221,7 @@ discriminator_core::discriminator_core(const discriminator_options& options)
     set_max_unknown(options.max_unknown);
     set_rival_support(options.rival_support);
     set_theta2_limit(options.theta2_limit);
+    set_merge_separation(options.merge_separation);
     if (options.thresholds) {
         check_thresholds(*options.thresholds, n_known);
         d_thresholds = options.thresholds->values;
@@ -298,8 +312,19 @@ void discriminator_core::set_theta2_limit(double theta2_limit)
     d_theta2_limit = theta2_limit;
 }
 
+void discriminator_core::set_merge_separation(double merge_separation)
+{
+    if (!std::isfinite(merge_separation) || merge_separation < 0)
+        fail("merge_separation is " + number(merge_separation) +
+             ", expected a number of at least 0");
+    d_merge_separation = merge_separation;
+}
+
 template <typename T>
-void discriminator_core::predict(const T* z, std::size_t n, decision* decisions)
+void discriminator_core::predict(const T* z,
+                                 std::size_t n,
+                                 decision* decisions,
+                                 const merge_listener& before_merge)
 {
     const std::size_t t = dim();
     for (std::size_t start = 0; start < n; start += LANES, z += LANES * t) {
@@ -339,12 +364,30 @@ void discriminator_core::predict(const T* z, std::size_t n, decision* decisions)
             }
             d_frames++;
             d_invalid += out.id == INVALID;
+            if (d_merge_separation > 0 && !d_frozen && is_due(out.support)) {
+                std::optional<std::pair<int, int>> due;
+                for (int id = out.id; (due = merge_of(find(id))); id = due->second) {
+                    const auto [from, into] = *due;
+                    if (before_merge)
+                        before_merge(start + lane + 1, from, into);
+                    const auto name = d_discovered[find(from)].name;
+                    merge(from, into);
+                    if (name != default_name(from))
+                        d_discovered[find(into)].name = name;
+                }
+            }
         }
     }
 }
 
-template void discriminator_core::predict(const float*, std::size_t, decision*);
-template void discriminator_core::predict(const double*, std::size_t, decision*);
+template void discriminator_core::predict(const float*,
+                                          std::size_t,
+                                          decision*,
+                                          const merge_listener&);
+template void discriminator_core::predict(const double*,
+                                          std::size_t,
+                                          decision*,
+                                          const merge_listener&);
 
 // Eq. 8 for the frames of d_block and all known classes.
 void discriminator_core::compute_distances()
@@ -436,6 +479,8 @@ void discriminator_core::join(std::size_t i, const double* z, decision& out)
         joined.count++;
         d_unknown.row(i) += (point - d_unknown.row(i)) / double(joined.count);
         joined.last_frame = d_frames;
+        if (d_merge_separation > 0)
+            remember(joined, z, d_frames);
     }
     out.id = joined.id;
     out.support = joined.count;
@@ -466,7 +511,78 @@ void discriminator_core::record(const double* z, std::int64_t frame)
         d_unknown.conservativeResize(std::max<Eigen::Index>(16, 2 * n), dim());
     d_unknown.row(n) = Eigen::Map<const Eigen::RowVectorXd>(z, dim());
     d_discovered.push_back({ d_next_id, default_name(d_next_id), 1, frame, frame });
+    if (d_merge_separation > 0)
+        remember(d_discovered.back(), z, frame);
     d_next_id--;
+}
+
+// Takes a frame among the last members of a class, in place of the first of them.
+void discriminator_core::remember(discovered_class& known,
+                                  const double* z,
+                                  std::int64_t frame)
+{
+    auto& frames = known.recent_frames;
+    const auto n = frames.size();
+    if (n < MERGE_RECENT) {
+        frames.push_back(frame);
+        known.recent.insert(known.recent.end(), z, z + dim());
+        return;
+    }
+    const auto first = std::min_element(frames.begin(), frames.end()) - frames.begin();
+    if (frame < frames[first])
+        return;
+    frames[first] = frame;
+    std::copy(z, z + dim(), known.recent.begin() + first * dim());
+}
+
+// Ids of the younger and the older of two classes to be merged, one of them a class that has a
+// new member; none where it is separate from all others.
+std::optional<std::pair<int, int>> discriminator_core::merge_of(std::size_t grown) const
+{
+    std::optional<std::size_t> nearest;
+    double least = d_merge_separation;
+    for (std::size_t i = 0; i < d_discovered.size(); i++) {
+        const double own = separation(grown, i);
+        if (own < least) {
+            least = own;
+            nearest = i;
+        }
+    }
+    if (!nearest)
+        return std::nullopt;
+    const int a = d_discovered[grown].id, b = d_discovered[*nearest].id;
+    return std::pair{ std::min(a, b), std::max(a, b) };
+}
+
+// Ashman's D of the last members of two classes along the line through their centers; infinite
+// where they cannot be merged.
+double discriminator_core::separation(std::size_t a, std::size_t b) const
+{
+    constexpr double never = std::numeric_limits<double>::infinity();
+    const auto is_named = [](const discovered_class& known) {
+        return known.name != default_name(known.id);
+    };
+    for (const auto i : { a, b })
+        if (d_discovered[i].recent_frames.size() < MERGE_SUPPORT)
+            return never;
+    if (a == b || (is_named(d_discovered[a]) && is_named(d_discovered[b])))
+        return never;
+    const Eigen::RowVectorXd line = d_unknown.row(b) - d_unknown.row(a);
+    if (!(line.norm() <= MERGE_REACH * theta1()))
+        return never;
+    double means[2], variances = 0;
+    for (const auto i : { a, b }) {
+        const auto n = d_discovered[i].recent_frames.size();
+        const Eigen::Map<const matrix> members(d_discovered[i].recent.data(), n, dim());
+        Eigen::VectorXd along = (members.rowwise() - d_unknown.row(a)) * line.transpose();
+        const double mean = along.mean();
+        along.array() -= mean;
+        variances += along.squaredNorm() / double(n - 1);
+        means[i == b] = mean;
+    }
+    const double gap = std::abs(means[0] - means[1]);
+    const double deviation = std::sqrt(variances / 2);
+    return deviation > 0 ? gap / deviation : gap == 0 ? 0 : never;
 }
 
 std::size_t discriminator_core::find(int id) const
@@ -506,6 +622,9 @@ void discriminator_core::merge(int src, int dst)
     target.count = total;
     target.first_frame = std::min(source.first_frame, target.first_frame);
     target.last_frame = std::max(source.last_frame, target.last_frame);
+    if (d_merge_separation > 0)
+        for (std::size_t i = 0; i < source.recent_frames.size(); i++)
+            remember(target, source.recent.data() + i * dim(), source.recent_frames[i]);
     d_merged[src] = dst;
     remove(from);
 }

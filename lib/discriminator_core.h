@@ -8,6 +8,7 @@
 #include <Eigen/Dense>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <utility>
 
@@ -31,6 +32,9 @@ struct discovered_class {
     std::int64_t count;
     std::int64_t first_frame;
     std::int64_t last_frame;
+    // Its last members, while classes are merged: frames, and values (n, dim).
+    std::vector<std::int64_t> recent_frames = {};
+    std::vector<double> recent = {};
 };
 
 /*!
@@ -46,11 +50,18 @@ struct discovered_class {
 class discriminator_core
 {
 public:
+    //! Called before classes are merged: after how many frames of the call, and their ids.
+    using merge_listener = std::function<void(std::size_t decided, int from, int into)>;
+
     explicit discriminator_core(const discriminator_options& options);
 
-    //! Decides on n frames of dim() values each, in order. Allocates only for a new class.
+    //! Decides on n frames of dim() values each, in order. Allocates only for a new class, or where
+    //! classes are merged. A frame's id is that before the merge.
     template <typename T>
-    void predict(const T* z, std::size_t n, decision* decisions);
+    void predict(const T* z,
+                 std::size_t n,
+                 decision* decisions,
+                 const merge_listener& before_merge = {});
 
     std::size_t dim() const { return d_centers.cols(); }
     std::size_t n_known() const { return d_centers.rows(); }
@@ -65,6 +76,7 @@ public:
     std::optional<int> max_unknown() const { return d_max_unknown; }
     int rival_support() const { return d_rival_support; }
     double theta2_limit() const { return d_theta2_limit; }
+    double merge_separation() const { return d_merge_separation; }
     bool frozen() const { return d_frozen; }
     const std::vector<double>& thresholds() const { return d_thresholds; }
 
@@ -76,6 +88,7 @@ public:
     void set_max_unknown(std::optional<int> max_unknown);
     void set_rival_support(int rival_support);
     void set_theta2_limit(double theta2_limit);
+    void set_merge_separation(double merge_separation);
 
     //! The discovered classes in order of discovery.
     const std::vector<discovered_class>& discovered() const { return d_discovered; }
@@ -126,6 +139,9 @@ private:
     double theta1() const { return d_lambda1 * 3 * std::sqrt(double(dim())); } // Eq. 10
     double theta2_of(const double* z);
     void record(const double* z, std::int64_t frame);
+    void remember(discovered_class& known, const double* z, std::int64_t frame);
+    std::optional<std::pair<int, int>> merge_of(std::size_t grown) const;
+    double separation(std::size_t a, std::size_t b) const;
     void remove(std::size_t i);
     std::uint64_t fingerprint() const;
 
@@ -139,6 +155,7 @@ private:
     std::optional<int> d_max_unknown;
     int d_rival_support = 0;
     double d_theta2_limit = 0;
+    double d_merge_separation = 0;
 
     std::vector<discovered_class> d_discovered;
     matrix d_unknown; // (capacity, dim) centers of the discovered classes, in their order

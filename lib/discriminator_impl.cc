@@ -29,6 +29,9 @@ const auto KEY_START_SAMPLE = pmt::intern("start_sample");
 const auto KEY_N_FRAMES = pmt::intern("n_frames");
 const auto KEY_DISTANCE = pmt::intern("distance");
 const auto KEY_MODEL = pmt::intern("model");
+const auto KEY_MERGED = pmt::intern("merged");
+const auto KEY_FROM = pmt::intern("from");
+const auto KEY_INTO = pmt::intern("into");
 const auto PORT_LABELS = pmt::intern("labels");
 const auto PORT_NOVEL = pmt::intern("novel");
 const auto PORT_STATUS = pmt::intern("status");
@@ -199,53 +202,69 @@ int discriminator_impl::general_work(int noutput_items,
         output_items.size() > 1 ? static_cast<float*>(output_items[1]) : nullptr;
 
     d_decisions.resize(std::max<std::size_t>(d_decisions.size(), n));
-    d_core.predict(z, n, d_decisions.data());
-
     d_tags.clear();
     get_tags_in_window(d_tags, 0, 0, n);
     std::stable_sort(d_tags.begin(), d_tags.end(), tag_t::offset_compare);
     d_tag = 0;
 
-    for (int i = 0; i < n; i++, z += d_dim) {
-        const decision& decided = d_decisions[i];
-        ids[i] = std::int16_t(decided.id);
-        if (scores)
-            scores[i] = float(decided.score);
-
-        const bool broken = follow_tags(nitems_read(0) + i);
-        if (decided.id == INVALID) {
-            end_run();
-            continue;
-        }
-        const bool changed = broken || d_run.n_frames == 0 || d_run.id != decided.id;
-        if (changed)
-            end_run();
-        if (changed || d_run.n_frames == d_max_run) {
-            end_run();
-            begin_run(decided.id, d_start_sample);
-        }
-        d_run.n_frames++;
-        d_run.score += decided.score;
-        d_run.distance += decided.distance;
-        for (std::size_t j = 0; j < d_dim; j++)
-            d_run.vector[j] += z[j];
-
-        if (d_emit == "every" || (d_emit == "change" && changed) ||
-            (d_emit == "unknown" && decided.id < 0))
-            add_item_tag(0,
-                         nitems_written(0) + i,
-                         KEY_SIGNAL_CLASS,
-                         describe(decided.id, decided.score, d_frame_len),
-                         d_srcid);
-        if (decided.support >= d_core.min_support() && d_announced.insert(decided.id).second)
-            announce(decided, d_start_sample);
-    }
+    int told = 0;
+    const auto tell = [&](int end) {
+        for (; told < end; told++)
+            tell_frame(told, z + told * d_dim, ids, scores);
+    };
+    d_core.predict(
+        z, n, d_decisions.data(), [&](std::size_t decided, int from, int into) {
+            tell(decided);
+            end_run(); // the merge changes what a label means
+            auto merged = pmt::make_dict();
+            merged = pmt::dict_add(merged, KEY_FROM, pmt::from_long(from));
+            merged = pmt::dict_add(merged, KEY_INTO, pmt::from_long(into));
+            publish_status(merged);
+        });
+    tell(n);
 
     d_frames_out += n;
     if (std::chrono::steady_clock::now() >= d_status_due)
         publish_status();
     consume_each(n);
     return n;
+}
+
+// Puts out what was decided about the i-th frame of a call of work.
+void discriminator_impl::tell_frame(int i, const float* z, std::int16_t* ids, float* scores)
+{
+    const decision& decided = d_decisions[i];
+    ids[i] = std::int16_t(decided.id);
+    if (scores)
+        scores[i] = float(decided.score);
+
+    const bool broken = follow_tags(nitems_read(0) + i);
+    if (decided.id == INVALID) {
+        end_run();
+        return;
+    }
+    const bool changed = broken || d_run.n_frames == 0 || d_run.id != decided.id;
+    if (changed)
+        end_run();
+    if (changed || d_run.n_frames == d_max_run) {
+        end_run();
+        begin_run(decided.id, d_start_sample);
+    }
+    d_run.n_frames++;
+    d_run.score += decided.score;
+    d_run.distance += decided.distance;
+    for (std::size_t j = 0; j < d_dim; j++)
+        d_run.vector[j] += z[j];
+
+    if (d_emit == "every" || (d_emit == "change" && changed) ||
+        (d_emit == "unknown" && decided.id < 0))
+        add_item_tag(0,
+                     nitems_written(0) + i,
+                     KEY_SIGNAL_CLASS,
+                     describe(decided.id, decided.score, d_frame_len),
+                     d_srcid);
+    if (decided.support >= d_core.min_support() && d_announced.insert(decided.id).second)
+        announce(decided, d_start_sample);
 }
 
 double discriminator_impl::radio::samples_per_second() const
@@ -393,7 +412,7 @@ void discriminator_impl::handle_upstream(const pmt::pmt_t& message)
         d_upstream = pmt::dict_update(d_upstream, message);
 }
 
-void discriminator_impl::publish_status()
+void discriminator_impl::publish_status(const pmt::pmt_t& merged)
 {
     auto status = d_upstream;
     const auto add = [&status](const char* key, std::uint64_t count) {
@@ -411,6 +430,8 @@ void discriminator_impl::publish_status()
     add("frames_dropped", overrun + skipped);
     add("n_discovered", d_core.discovered().size());
     add("invalid", d_core.invalid());
+    if (merged)
+        status = pmt::dict_add(status, KEY_MERGED, merged);
     message_port_pub(PORT_STATUS, status);
     d_status_due = std::chrono::steady_clock::now() + STATUS_PERIOD;
 }
@@ -479,6 +500,8 @@ void discriminator_impl::execute(const std::string& command, const pmt::pmt_t& v
         d_core.set_rival_support(as_int(value));
     else if (command == "theta2_limit")
         d_core.set_theta2_limit(as_number(value));
+    else if (command == "merge_separation")
+        d_core.set_merge_separation(as_number(value));
     else if (command == "emit")
         d_emit = checked_emit(as_text(value));
     else if (command == "max_run")
@@ -581,6 +604,12 @@ void discriminator_impl::set_theta2_limit(double theta2_limit)
     d_core.set_theta2_limit(theta2_limit);
 }
 
+void discriminator_impl::set_merge_separation(double merge_separation)
+{
+    lock guard(d_mutex);
+    d_core.set_merge_separation(merge_separation);
+}
+
 void discriminator_impl::set_emit(const std::string& emit)
 {
     lock guard(d_mutex);
@@ -633,6 +662,12 @@ double discriminator_impl::theta2_limit() const
 {
     lock guard(d_mutex);
     return d_core.theta2_limit();
+}
+
+double discriminator_impl::merge_separation() const
+{
+    lock guard(d_mutex);
+    return d_core.merge_separation();
 }
 
 std::string discriminator_impl::emit() const

@@ -39,6 +39,7 @@ public:
     void set_max_unknown(std::optional<int> max_unknown) override;
     void set_rival_support(int rival_support) override;
     void set_theta2_limit(double theta2_limit) override;
+    void set_merge_separation(double merge_separation) override;
     void set_emit(const std::string& emit) override;
     void set_max_run(int max_run) override;
 
@@ -49,6 +50,7 @@ public:
     std::optional<int> max_unknown() const override;
     int rival_support() const override;
     double theta2_limit() const override;
+    double merge_separation() const override;
     std::string emit() const override;
     int max_run() const override;
 
@@ -99,7 +101,9 @@ private:
     void end_run();
     void announce(const decision& decided, std::uint64_t start_sample);
     void handle_upstream(const pmt::pmt_t& message);
-    void publish_status();
+    void tell_frame(int i, const float* z, std::int16_t* ids, float* scores);
+    //! ``merged``: classes that are about to be merged, a dict of `from` and `into`.
+    void publish_status(const pmt::pmt_t& merged = nullptr);
     void finish();
 
     void handle_cmd(const pmt::pmt_t& message);

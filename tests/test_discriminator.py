@@ -10,7 +10,7 @@ from gnuradio.sr2cnn import discriminator_kernel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from sr2cnn_learn.discriminator import DISTANCES, INVALID, Discriminator
+from sr2cnn_learn.discriminator import DISTANCES, INVALID, Discriminator, resolve
 
 GOLDEN = Path(__file__).parents[2] / "shared" / "golden"
 BOTH = pytest.mark.parametrize("implementation", [Discriminator, discriminator_kernel])
@@ -59,6 +59,7 @@ OPTIONS = [
     dict(distance="diagonal", max_unknown=0),
     *(dict(distance=d, rival_support=20, lambda1=0.9) for d in DISTANCES),
     dict(distance="euclidean", rival_support=20, theta2_limit=0.8, lambda2=2),
+    dict(distance="euclidean", merge_separation=5, theta2_limit=0.9, max_unknown=40),
 ]
 
 
@@ -78,7 +79,38 @@ def test_kernel_equals_reference(options):
     assert (expected >= 0).any() and (expected < 0).any()
     assert kernel.frames == reference.frames == len(z)
     assert kernel.invalid == reference.invalid == np.count_nonzero(ids == INVALID) > 0
+    assert kernel.merged == reference.merged
+    assert bool(kernel.merged) == ("merge_separation" in options)
     assert_same_memory(kernel, reference)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    lambdas=st.tuples(st.floats(0.1, 1.5), st.floats(0, 3)),
+    distance=st.sampled_from(DISTANCES),
+    theta2_limit=st.sampled_from([0, 0.5, 0.8, 1.2]),
+    merge_separation=st.sampled_from([0, 2, 4, 8, 1e9]),
+    rival_support=st.sampled_from([0, 1, 10]),
+    max_unknown=st.sampled_from([None, 1, 8]),
+)
+def test_kernel_equals_reference_under_any_options(seed, lambdas, **options):
+    rng = np.random.default_rng(seed)
+    centers, covariances, z = stream(rng, 400, n_known=3, dim=3)
+    arguments = dict(options, centers=centers, covariances=covariances)
+    arguments.update(lambda1=lambdas[0], lambda2=lambdas[1])
+    reference, kernel = Discriminator(**arguments), discriminator_kernel(**arguments)
+    expected = reference.predict(z)
+    np.testing.assert_array_equal(in_pieces(rng, kernel, z)[0], expected)
+    assert kernel.merged == reference.merged
+    assert_same_memory(kernel, reference)
+    reference.merge_separation = kernel.merge_separation = 4
+    for d in (reference, kernel):
+        if d.n_discovered > 2:
+            d.merge(d.discovered[0].id, d.discovered[2].id)
+            d.forget(d.discovered[0].id)
+    np.testing.assert_array_equal(kernel.predict(z), reference.predict(z))
+    assert kernel.merged == reference.merged
 
 
 @pytest.mark.parametrize("distance", ["diagonal", "isotropic", "mahalanobis"])
@@ -173,6 +205,68 @@ def test_rivals_take_what_is_nearer_to_them(implementation):
     assert d.predict([[4, 3]]).tolist() == [-1] and d.discovered[0].count == 3
     d.rival_support = 0
     assert d.predict([[4, 3]]).tolist() == [0]
+
+
+def two_halves(implementation, **options):
+    """Two discovered classes, -1 about (30, 40) and -2 about (30, 43), of four members each."""
+    d = plane(implementation, theta2_limit=1.0, merge_separation=4, **options)  # Θ1 = 2.12
+    z = [[30, 40], [30, 43], [30, 41], [30, 42.3], [30, 39], [30, 44], [30, 41], [30, 42.3]]
+    assert d.predict(z).tolist() == [-1, -2] * 4
+    return d
+
+
+@BOTH
+def test_a_class_in_two_halves_is_merged(implementation):
+    # Along y the fifth members make it 40.4 ± 0.89 and 42.8 ± 0.72: D = 2.96.
+    d = two_halves(implementation)
+    assert d.predict([[30, 41], [30, 42.4]]).tolist() == [-1, -2]
+    (one,) = d.discovered
+    assert (one.id, one.name, one.count) == (-1, "unknown_1", 10)
+    assert (one.first_frame, one.last_frame) == (0, 9)
+    np.testing.assert_allclose(one.center, [30, 41.6])
+    assert d.merged == {-2: -1}
+    assert resolve([-1, -2, 0, -3, INVALID], d.merged).tolist() == [-1, -1, 0, -3, INVALID]
+    assert d.predict([[30, 42.4], [-300, 0]]).tolist() == [-1, -3]  # -2 is not used again
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "prepare",
+    [
+        lambda d: d.freeze(),
+        lambda d: setattr(d, "merge_separation", 0),
+        lambda d: setattr(d, "merge_separation", 2.9),
+        lambda d: setattr(d, "lambda1", 1.5 / (3 * np.sqrt(2))),  # 1.5·Θ1 = 2.25, apart 2.4
+        lambda d: (d.rename(-1, "DMR"), d.rename(-2, "TETRA")),
+    ],
+    ids=["frozen", "off", "separate", "too far", "named"],
+)
+def test_what_is_not_merged(implementation, prepare):
+    d = two_halves(implementation)
+    prepare(d)
+    assert d.predict([[30, 41], [30, 42.4]]).tolist() == [-1, -2]
+    assert d.n_discovered == 2 and d.merged == {}
+
+
+@BOTH
+@pytest.mark.parametrize("named", [-1, -2])
+def test_a_merged_class_keeps_its_name(implementation, named):
+    d = two_halves(implementation)
+    d.rename(named, "DMR")
+    d.predict([[30, 41], [30, 42.4]])
+    assert [(c.id, c.name) for c in d.discovered] == [(-1, "DMR")]
+
+
+@BOTH
+def test_distinct_classes_are_not_merged(implementation):
+    rng = np.random.default_rng(3)
+    z = np.array([[30, 40], [32.5, 40]])[rng.integers(2, size=2000)] + rng.normal(size=(2000, 2)) * 0.3
+    d = plane(implementation, theta2_limit=0.35, merge_separation=4)
+    ids = resolve(d.predict(z), d.merged)
+    assert d.merged  # within each of them
+    for side in (z[:, 0] < 31, z[:, 0] > 31.5):
+        assert np.bincount(-ids[side]).max() > 0.98 * side.sum()
+    assert sum(c.count > 100 for c in d.discovered) == 2
 
 
 @BOTH
@@ -273,6 +367,7 @@ BAD = {
     "max_unknown is -1, expected 0 to 32767": dict(max_unknown=-1),
     "max_unknown is 40000, expected 0 to 32767": dict(max_unknown=40000),
     "theta2_limit is -1, expected a number": dict(theta2_limit=-1.0),
+    "merge_separation is nan, expected a number": dict(merge_separation=float("nan")),
     "rival_support is -1, expected at least 0": dict(rival_support=-1),
     "thresholds have shape (3), expected (2)": dict(thresholds=[1, 2, 3]),
     "thresholds hold a value that is not": dict(thresholds=[1, 0]),

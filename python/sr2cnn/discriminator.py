@@ -20,6 +20,7 @@ def discriminator_from_bundle(
     zero_variance=None,
     rival_support=None,
     theta2_limit=None,
+    merge_separation=None,
 ):
     """A `discriminator` block with a model's classes and semantics. Does not load the network.
 
@@ -35,6 +36,8 @@ def discriminator_from_bundle(
         rival_support: members from which a discovered class also takes frames that a known class
             would take but that lie nearer to its own center; 0 means never, None takes the model's own
         theta2_limit: largest Θ2 over Θ1; 0 means no limit, None takes the model's own
+        merge_separation: Ashman's D below which two discovered classes are merged; 0 means never,
+            None takes the model's own
 
     Raises:
         FileNotFoundError, ValueError: the model is missing or damaged, or an argument is out of
@@ -50,6 +53,7 @@ def discriminator_from_bundle(
         zero_variance=zero_variance,
         rival_support=rival_support,
         theta2_limit=theta2_limit,
+        merge_separation=merge_separation,
     )
     return discriminator(
         bundle.classes,

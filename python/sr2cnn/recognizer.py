@@ -37,6 +37,8 @@ class recognizer(gr.hier_block2):
         rival_support: members from which a discovered class also takes frames that a known class
             would take but that lie nearer to its own center; 0 means never, None takes the model's own
         theta2_limit: largest Θ2 over Θ1; 0 means no limit, None takes the model's own
+        merge_separation: Ashman's D below which two discovered classes are merged; 0 means never,
+            None takes the model's own
         emit: which frames get a ``signal_class`` tag: ``"change"``, ``"every"`` or ``"unknown"``
         max_run: most frames of a message on ``labels``
         live: for radios: where the network cannot keep up, drop the oldest frames and never make the
@@ -75,6 +77,7 @@ class recognizer(gr.hier_block2):
         max_run=1000,
         rival_support=None,
         theta2_limit=None,
+        merge_separation=None,
         live=False,
         queue_frames=1024,
         condition=False,
@@ -102,6 +105,7 @@ class recognizer(gr.hier_block2):
             max_run=max_run,
             rival_support=rival_support,
             theta2_limit=theta2_limit,
+            merge_separation=merge_separation,
             hop=hop,
         )
         bundle = self.encoder.bundle
@@ -154,6 +158,16 @@ class recognizer(gr.hier_block2):
         else:
             self.msg_connect((self, "cmd"), (self.discriminator, "cmd"))
 
+    def drain(self):
+        """Send the messages that blocks inside still hold.
+
+        Where a flowgraph was stopped in mid-stream, the last run is published when those blocks may have ended.
+        Call this after the top block's ``wait``, and then the event sink's ``drain``.
+        """
+        self.describer.stop()
+        if self.conditioner:
+            self.conditioner.origin.stop()
+
     @property
     def frames(self):
         """Frames that the framer has put out."""
@@ -196,6 +210,10 @@ class recognizer(gr.hier_block2):
     def set_theta2_limit(self, theta2_limit):
         """Largest Θ2 over Θ1; 0 means no limit."""
         self.discriminator.set_theta2_limit(theta2_limit)
+
+    def set_merge_separation(self, merge_separation):
+        """Largest Θ2 over Θ1; 0 means no limit."""
+        self.discriminator.set_merge_separation(merge_separation)
 
     def set_emit(self, emit):
         """Which frames get a tag: ``"change"``, ``"every"`` or ``"unknown"``."""

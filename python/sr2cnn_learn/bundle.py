@@ -104,9 +104,10 @@ def check_card(card):
     rival_support = card.get("rival_support", 0)
     if not isinstance(rival_support, int) or isinstance(rival_support, bool) or rival_support < 0:
         raise ValueError(f"card has rival_support {rival_support!r}, expected an integer of at least 0")
-    limit = card.get("theta2_limit", 0)
-    if not isinstance(limit, (int, float)) or isinstance(limit, bool) or not 0 <= limit < math.inf:
-        raise ValueError(f"card has theta2_limit {limit!r}, expected a number of at least 0")
+    for key in ("theta2_limit", "merge_separation"):
+        limit = card.get(key, 0)
+        if not isinstance(limit, (int, float)) or isinstance(limit, bool) or not 0 <= limit < math.inf:
+            raise ValueError(f"card has {key} {limit!r}, expected a number of at least 0")
     thresholds = card.get("thresholds")
     if thresholds is not None:
         if not isinstance(thresholds, list) or len(thresholds) != len(classes):
@@ -378,6 +379,7 @@ class Bundle:
             thresholds=self.thresholds,
             rival_support=self.card.get("rival_support", 0),
             theta2_limit=self.card.get("theta2_limit", 0.0),
+            merge_separation=self.card.get("merge_separation", 0.0),
         )
         overrides = {k: v for k, v in overrides.items() if v is not None}
         if {"lambda1", "distance"} & set(overrides):

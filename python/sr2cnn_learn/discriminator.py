@@ -22,6 +22,10 @@ DISTANCES = ("diagonal", "isotropic", "euclidean", "mahalanobis")
 THETA2 = ("median", "mean")
 ZERO_VARIANCE = ("floor", "ignore")
 
+MERGE_SUPPORT = 5  # members of each of two classes from which they are compared
+MERGE_RECENT = 32  # members of each that are compared
+MERGE_REACH = 1.5  # largest distance of their centers over Θ1
+
 _RELATIVE_FLOOR = 1e-3  # "floor": least variance, as a share of the class's mean variance
 _ABSOLUTE_FLOOR = 1e-12
 _RELATIVE_ZERO = 1e-12  # "ignore": a variance below this share of the mean counts as zero
@@ -68,6 +72,12 @@ class Discriminator:
         theta2_limit: largest Θ2 over Θ1. Without it Θ2 grows with the distance to the known centers, so
             that what lies far from them all becomes one class. 0: no limit, as in the paper. For
             distances that are in the scale of the Euclidean one.
+        merge_separation: two discovered classes are merged, the younger into the older one, where the last
+            members of both along the line through their centers show no gap: where Ashman's D, the
+            distance of their means over the root mean square of their standard deviations, is below
+            this. The halves of one cloud have 2.6 (normal) to 3.5 (uniform). From then on the younger
+            id is not used again; ids given before stay as they are, see `resolve`. 0: never, as in the
+            paper. For distances that are in the scale of the Euclidean one.
 
     Raises:
         ValueError: an argument is out of range, with its value and what was expected.
@@ -88,6 +98,7 @@ class Discriminator:
         thresholds=None,
         rival_support=0,
         theta2_limit=0.0,
+        merge_separation=0.0,
     ):
         _check_choice("distance", distance, DISTANCES)
         _check_choice("theta2", theta2, THETA2)
@@ -103,10 +114,13 @@ class Discriminator:
         self.max_unknown = max_unknown
         self.rival_support = rival_support
         self.theta2_limit = theta2_limit
+        self.merge_separation = merge_separation
         if thresholds is not None:
             self._thresholds = _checked_thresholds(thresholds, self._n_known)
 
         self._recorded: list[Discovered] = []
+        self._recent: dict[int, list] = {}  # per id its last members: frame, vector
+        self._merged: dict[int, int] = {}
         self._next_id = -1
         self._frozen = False
         self.frames = 0
@@ -189,6 +203,17 @@ class Discriminator:
         self._theta2_limit = value
 
     @property
+    def merge_separation(self) -> float:
+        return self._merge_separation
+
+    @merge_separation.setter
+    def merge_separation(self, value):
+        value = float(value)
+        if not (np.isfinite(value) and value >= 0):
+            raise ValueError(f"merge_separation is {value:g}, expected a number of at least 0")
+        self._merge_separation = value
+
+    @property
     def thresholds(self) -> np.ndarray:
         """(K,) Θ_k in use; all the same, Θ1, unless thresholds per class were given."""
         return self._thresholds.copy()
@@ -215,6 +240,8 @@ class Discriminator:
                 ids[n] = self._rival_of(z[n], self.frames + n, ids[n])
             else:
                 ids[n] = self._discover(z[n], self.frames + n)
+            if self._merge_separation and INVALID < ids[n] < 0 and not self._frozen:
+                self._merge_with_others(find_class(self._recorded, ids[n]))
         self.frames += len(z)
         self.invalid += int(np.count_nonzero(ids == INVALID))
         return ids
@@ -257,6 +284,7 @@ class Discriminator:
             new = Discovered(self._next_id, f"unknown_{-self._next_id}", z.copy(), 1, frame, frame)
             self._recorded.append(new)
             self._next_id -= 1
+            self._remember(new.id, [(frame, z.copy())])
             return new.id
         return self._join(nearest, z, frame)
 
@@ -280,7 +308,50 @@ class Discriminator:
             joined.count += 1
             joined.center += (z - joined.center) / joined.count
             joined.last_frame = frame
+            self._remember(joined.id, [(frame, z.copy())])
         return joined.id
+
+    def _remember(self, id: int, members: list):
+        if self._merge_separation:
+            recent = self._recent.get(id, []) + members
+            self._recent[id] = sorted(recent, key=lambda member: member[0])[-MERGE_RECENT:]
+
+    def _merge_with_others(self, grown: Discovered):
+        """Merges a class that has a new member with those that it is not separate from.
+
+        Looked at with 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, … members.
+        """
+        steps = 2 ** (grown.count.bit_length() - 1) // 4
+        if grown.count < MERGE_SUPPORT or grown.count % steps:
+            return
+        while grown is not None:
+            grown = self._merge_with_nearest(grown)
+
+    def _merge_with_nearest(self, grown: Discovered):
+        """The class that ``grown`` is part of now; None if there is none to merge with."""
+        separations = [(self._separation(grown, other), other) for other in self._recorded]
+        separations = [pair for pair in separations if pair[0] < self._merge_separation]
+        if not separations:
+            return None
+        _, other = min(separations, key=lambda pair: pair[0])
+        older, younger = (grown, other) if grown.id > other.id else (other, grown)
+        self.merge(younger.id, older.id)
+        if _is_named(younger):
+            older.name = younger.name
+        return older
+
+    def _separation(self, a: Discovered, b: Discovered) -> float:
+        """Ashman's D of the last members of two classes; infinite where they cannot be merged."""
+        of_a, of_b = self._recent.get(a.id, ()), self._recent.get(b.id, ())
+        if a is b or min(len(of_a), len(of_b)) < MERGE_SUPPORT or (_is_named(a) and _is_named(b)):
+            return np.inf
+        line = b.center - a.center
+        if np.linalg.norm(line) > MERGE_REACH * self._theta1():
+            return np.inf
+        of_a, of_b = (np.array([(z - a.center) @ line for _, z in recent]) for recent in (of_a, of_b))
+        gap = abs(np.mean(of_a) - np.mean(of_b))
+        deviation = np.sqrt((np.var(of_a, ddof=1) + np.var(of_b, ddof=1)) / 2)
+        return gap / deviation if deviation > 0 else 0.0 if gap == 0 else np.inf
 
     def _theta2_of(self, z: np.ndarray) -> float:
         """Θ2 = (d1 + λ2·d_med)/(1 + λ2), Euclidean throughout (Eq. 16)."""
@@ -320,10 +391,18 @@ class Discriminator:
     def merge(self, src: int, dst: int):
         """Makes class ``src`` part of ``dst``; the center becomes the mean of all members."""
         merge_classes(self._recorded, src, dst)
+        self._merged[src] = dst
+        self._remember(dst, self._recent.pop(src, []))
+
+    @property
+    def merged(self) -> dict[int, int]:
+        """Which class each merged one went into."""
+        return dict(self._merged)
 
     def forget(self, id: int):
         """Drops a discovered class. Its id is never used again."""
         self._recorded.remove(find_class(self._recorded, id))
+        self._recent.pop(id, None)
 
     def freeze(self, on: bool = True):
         """While frozen no class is discovered and no center moves."""
@@ -364,6 +443,26 @@ def merge_classes(classes: list[Discovered], src: int, dst: int) -> tuple[Discov
     target.last_frame = max(source.last_frame, target.last_frame)
     classes.remove(source)
     return source, target
+
+
+def resolve(ids, merged) -> np.ndarray:
+    """Class ids (N,) with each merged class replaced by the one that it is part of now.
+
+    Args:
+        merged: dict from id to id, ``merged`` of a discriminator
+    """
+    ids = np.array(ids)
+    for id in np.unique(ids[ids < 0]).tolist():
+        now = id
+        while now in merged:
+            now = merged[now]
+        ids[ids == id] = now
+    return ids
+
+
+def _is_named(known: Discovered) -> bool:
+    """Whether the operator named a class: two such classes are kept apart."""
+    return known.name != f"unknown_{-known.id}"
 
 
 def _check_choice(name, value, choices):

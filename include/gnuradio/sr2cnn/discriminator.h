@@ -33,12 +33,13 @@ namespace sr2cnn {
  * - `novel`: one PDU a discovered class when it has min_support members: the same keys about
  *   its latest frame, `n_frames` its members; the vector is its center (f32).
  * - `status`: once a second and at the end, a dict of `frames_in`, `frames_out`,
- *   `frames_dropped`, `n_discovered`, `invalid`, and whatever last came in at `upstream`.
+ *   `frames_dropped`, `n_discovered`, `invalid`, and whatever last came in at `upstream`. Also
+ *   where discovered classes are merged, with `merged`: dict of the ids `from` and `into`.
  *
  * Message inputs:
  * - `cmd`: a dict (or one pair) of `lambda1`, `lambda2`, `theta2`, `min_support`,
- *   `max_unknown`, `rival_support`, `theta2_limit`, `emit`, `max_run`: a value; `rename`: dict
- *   of `id` or `label`, and `name`; `merge`: dict of `from`, `into`; `forget`: an id or label;
+ *   `max_unknown`, `rival_support`, `theta2_limit`, `merge_separation`, `emit`, `max_run`: a
+ *   value; `rename`: dict of `id` or `label`, and `name`; `merge`: dict of `from`, `into`; `forget`: an id or label;
  *   `freeze`: bool; `save`, `load`: a path. A command that cannot be done is logged and
  *   answered on `status` with `error` and `command`; it never stops the flowgraph.
  * - `upstream`: dicts that are merged into `status`, for a chain with one status. Its frame
@@ -95,6 +96,7 @@ public:
     virtual void set_max_unknown(std::optional<int> max_unknown) = 0;
     virtual void set_rival_support(int rival_support) = 0;
     virtual void set_theta2_limit(double theta2_limit) = 0;
+    virtual void set_merge_separation(double merge_separation) = 0;
     virtual void set_emit(const std::string& emit) = 0;
     virtual void set_max_run(int max_run) = 0;
 
@@ -105,6 +107,7 @@ public:
     virtual std::optional<int> max_unknown() const = 0;
     virtual int rival_support() const = 0;
     virtual double theta2_limit() const = 0;
+    virtual double merge_separation() const = 0;
     virtual std::string emit() const = 0;
     virtual int max_run() const = 0;
 

@@ -50,6 +50,7 @@ void bind_blocks(py::module& m)
                          const std::optional<numbers>& thresholds,
                          int rival_support,
                          double theta2_limit,
+                         double merge_separation,
                          const std::string& emit,
                          int max_run,
                          int frame_len,
@@ -68,7 +69,8 @@ void bind_blocks(py::module& m)
                                                        covariances,
                                                        thresholds,
                                                        rival_support,
-                                                       theta2_limit),
+                                                       theta2_limit,
+                                                       merge_separation),
                                             emit,
                                             max_run,
                                             frame_len,
@@ -89,6 +91,7 @@ void bind_blocks(py::module& m)
              py::arg("thresholds") = py::none(),
              py::arg("rival_support") = 0,
              py::arg("theta2_limit") = 0.0,
+             py::arg("merge_separation") = 0.0,
              py::arg("emit") = "change",
              py::arg("max_run") = 1000,
              py::arg("frame_len") = 128,
@@ -113,6 +116,10 @@ void bind_blocks(py::module& m)
              &discriminator::set_theta2_limit,
              py::arg("theta2_limit"),
              released())
+        .def("set_merge_separation",
+             &discriminator::set_merge_separation,
+             py::arg("merge_separation"),
+             released())
         .def("set_emit", &discriminator::set_emit, py::arg("emit"), released())
         .def("set_max_run", &discriminator::set_max_run, py::arg("max_run"), released())
         .def("lambda1", &discriminator::lambda1, released())
@@ -122,6 +129,7 @@ void bind_blocks(py::module& m)
         .def("max_unknown", &discriminator::max_unknown, released())
         .def("rival_support", &discriminator::rival_support, released())
         .def("theta2_limit", &discriminator::theta2_limit, released())
+        .def("merge_separation", &discriminator::merge_separation, released())
         .def("emit", &discriminator::emit, released())
         .def("max_run", &discriminator::max_run, released())
         .def("state",

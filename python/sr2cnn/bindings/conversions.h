@@ -34,7 +34,8 @@ inline gr::sr2cnn::discriminator_options to_options(const numbers& centers,
                                                     const std::optional<numbers>& covariances,
                                                     const std::optional<numbers>& thresholds,
                                                     int rival_support,
-                                                    double theta2_limit)
+                                                    double theta2_limit,
+                                                    double merge_separation)
 {
     gr::sr2cnn::discriminator_options options;
     options.centers = to_ndarray(centers);
@@ -50,6 +51,7 @@ inline gr::sr2cnn::discriminator_options to_options(const numbers& centers,
     options.thresholds = to_ndarray(thresholds);
     options.rival_support = rival_support;
     options.theta2_limit = theta2_limit;
+    options.merge_separation = merge_separation;
     return options;
 }
 

@@ -140,7 +140,8 @@ void bind_kernel(py::module& m)
                          const std::optional<numbers>& covariances,
                          const std::optional<numbers>& thresholds,
                          int rival_support,
-                         double theta2_limit) {
+                         double theta2_limit,
+                         double merge_separation) {
                  return std::make_unique<kernel>(to_options(centers,
                                                             variances,
                                                             lambda1,
@@ -153,7 +154,8 @@ void bind_kernel(py::module& m)
                                                             covariances,
                                                             thresholds,
                                                             rival_support,
-                                                            theta2_limit));
+                                                            theta2_limit,
+                                                            merge_separation));
              }),
              py::arg("centers"),
              py::arg("variances") = py::none(),
@@ -167,7 +169,8 @@ void bind_kernel(py::module& m)
              py::arg("covariances") = py::none(),
              py::arg("thresholds") = py::none(),
              py::arg("rival_support") = 0,
-             py::arg("theta2_limit") = 0.0)
+             py::arg("theta2_limit") = 0.0,
+             py::arg("merge_separation") = 0.0)
         .def("predict",
              &kernel::predict,
              py::arg("z"),
@@ -199,6 +202,9 @@ void bind_kernel(py::module& m)
                       method(&core::set_rival_support))
         .def_property(
             "theta2_limit", reader(&core::theta2_limit), method(&core::set_theta2_limit))
+        .def_property("merge_separation",
+                      reader(&core::merge_separation),
+                      method(&core::set_merge_separation))
         .def("rename", method(&core::rename), py::arg("id"), py::arg("name"))
         .def("merge", method(&core::merge), py::arg("src"), py::arg("dst"))
         .def("forget", method(&core::forget), py::arg("id"))
