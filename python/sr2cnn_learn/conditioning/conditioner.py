@@ -31,7 +31,7 @@ LEAST_SNR = 0.0  # dB in its own band; clicks and spurs stay below
 MOST_RATIO = 16  # output samples for an input sample
 LONGEST = 1 << 18  # samples after which a signal that goes on is looked at anew
 HISTORY = 1 << 22  # samples that the noise floor looks back on
-WIDTH = 1.17  # occupied bandwidth over symbol rate of linear modulations of roll-off 0.35
+FILLED = 0.45  # of the band that comes out, by a signal that shows no symbol rate
 
 
 @dataclass
@@ -81,8 +81,8 @@ class Conditioner:
     the power within its band.
 
     Args:
-        samples_per_symbol: that the bursts come out with; where no symbol rate shows, their bandwidth is
-            brought to that of a linear modulation of roll-off 0.35
+        samples_per_symbol: that the bursts come out with; where no symbol rate shows (OFDM, speech), their
+            bandwidth is brought to 0.45 of the rate
 
     Raises:
         ValueError: samples_per_symbol is below 2
@@ -240,8 +240,9 @@ class Conditioner:
         band = find_band(samples, self._floor.level / BINS)
         if band is None or band.snr < LEAST_SNR:
             return
-        rate = band.symbol_rate or band.bandwidth / WIDTH
-        up, down = ratio_near(min(rate * self.samples_per_symbol, MOST_RATIO))
+        rate = band.symbol_rate
+        ratio = rate * self.samples_per_symbol if rate else FILLED / band.bandwidth
+        up, down = ratio_near(min(ratio, MOST_RATIO))
         self._bursts += 1
         burst = Burst(self._bursts, one.start, None, band.center, band.bandwidth, band.snr, band.symbol_rate,
                       up, down, self._out, one.continues)
