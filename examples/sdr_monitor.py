@@ -63,6 +63,7 @@ def main():
     signal.signal(signal.SIGTERM, stop)
     top.start()
     top.wait()
+    recognizer.drain()
     events.drain()
 
 

@@ -257,6 +257,7 @@ def _monitor(
             return closed or asked_to_end() or (end is not None and time.monotonic() >= end)
 
         run(top_block, tick, 0 if gui else TICK)
+        chain.drain()
         sink.close()
         if live:
             live.update(table.table(str(address)), refresh=True)

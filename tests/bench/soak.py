@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A monitor for a long time: memory, losses and latency.
+
+    .venv/bin/python tests/bench/soak.py --minutes 60 --rate 1e6
+
+A source of bursts of several modulations, paced by the clock, runs through a live recognizer and an event sink with
+all outputs. Prints the memory (RSS) at the start, after the warm-up (a tenth of the time, a minute at most) and at the
+end, what was lost, and the latency from sample to label.
+
+Latency: the source's first sample carries an ``rx_time`` tag with this machine's clock, and the pacing gives no
+sample before its time, so that the ``rx_time`` of a label, with its length and the sample rate, is the time
+at which its last sample was due; the latency is from then until the label's event reaches an output. Runs are cut
+after few frames (``--max-run``), so that labels come often. A label is published when the frame after its
+run has been judged: that frame, the network's batch and the machine's other work are all part of the figure; and so is
+a source that falls behind its clock, which it prints.
+"""
+
+import json
+import math
+import resource
+import tempfile
+import time
+from collections import deque
+from pathlib import Path
+
+import click
+import numpy as np
+import pmt
+import zmq
+from gnuradio import blocks, gr, sr2cnn
+from gnuradio.sr2cnn.cli.flowgraph import run
+from gnuradio.sr2cnn.outputs.output import Output
+from gnuradio.sr2cnn.sources.pacer import pacer
+
+PAGE = resource.getpagesize()
+MOST_LATENCIES = 100_000  # the latest
+ROTATE_BYTES = 10_000_000
+SAMPLES_PER_SYMBOL = 8
+CONSTELLATIONS = {
+    "BPSK": [1, -1],
+    "QPSK": np.exp(0.25j * np.pi * np.arange(1, 8, 2)),
+    "8PSK": np.exp(0.25j * np.pi * np.arange(8)),
+    "QAM16": [a + 1j * b for a in (-3, -1, 1, 3) for b in (-3, -1, 1, 3)],
+}
+
+
+def rss():
+    """Resident memory, bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+
+
+def bursts(seed=0, n_symbols=2000, pause=8000):
+    """complex64 samples, to be repeated: a burst of each modulation, a pause after each, noise over all."""
+    rng = np.random.default_rng(seed)
+    pulse = np.hanning(SAMPLES_PER_SYMBOL + 1) / (SAMPLES_PER_SYMBOL / 2)
+    parts = []
+    for points in CONSTELLATIONS.values():
+        symbols = np.repeat(rng.choice(points, n_symbols), SAMPLES_PER_SYMBOL)
+        parts += [np.convolve(symbols, pulse, "same"), np.zeros(pause)]
+    parts.append(np.exp(0.5j * np.cumsum(np.repeat(rng.choice([-0.4, 0.4], n_symbols), SAMPLES_PER_SYMBOL))))
+    samples = np.concatenate(parts)
+    return (samples + 0.03 * rng.standard_normal((len(samples), 2)) @ [1, 1j]).astype(np.complex64)
+
+
+class clock(gr.sync_block):
+    """Tags the first sample with the time at which it passes, and the sample rate."""
+
+    def __init__(self, sample_rate):
+        gr.sync_block.__init__(self, "Clock", in_sig=[np.complex64], out_sig=[np.complex64])
+        self.sample_rate = sample_rate
+        self.began = None
+
+    def work(self, input_items, output_items):
+        if self.began is None:
+            self.began = time.time()
+            fraction, seconds = math.modf(self.began)
+            when = pmt.make_tuple(pmt.from_uint64(int(seconds)), pmt.from_double(fraction))
+            self.add_item_tag(0, 0, pmt.intern("rx_time"), when)
+            self.add_item_tag(0, 0, pmt.intern("rx_rate"), pmt.from_double(self.sample_rate))
+        output_items[0][:] = input_items[0]
+        return len(output_items[0])
+
+    def behind(self):
+        """Seconds by which the samples so far are late."""
+        return time.time() - self.began - self.nitems_written(0) / self.sample_rate
+
+
+class Latencies(Output):
+    """Latencies of labels in seconds, and the frames of all labels."""
+
+    name = "latencies"
+
+    def __init__(self):
+        super().__init__()
+        self.latest = deque(maxlen=MOST_LATENCIES)
+        self.n_frames = self.n_labels = 0
+        self.status = {}
+
+    def _write(self, kind, event):
+        if kind == "status" and "frames_in" in event:
+            self.status = event
+        if kind != "labels":
+            return
+        self.n_labels += 1
+        self.n_frames += event["n_frames"]
+        seconds, fraction = event["rx_time"]
+        due = seconds + fraction + event["n_samples"] / event["sample_rate"]
+        self.latest.append(time.time() - due)
+
+
+def soak(seconds, rate, model="sr2cnn", condition=False, max_run=16, folder=None, report=lambda line: None):
+    """Run it.
+
+    Args:
+        seconds: how long
+        rate: samples a second
+        model, condition, max_run: of the recognizer
+        folder: for the outputs' files; None for a temporary one
+        report: called with a line of text now and then
+
+    Returns:
+        dict of figures: ``rss_start``, ``rss_warm``, ``rss_end`` in bytes; ``samples``; ``labels``, ``frames``
+        (of labels), ``status`` (the last), ``lost`` (name of output -> events), ``received`` (events that a ZMQ
+        subscriber got), ``latency_p50``, ``latency_p99`` in seconds; ``behind``, the source in seconds
+    """
+    with tempfile.TemporaryDirectory() as temporary, zmq.Context() as context:
+        folder = Path(folder or temporary)
+        latencies = Latencies()
+        sink = sr2cnn.event_sink(
+            str(folder / "events.jsonl"),
+            rotate_bytes=ROTATE_BYTES,
+            rotate_keep=2,
+            sigmf=str(folder / "soak"),
+            zmq=f"ipc://{folder}/events",
+            prometheus_port=0,
+            outputs=[latencies],
+        )
+        subscriber = context.socket(zmq.SUB)
+        subscriber.linger = 0
+        subscriber.subscribe("")
+        subscriber.connect(f"ipc://{folder}/events")
+        source = blocks.vector_source_c(bursts(), True)
+        pace, stamp = pacer(rate), clock(rate)
+        recognizer = sr2cnn.recognizer(model, live=True, condition=condition, max_run=max_run)
+        top_block = gr.top_block("soak")
+        top_block.connect(source, pace, stamp, recognizer)
+        for port in ("labels", "novel", "bursts", "status"):
+            top_block.msg_connect((recognizer, port), (sink, port))
+        figures = {"rss_start": rss(), "received": 0, "rss_warm": None}
+        began = time.monotonic()
+        said = began
+
+        def receive():
+            while subscriber.poll(0):
+                json.loads(subscriber.recv_multipart()[1])
+                figures["received"] += 1
+
+        def tick():
+            nonlocal said
+            receive()
+            now = time.monotonic()
+            if figures["rss_warm"] is None and now - began >= min(60, seconds / 10):
+                figures["rss_warm"] = rss()
+            if now - said > 60:
+                said = now
+                report(f"{(now - began) / 60:.0f} min: RSS {rss() / 1e6:.0f} MB, {latencies.n_labels} labels")
+            return now - began >= seconds
+
+        run(top_block, tick)
+        behind = stamp.behind()
+        recognizer.drain()
+        sink.drain()
+        receive()
+        figures["rss_end"] = rss()
+        sink.close()
+        subscriber.close()
+        p50, p99 = np.percentile(latencies.latest, [50, 99]) if latencies.latest else (np.nan, np.nan)
+        return {
+            **figures,
+            "samples": stamp.nitems_written(0),
+            "behind": behind,
+            "labels": latencies.n_labels,
+            "frames": latencies.n_frames,
+            "status": latencies.status,
+            "lost": {output.name: output.lost for output in sink.outputs},
+            "latency_p50": float(p50),
+            "latency_p99": float(p99),
+        }
+
+
+@click.command(help=__doc__.splitlines()[0])
+@click.option("--minutes", type=float, default=60, show_default=True)
+@click.option("--rate", type=float, default=1e6, show_default=True, help="Samples a second.")
+@click.option("--model", default="sr2cnn", show_default=True, help="Bundle, or a shipped model.")
+@click.option("--condition/--no-condition", default=False, show_default=True, help="As of the recognizer.")
+@click.option("--max-run", type=int, default=16, show_default=True, help="Most frames of a label.")
+def main(minutes, rate, **options):
+    figures = soak(60 * minutes, rate, report=click.echo, **options)
+    status = figures["status"]
+    for what in ("rss_start", "rss_warm", "rss_end"):
+        click.echo(f"{what:12} {figures[what] / 1e6:.1f} MB")
+    click.echo(f"samples      {figures['samples']}, the source {figures['behind']:.3f} s behind at the end")
+    click.echo(f"frames       {status['frames_in']} in, {status['frames_out']} out, {figures['frames']} in labels")
+    click.echo(f"dropped      {status['frames_dropped']} frames")
+    click.echo(f"labels       {figures['labels']}; over ZMQ {figures['received']} events")
+    for name, lost in figures["lost"].items():
+        click.echo(f"lost         {lost} events by {name}")
+    p50, p99 = 1e3 * figures["latency_p50"], 1e3 * figures["latency_p99"]
+    click.echo(f"latency      p50 {p50:.0f} ms, p99 {p99:.0f} ms, sample to label")
+
+
+if __name__ == "__main__":
+    main()
