@@ -130,6 +130,36 @@ BOOST_AUTO_TEST_CASE(not_finite)
     BOOST_CHECK(core.discovered().empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_class_in_two_halves)
+{
+    auto options = plane();
+    options.theta2_limit = 1;
+    options.merge_separation = 4;
+    discriminator_core core(options);
+    const std::vector<double> z{ 30, 40, 30, 43, 30, 41, 30, 42.3, 30, 39, 30, 44,
+                                 30, 41, 30, 42.3, 30, 41, 30, 42.4, 30, 42.4 };
+    std::vector<decision> decisions(11);
+    int merges = 0;
+    core.predict(
+        z.data(), 11, decisions.data(), [&](std::size_t decided, int from, int into) {
+            merges++;
+            BOOST_CHECK_EQUAL(decided, 10u);
+            BOOST_CHECK_EQUAL(from, -2);
+            BOOST_CHECK_EQUAL(into, -1);
+            BOOST_CHECK_EQUAL(core.discovered().size(), 2u); // still
+        });
+    BOOST_CHECK_EQUAL(merges, 1);
+    BOOST_CHECK_EQUAL(decisions[9].id, -2);
+    BOOST_CHECK_EQUAL(decisions[10].id, -1);
+    BOOST_CHECK_EQUAL(core.merged().at(-2), -1);
+
+    // A restored state has no members to compare yet: it starts anew.
+    discriminator_core other(options);
+    other.restore(core.state());
+    BOOST_CHECK_EQUAL(other.state(), core.state());
+    check_ids(predict(other, { 30, 43 }), { -1 });
+}
+
 BOOST_AUTO_TEST_CASE(a_frame_allocates_nothing)
 {
     discriminator_core core(plane());

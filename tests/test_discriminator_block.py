@@ -219,13 +219,42 @@ def test_novel(run, most):
     assert novel["vector"] == [4.0, 8.0]
 
 
+HALVES = [[30, 40], [30, 43], [30, 41], [30, 42.25], [30, 39], [30, 44], [30, 41], [30, 42.25]]
+FIFTH = [[30, 41], [30, 42.4]]  # makes them one class, see test_discriminator.py
+
+
+@pytest.mark.parametrize("most", [1, 3, None])
+def test_merged_classes(run, most):
+    block = make(theta2_limit=1.0, merge_separation=4.0, min_support=2, emit="every")
+    outcome = run(block, HALVES + FIFTH + FIFTH + [LEFT], most=most)
+    assert list(outcome.ids.data()) == [-1, -2] * 5 + [-1, -1, -3]
+    labels = ["unknown_1", "unknown_2"] * 5 + ["unknown_1"] * 2 + ["unknown_3"]
+    assert [value["label"] for _, value in outcome.tags()] == labels
+    assert [(label, n) for label, _, n in outcome.runs] == [
+        *((label, 1) for label in labels[:10]), ("unknown_1", 2), ("unknown_3", 1),
+    ]  # fmt: skip
+    assert [e["class_id"] for e in outcome.novel] == [-1, -2]
+    (merge,) = [e for e in outcome.status if "merged" in e]
+    assert merge["merged"] == {"from": -2, "into": -1} and merge["n_discovered"] == 2
+    assert block.merged() == {-2: -1}
+    assert [(d.id, d.count) for d in block.discovered()] == [(-1, 12), (-3, 1)]
+    assert outcome.status[-1]["frames_in"] == outcome.status[-1]["frames_out"] == 13
+
+
+def test_an_operators_names_and_a_merge(run):
+    block = make(theta2_limit=1.0, merge_separation=4.0, emit="every")
+    run(block, HALVES)
+    outcome = run(block, FIFTH + FIFTH, cmds=[{"rename": {"id": -2, "name": "DMR"}}])
+    assert [value["label"] for _, value in outcome.tags()] == ["unknown_1", "DMR", "DMR", "DMR"]
+
+
 # -- commands -----------------------------------------------------------------------------
 
 
 def test_commands_set_parameters(run):
     block = make()
     values = dict(lambda1=0.7, lambda2=2, theta2="mean", min_support=4, max_unknown=9)
-    values.update(rival_support=6, theta2_limit=1.5)
+    values.update(rival_support=6, theta2_limit=1.5, merge_separation=3.5)
     run(block, [NEAR], cmds=[values | dict(emit="every", max_run=5)])
     assert {name: getattr(block, name)() for name in values} == values
     assert (block.emit(), block.max_run()) == ("every", 5)

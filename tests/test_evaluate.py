@@ -133,6 +133,22 @@ def test_known_rates_are_means_over_the_orders():
     assert (figures["tur"], figures["auroc"]) == (1, 1)
 
 
+def test_merged_classes_count_as_one():
+    """U, along a line, is recorded as two classes; from their fifth members on they are one."""
+
+    class Merging(PlaneBundle):
+        def discriminator_options(self):
+            return dict(super().discriminator_options(), theta2_limit=1.0, merge_separation=3.8)
+
+    line = [(0, y) for y in np.linspace(8, 14, 100)]
+    figures = evaluate(Merging(), plane(A=[(-1, 0)], B=[(1, 0)], U=line), np.arange(102), orders=20)
+    discovery = figures["discovery"]
+    assert discovery["hungarian_accuracy"] == dict(mean=1, std=0)
+    assert discovery["major_classes"] == dict(mean=1, std=0)
+    assert 0.7 < discovery["hungarian_accuracy_as_emitted"]["mean"] < 1
+    assert discovery["major_classes_as_emitted"]["mean"] > 1
+
+
 def test_a_burst_is_of_one_label_and_snr():
     z = np.arange(8.0)[:, None] ** 2
     means, labels = bursts(z, list("AABABBAA"), [0, 5, 0, 0, 0, 0, 0, 5], 2)

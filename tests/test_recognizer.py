@@ -119,6 +119,7 @@ def test_explicit_parameters_win_over_the_model(tiny_bundle):
         ("max_unknown", None),
         ("rival_support", 50),
         ("theta2_limit", 1.5),
+        ("merge_separation", 3.5),
         ("emit", "every"),
         ("max_run", 10),
     ],

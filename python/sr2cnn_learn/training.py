@@ -247,6 +247,7 @@ def _calibrate(trainer, network, classes, semantics, z, parts, truth, seed):
         lambda2=recipe.lambda2,
         theta2_limit=recipe.theta2_limit,
         rival_support=recipe.rival_support,
+        merge_separation=recipe.merge_separation,
     )
 
     def stream(known, unknown):
@@ -273,6 +274,7 @@ def _calibrate(trainer, network, classes, semantics, z, parts, truth, seed):
         lambda2=recipe.lambda2,
         theta2_limit=recipe.theta2_limit,
         rival_support=recipe.rival_support,
+        merge_separation=recipe.merge_separation,
     )
     discriminator = Discriminator(**options, **chosen)
     vectors, labels = stream("test", "unknown_test")

@@ -4,12 +4,14 @@
 import numpy as np
 
 from ..datasets import split
-from ..discriminator import Discriminator
+from ..discriminator import Discriminator, resolve
 from .metrics import open_set_metrics
 from .separation import discovery_metrics, discrimination_interval, score_metrics
 
 #: Figures of ``open_set_metrics`` that depend on the order of the stream.
 OF_DISCOVERY = ("unknown_precision", "new_classes", "isotopic")
+#: Figures that are also given for the ids as they were emitted, before later merges.
+EMITTED = ("hungarian_accuracy", "major_classes")
 
 
 def untrained_frames(bundle, dataset, max_per_key=None):
@@ -144,7 +146,9 @@ def figures_of(bundle, z, truth, orders, seed, progress):
         ``accuracy_per_class`` (own name given, of each known class) and the figures of
         ``open_set_metrics``, means over the orders; the figures of ``score_metrics``,
         ``discrimination_interval`` (None with thresholds per class); and ``discovery``, for each figure
-        of ``discovery_metrics`` and ``OF_DISCOVERY`` its ``mean`` and ``std`` over the orders
+        of ``discovery_metrics`` and ``OF_DISCOVERY`` its ``mean`` and ``std`` over the orders. A frame
+        counts for the class that its id's is part of at the end of the stream;
+        ``hungarian_accuracy_as_emitted`` and ``major_classes_as_emitted`` take ids as they came
     """
     classes = np.array(bundle.classes)
     unknown = ~np.isin(truth, classes)
@@ -159,8 +163,12 @@ def figures_of(bundle, z, truth, orders, seed, progress):
         ids[order] = discriminator.predict(z[order])
         scores = np.empty(len(z))
         scores[order] = discriminator.scores
+        emitted = discovery_metrics(truth[unknown], ids[unknown])
+        ids = resolve(ids, discriminator.merged)
         metrics = open_set_metrics(truth, ids, bundle.classes)
         found = discovery_metrics(truth[unknown], ids[unknown])
+        for key in EMITTED:
+            found[f"{key}_as_emitted"] = emitted[key]
         found.update({key: metrics.pop(key) for key in OF_DISCOVERY})
         runs.append(found)
         open_set.append(metrics)

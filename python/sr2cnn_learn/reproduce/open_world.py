@@ -23,10 +23,11 @@ FIGURES = dict(
     auroc="AUROC",
     tur_at_tkr95="TUR at TKR 95 %",
     hungarian_accuracy="Hungarian accuracy",
+    hungarian_accuracy_as_emitted="Hungarian accuracy, ids as emitted",
     major_classes="discovered classes ≥ 5 %",
 )
 PLAIN = ("auroc", "major_classes")
-DISCOVERY = ("hungarian_accuracy", "major_classes")
+DISCOVERY = ("hungarian_accuracy", "hungarian_accuracy_as_emitted", "major_classes")
 TARGETS = dict(
     auroc="≥ 0.995", tur_at_tkr95="≥ 97 %", hungarian_accuracy="≥ 95 %", major_classes="{true}"
 )
@@ -198,6 +199,7 @@ def open_world(laboratories, test, unseen, first_only=(), orders=10, progress=No
         remarks=[
             f"test set: {len(test)} frames, sha256 `{test.sha256}`; never seen: {len(unseen)} frames, "
             f"sha256 `{unseen.sha256}`",
-            f"Discovery is measured in {orders} stream orders.",
+            f"Discovery is measured in {orders} stream orders. A frame counts for the discovered class that "
+            "its id's is part of at the end; as emitted, ids count as they came, before later merges.",
         ],
     )

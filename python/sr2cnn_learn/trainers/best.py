@@ -45,7 +45,8 @@ class BestRecipe:
     tkr: float = 0.992  # share of known validation frames that λ1 keeps
     theta2: str = "median"
     lambda2: float = 2.0
-    theta2_limit: float = 1.4
+    theta2_limit: float = 1.0
+    merge_separation: float = 3.8
     rival_support: int = 100
 
 

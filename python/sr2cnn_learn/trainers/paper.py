@@ -8,6 +8,7 @@ accuracy is kept; distance and λ1 are chosen on validation frames, known and un
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -38,6 +39,7 @@ class PaperRecipe:
     lambda2: float = 1.0
     theta2_limit: float = 0.0
     rival_support: int = 0
+    merge_separation: ClassVar[float] = 0.0  # no field: nothing that the paper could have chosen
 
 
 class PaperTrainer(Trainer):
