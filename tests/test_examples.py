@@ -21,10 +21,10 @@ from sr2cnn_learn.recordings import open_recording
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
-NAMES = ["radioml_replay", "raw_chain", "recording_to_labels", "sdr_monitor", "sensor"]
+NAMES = ["radioml_replay", "raw_chain", "recording_to_labels", "sdr_monitor", "sensor", "wideband_monitor"]
 SCRIPTS_ONLY = ["collector", "record_unknown"]  # GNU Radio Companion has no words for them
 TESTED_ELSEWHERE = ["label_display"]  # in test_label_display.py
-ON_THE_AIR = ["sdr_monitor", "sensor"]  # with a conditioner
+ON_THE_AIR = ["sdr_monitor", "sensor", "wideband_monitor"]  # with a conditioner
 N_FRAMES = 40
 
 
@@ -45,7 +45,12 @@ def inputs(tmp_path_factory):
     noise = 0.01 * rng.standard_normal((30_000, 2)) @ [1, 1j]
     noise[10_000 : 10_000 + len(burst)] += burst
     noise.astype(np.complex64).tofile(air)
-    return dict(recording=recording, radioml=radioml, air=air)
+    band = folder / "band.cf32"  # the same, eight times as long, in a channel beside the middle
+    wide = 0.01 * rng.standard_normal((400_000, 2)) @ [1, 1j]
+    burst = np.convolve(np.repeat(symbols, 80), np.hanning(81) / 40)
+    wide[200_000 : 200_000 + len(burst)] += burst * np.exp(2j * np.pi * 0.125 * np.arange(len(burst)))
+    wide.astype(np.complex64).tofile(band)
+    return dict(recording=recording, radioml=radioml, air=air, band=band)
 
 
 def run(*command, cwd):
@@ -104,6 +109,11 @@ def bursts(text):
 def test_sdr_monitor_script(inputs, tmp_path):
     out = run(sys.executable, EXAMPLES / "sdr_monitor.py", "--file", inputs["air"], cwd=tmp_path)
     assert bursts(out)
+
+
+def test_wideband_monitor_script(inputs, tmp_path):
+    out = run(sys.executable, EXAMPLES / "wideband_monitor.py", "--file", inputs["band"], cwd=tmp_path)
+    assert {label["channel"] for label in bursts(out)} == {5}
 
 
 def test_sensors_and_a_collector(inputs, tmp_path):
@@ -179,7 +189,8 @@ def test_flowgraph_compiles_and_runs(name, inputs, tmp_path):
         folder.mkdir()
         flowgraph = with_file_in_place_of_the_radio(flowgraph, folder)
         run("grcc", "-o", tmp_path, flowgraph, cwd=tmp_path)
-    source = inputs["air" if name in ON_THE_AIR else "radioml" if name == "radioml_replay" else "recording"]
+    special = {"radioml_replay": "radioml", "wideband_monitor": "band"}
+    source = inputs[special.get(name, "air" if name in ON_THE_AIR else "recording")]
     options = ["--publish", f"ipc://{tmp_path}/sensor"] if name == "sensor" else []
     run(sys.executable, tmp_path / f"{name}.py", "--path", source, *options, cwd=tmp_path)
     text = (tmp_path / "labels.jsonl").read_text()

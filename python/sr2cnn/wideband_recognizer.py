@@ -79,3 +79,8 @@ class wideband_recognizer(gr.hier_block2):
         for port in ("labels", "novel"):
             self.msg_connect((self.recognizer, port), (self._origin, port))
             self.msg_connect((self._origin, port), (self, port))
+
+    def drain(self):
+        """Send the messages that blocks inside still hold, see ``recognizer.drain``."""
+        self.recognizer.drain()
+        self._origin.stop()

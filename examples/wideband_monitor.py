@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Label what an SDR hears in each channel of a band, until Ctrl-C: JSON lines on stdout.
+
+The band is cut into equal channels; each has a squelch of its own, and all go through one network. A signal has
+to fit into one channel.
+
+    .venv/bin/python examples/wideband_monitor.py --freq 868.5e6 --rate 2.048e6 --channels 8 --gain 30
+    .venv/bin/python examples/wideband_monitor.py --file recording.sigmf-meta   # a file in the SDR's place
+"""
+
+import argparse
+import os
+import signal
+
+os.environ.setdefault("GR_CONF_LOG_LOG_FILE", "stderr")  # stdout is for the JSON lines
+
+from gnuradio import gr, soapy, sr2cnn  # noqa: E402
+
+
+def sdr(options):
+    """A Soapy source from GNU Radio core."""
+    source = soapy.source(options.device, "fc32", 1, "", "", [""], [""])
+    source.set_sample_rate(0, options.rate)
+    source.set_frequency(0, options.freq)
+    if options.gain is None:
+        source.set_gain_mode(0, True)
+    else:
+        source.set_gain(0, options.gain)
+    return source
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--device", default="driver=rtlsdr", help="Soapy device arguments")
+    parser.add_argument("--freq", type=float, default=868.5e6, help="center frequency in Hz")
+    parser.add_argument("--rate", type=float, default=2.048e6, help="sample rate in Hz")
+    parser.add_argument("--channels", type=int, default=8, help="number of them")
+    parser.add_argument("--gain", type=float, help="gain in dB; automatic if not given")
+    parser.add_argument("--file", help="recording in the SDR's place")
+    parser.add_argument("--model", default="sr2cnn", help="bundle, or a shipped model")
+    parser.add_argument("--events", default="-", help="file for the JSON lines, - for stdout")
+    options = parser.parse_args()
+
+    top = gr.top_block("Wideband monitor")
+    source = sr2cnn.recording_source(options.file) if options.file else sdr(options)
+    recognizer = sr2cnn.wideband_recognizer(
+        options.channels,
+        0 if options.file else options.rate,  # the file says its own
+        options.model,
+        live=not options.file,  # a file waits for the network, a radio does not
+    )
+    events = sr2cnn.event_sink(options.events)
+    top.connect(source, recognizer)
+    for port in ("labels", "novel", "bursts", "status"):
+        top.msg_connect((recognizer, port), (events, port))
+
+    def stop(*_):
+        top.stop()
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    top.start()
+    top.wait()
+    recognizer.drain()
+    events.drain()
+
+
+if __name__ == "__main__":
+    main()
