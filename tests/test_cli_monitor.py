@@ -25,6 +25,7 @@ pytest.importorskip("gnuradio")
 import zmq  # noqa: E402
 from gnuradio.sr2cnn.cli.monitor import DISPLAYS, monitor  # noqa: E402
 from gnuradio.sr2cnn.outputs.json_lines import read_json_lines  # noqa: E402
+from gnuradio.sr2cnn.sources.supervision import LATE  # noqa: E402
 from sr2cnn_learn.cli import sr2cnn  # noqa: E402
 
 CAPTURES = Path(__file__).parent.parent.parent / "shared" / "captures"
@@ -165,7 +166,7 @@ def test_a_publisher_until_a_signal(number, samples, model, tmp_path):
     lines = events(out.read_text())
     status = [event for event in lines if event["event"] == "status"][-1]
     assert frames_of(lines) == status["frames_out"] - status["invalid"]  # the last run, too
-    assert not any(event["event"] == "gap" for event in lines)
+    assert not any(event["event"] == "gap" and event["reason"] != LATE for event in lines)
 
 
 def wait_for(reached, process):
@@ -196,9 +197,9 @@ def test_a_publisher_that_goes_away_and_comes_back(samples, model, tmp_path):
         wait_for(lambda: n_events("label") > n_labels, process)
     process.send_signal(signal.SIGINT)
     _, rest = process.communicate(timeout=120)
-    assert process.returncode == 0 and b"samples again after" in b"".join(stderr) + rest
+    assert process.returncode == 0, rest
     lines = events(out.read_text())
-    (gap,) = [event for event in lines if event["event"] == "gap"]
+    (gap,) = [event for event in lines if event["event"] == "gap" and event["reason"] != LATE]
     assert gap["source"] == f"zmq:{publisher.endpoint}" and gap["seconds"] > 1
     spans = [(event["start_sample"], event["n_samples"]) for event in lines if event["event"] == "label"]
     assert not any(first < gap["start_sample"] < first + n for first, n in spans)

@@ -19,7 +19,7 @@ _hung = []  # flowgraphs whose source does not react: to destroy them would wait
 class reopening_source(gr.sync_block):
     """Samples of a source block that may end, fall silent or fail; it then is made anew, time and again.
 
-    It never makes the source wait: what the flowgraph does not take within half a second is dropped.
+    It never makes the source wait: what the flowgraph does not take within two seconds is dropped.
 
     The source runs in a flowgraph of its own, so that the one of this block, with all that its blocks have
     counted and learnt, goes on. The first sample of all, and the first after each gap, carries ``rx_time``

@@ -10,7 +10,8 @@ import numpy as np
 
 TICK = 0.1  # seconds between looks at the source
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds before it is opened again
-MOST_WAITING = 0.5  # seconds of samples that wait to be taken; what comes then is dropped
+MOST_WAITING = 2.0  # seconds of samples that wait to be taken; what comes then is dropped
+MOST_SAMPLES = 1 << 23  # the same, in samples
 LATE = "the flowgraph did not keep up"
 QUIET = 60.0  # seconds in which that is said once
 
@@ -164,8 +165,8 @@ class Supervisor:
                 return False
             self._active = time.monotonic()
             seconds = len(samples) / session.sample_rate
-            room = MOST_WAITING * session.sample_rate - self._waiting
-            if room <= 0 or (self._reason == LATE and room < MOST_WAITING * session.sample_rate / 2):
+            most = min(MOST_WAITING * session.sample_rate, MOST_SAMPLES)
+            if self._waiting >= (most / 2 if self._reason == LATE else most):
                 self._reason = self._reason or LATE
                 if self._active - self._late_said > QUIET:
                     self._late_said = self._active
