@@ -13,7 +13,7 @@ import numpy as np
 from rich.table import Table
 from sr2cnn_learn.attributes import in_words
 from sr2cnn_learn.cli import FILE, progress_bar, stderr_console
-from sr2cnn_learn.discriminator import INVALID
+from sr2cnn_learn.discriminator import INVALID, resolve
 from sr2cnn_learn.recordings import DATATYPES, open_recording
 
 from ..outputs.output import Output
@@ -177,6 +177,7 @@ def _classify(
     whole = max(0, 1 + (recording.n_samples - frame_len) // (hop or frame_len))
     if not condition and len(ids) + chain.frames_skipped != whole:
         raise click.ClickException(f"{file}: only {len(ids)} of {whole} frames came through")
+    ids = resolve(ids, chain.discriminator.merged())
     # Each conditioned burst has a rate of its own.
     _summary(console, file, recording, chain, ids, None if condition else recording.sample_rate)
     if condition:

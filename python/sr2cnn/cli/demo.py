@@ -125,10 +125,12 @@ def _play(console, replay, events, bundle, model, device, seed):
     """Run the flowgraph.
 
     Returns:
-        truth (N,), class ids (N,), frames (N, frame_len), the scorer's report, centers of the discovered
-        classes by label, seconds
+        truth (N,), class ids (N,), merged classes counted as one, frames (N, frame_len), their
+        ``RunningScore.report``, centers of the discovered classes by label, seconds
     """
     from gnuradio import blocks, gr
+    from sr2cnn_learn.discriminator import resolve
+    from sr2cnn_learn.evaluation.running import RunningScore
 
     from ..event_sink import event_sink
     from ..radioml_source import radioml_source
@@ -161,6 +163,9 @@ def _play(console, replay, events, bundle, model, device, seed):
         raise click.ClickException(f"only {len(ids)} of {len(source.dataset)} frames came through")
     frames = np.array(iq.data(), dtype=np.complex64).reshape(-1, bundle.frame_len)
     truth = _truth(iq.tags(), len(frames), bundle.frame_len)
+    ids = resolve(ids, chain.discriminator.merged())
+    score = RunningScore(bundle.classes)
+    score.update(truth, ids)
     centers = {found.name: found.center for found in chain.discriminator.discovered()}
     return truth, ids, frames, score.report(), centers, seconds
 
