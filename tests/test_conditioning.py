@@ -210,6 +210,18 @@ def test_nothing_depends_on_how_the_stream_is_cut(two_bursts, cut):
         np.testing.assert_allclose(a, b, atol=1e-3)
 
 
+def test_what_shows_no_symbol_rate_fills_the_band():
+    x = noise(100_000)
+    low_pass = signal.firwin(401, 0.2)  # noise of a tenth of the band on either side
+    x[30_000:80_000] += 60 * shifted(signal.oaconvolve(noise(50_000, seed=9), low_pass, "same"), 0.15)
+    (burst,), (out,) = run(x)
+    assert burst.symbol_rate is None
+    spectrum = np.fft.fftshift(signal.welch(out, nperseg=256, return_onesided=False)[1])
+    share = np.cumsum(spectrum) / spectrum.sum()
+    low, high = np.interp([0.005, 0.995], share, np.arange(256) / 256 - 0.5)
+    assert high - low == pytest.approx(0.45, abs=0.06)
+
+
 def test_noise_is_no_burst():
     bursts, _ = run(noise(2_000_000, seed=3), 65536)
     assert not bursts

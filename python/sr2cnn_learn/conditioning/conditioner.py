@@ -29,6 +29,7 @@ FIRST_STEP = 128  # before there is a noise floor
 FIRST_LOOK = 16384  # samples of a burst that are awaited before it is tuned
 LEAST_SNR = 0.0  # dB in its own band; clicks and spurs stay below
 MOST_RATIO = 16  # output samples for an input sample
+LEAST_RATIO = 1 / 32  # of a signal that shows no symbol rate, a bare carrier above all
 LONGEST = 1 << 18  # samples after which a signal that goes on is looked at anew
 HISTORY = 1 << 22  # samples that the noise floor looks back on
 FILLED = 0.45  # of the band that comes out, by a signal that shows no symbol rate
@@ -241,7 +242,7 @@ class Conditioner:
         if band is None or band.snr < LEAST_SNR:
             return
         rate = band.symbol_rate
-        ratio = rate * self.samples_per_symbol if rate else FILLED / band.bandwidth
+        ratio = rate * self.samples_per_symbol if rate else max(LEAST_RATIO, band.bandwidth / FILLED)
         up, down = ratio_near(min(ratio, MOST_RATIO))
         self._bursts += 1
         burst = Burst(self._bursts, one.start, None, band.center, band.bandwidth, band.snr, band.symbol_rate,
