@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What several sensors publish, in one table, or as JSON lines with the sensor's name; until Ctrl-C.
 
-A sensor is `sr2cnn monitor --zmq ADDRESS`, examples/sensor.py, or any event sink with a ZMQ address. Sensors may
-come later, go away and come back.
+A sensor is `sr2cnn monitor --zmq ADDRESS`, examples/sensor.py, or any event sink with a ZMQ address.
+Sensors may come later, go away and come back.
 
     .venv/bin/python examples/collector.py roof=tcp://10.0.0.7:5555 yard=tcp://10.0.0.8:5555
     .venv/bin/python examples/collector.py here=5555 --json | jq -r 'select(.event == "novel") | .sensor'

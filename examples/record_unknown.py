@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Record the signals that no model knows, and nothing else: SigMF snippets of each discovered class.
 
-The last samples are kept in memory; where a run of frames is labelled as a discovered class, its samples go to
-FOLDER/<class>_<n>.sigmf-meta and .sigmf-data, at most so many of each class. They are what
+The last samples are kept in memory; where a run of frames is labelled as a discovered class, its samples
+go to FOLDER/<class>_<n>.sigmf-meta and .sigmf-data, at most so many of each class. They are what
 `sr2cnn classify` labels and what a class can be trained from.
 
     .venv/bin/python examples/record_unknown.py --freq 868.95e6 --rate 1.024e6 --folder unknown
@@ -121,7 +121,7 @@ def main():
     )
     parser.add_argument("--device", default="driver=rtlsdr", help="Soapy device arguments")
     parser.add_argument("--freq", type=float, default=868.95e6, help="center frequency in Hz")
-    parser.add_argument("--rate", type=float, default=1.024e6, help="sample rate in Hz, where no file says it")
+    parser.add_argument("--rate", type=float, default=1.024e6, help="sample rate in Hz, if no file says it")
     parser.add_argument("--file", help="recording in the SDR's place")
     parser.add_argument("--model", default="sr2cnn", help="bundle, or a shipped model")
     parser.add_argument("--folder", default="unknown", help="for the recordings")

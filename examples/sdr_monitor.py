@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Label what an SDR hears, until Ctrl-C: JSON lines on stdout. `sr2cnn monitor` does this and more.
 
-Bursts are found over the noise, centered and resampled; where the network does not keep up, frames are dropped
-and counted.
+Bursts are found over the noise, centered and resampled; where the network does not keep up, frames are
+dropped and counted.
 
     .venv/bin/python examples/sdr_monitor.py --device driver=rtlsdr --freq 868.95e6 --rate 1.024e6 --gain 30
     .venv/bin/python examples/sdr_monitor.py --file recording.sigmf-meta    # a file in the SDR's place

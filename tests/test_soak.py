@@ -22,7 +22,7 @@ def test_nothing_is_lost_and_memory_is_bounded(condition, tiny_bundle, tmp_path)
     figures = soak(6, RATE, str(tiny_bundle), condition, folder=tmp_path)
     status = figures["status"]
     assert status["frames_out"] > 100 and figures["labels"] > 10
-    # Each frame is in a label, but those that were dropped, could not be judged or waited when it was stopped.
+    # Each frame is in a label, but those dropped, those not judged, and those that waited at the end.
     assert figures["frames"] == status["frames_out"] - status["invalid"]
     waiting = status["frames_in"] - status["frames_out"] - status["frames_dropped"]
     assert 0 <= waiting <= 2000

@@ -3,16 +3,17 @@
 
     .venv/bin/python tests/bench/soak.py --minutes 60 --rate 1e6
 
-A source of bursts of several modulations, paced by the clock, runs through a live recognizer and an event sink with
-all outputs. Prints the memory (RSS) at the start, after the warm-up (a tenth of the time, a minute at most) and at the
-end, what was lost, and the latency from sample to label.
+A source of bursts of several modulations, paced by the clock, runs through a live recognizer and an event sink
+with all outputs. Prints the memory (RSS) at the start, after the warm-up (a tenth of the time, a minute at
+most) and at the end, what was lost, and the latency from sample to label. SigMF annotations are 50 000 at
+most: those beyond count as lost by that output.
 
 Latency: the source's first sample carries an ``rx_time`` tag with this machine's clock, and the pacing gives no
-sample before its time, so that the ``rx_time`` of a label, with its length and the sample rate, is the time
-at which its last sample was due; the latency is from then until the label's event reaches an output. Runs are cut
-after few frames (``--max-run``), so that labels come often. A label is published when the frame after its
-run has been judged: that frame, the network's batch and the machine's other work are all part of the figure; and so is
-a source that falls behind its clock, which it prints.
+sample before its time, so that the ``rx_time`` of a label, with its length and the sample rate, is the time at
+which its last sample was due; the latency is from then until the label's event reaches an output. Runs are
+cut after few frames (``--max-run``), so that labels come often. A label is published when the frame after
+its run has been judged: that frame, the network's batch and the machine's other work are all part of the
+figure; and so is a source that falls behind its clock, which it prints.
 """
 
 import json
@@ -119,9 +120,10 @@ def soak(seconds, rate, model="sr2cnn", condition=False, max_run=16, folder=None
         report: called with a line of text now and then
 
     Returns:
-        dict of figures: ``rss_start``, ``rss_warm``, ``rss_end`` in bytes; ``samples``; ``labels``, ``frames``
-        (of labels), ``status`` (the last), ``lost`` (name of output -> events), ``received`` (events that a ZMQ
-        subscriber got), ``latency_p50``, ``latency_p99`` in seconds; ``behind``, the source in seconds
+        dict of figures: ``rss_start``, ``rss_warm``, ``rss_end`` in bytes; ``samples``; ``labels``,
+        ``frames`` (of labels), ``status`` (the last), ``lost`` (name of output -> events), ``received``
+        (events that a ZMQ subscriber got), ``latency_p50``, ``latency_p99`` in seconds; ``behind``, the
+        source in seconds
     """
     with tempfile.TemporaryDirectory() as temporary, zmq.Context() as context:
         folder = Path(folder or temporary)
@@ -200,7 +202,8 @@ def main(minutes, rate, **options):
     for what in ("rss_start", "rss_warm", "rss_end"):
         click.echo(f"{what:12} {figures[what] / 1e6:.1f} MB")
     click.echo(f"samples      {figures['samples']}, the source {figures['behind']:.3f} s behind at the end")
-    click.echo(f"frames       {status['frames_in']} in, {status['frames_out']} out, {figures['frames']} in labels")
+    frames = f"{status['frames_in']} in, {status['frames_out']} out, {figures['frames']} in labels"
+    click.echo(f"frames       {frames}")
     click.echo(f"dropped      {status['frames_dropped']} frames")
     click.echo(f"labels       {figures['labels']}; over ZMQ {figures['received']} events")
     for name, lost in figures["lost"].items():
