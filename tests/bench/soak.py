@@ -3,17 +3,17 @@
 
     .venv/bin/python tests/bench/soak.py --minutes 60 --rate 1e6
 
-A source of bursts of several modulations, paced by the clock, runs through a live recognizer and an event
-sink with all outputs. Prints the memory (RSS) at the start, after the warm-up (a tenth of the time, a minute at
-most) and at the end, what was lost, and the latency from sample to label. SigMF annotations are 50 000 at
-most: those beyond count as lost by that output.
+A source of bursts of several modulations, paced by the clock, runs through a live recognizer and an
+event sink with all outputs. Prints the memory (RSS) at the start, after the warm-up (a tenth of the
+time, a minute at most) and at the end, what was lost, and the latency from sample to label. SigMF
+annotations are 50 000 at most: those beyond count as lost by that output.
 
-Latency: the source's first sample carries an ``rx_time`` tag with this machine's clock, and the pacing gives
-no sample before its time, so that the ``rx_time`` of a label, with its length and the sample rate, is the
-time at which its last sample was due; the latency is from then until the label's event reaches an output. Runs are
-cut after few frames (``--max-run``), so that labels come often. A label is published when the frame after
-its run has been judged: that frame, the network's batch and the machine's other work are all part of the
-figure; and so is a source that falls behind its clock, which it prints.
+Latency: the source's first sample carries an ``rx_time`` tag with this machine's clock, and the pacing
+gives no sample before its time, so that the ``rx_time`` of a label, with its length and the sample rate,
+is the time at which its last sample was due; the latency is from then until the label's event reaches an
+output. Runs are cut after few frames (``--max-run``), so that labels come often. A label is published
+when the frame after its run has been judged: that frame, the network's batch and the machine's other
+work are all part of the figure; and so is a source that falls behind its clock, which it prints.
 """
 
 import json
