@@ -263,6 +263,16 @@ def test_silence_and_nan_are_no_bursts():
     assert not run(np.full(100_000, np.inf + 0j))[0]
 
 
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 2**32 - 1))
+def test_any_bytes_as_samples_do_no_harm(seed):
+    """As of a file read as a wrong datatype: NaN, infinity and numbers whose squares overflow."""
+    raw = np.random.default_rng(seed).bytes(8 * 40_000)
+    with np.errstate(invalid="ignore", over="ignore"):
+        bursts, samples = run(np.frombuffer(raw, np.complex64), 7000)
+    assert all(np.isfinite(out).all() for out in samples)
+
+
 def test_a_burst_is_found_after_a_retune():
     conditioner = Conditioner()
     assert not conditioner.push(noise(100_000)) + conditioner.retune()

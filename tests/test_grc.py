@@ -36,6 +36,7 @@ def dropped(platform):
         graph = platform.make_flow_graph()
         rate = graph.new_block("variable")  # every flowgraph of GRC begins with it
         rate.params["id"].set_value("samp_rate")
+        graph.rewrite()
         block = graph.new_block(key)
         block.params["id"].set_value("it")
         block.rewrite()

@@ -28,6 +28,7 @@ STEP = 16  # spectra looked at together
 FIRST_STEP = 128  # before there is a noise floor
 FIRST_LOOK = 16384  # samples of a burst that are awaited before it is tuned
 LEAST_SNR = 0.0  # dB in its own band; clicks and spurs stay below
+LARGEST = 1e12  # what is larger, or not finite, no receiver gives: its power would overflow
 MOST_RATIO = 16  # output samples for an input sample
 LEAST_RATIO = 1 / 32  # of a signal that shows no symbol rate, a bare carrier above all
 LONGEST = 1 << 18  # samples after which a signal that goes on is looked at anew
@@ -106,8 +107,9 @@ class Conditioner:
     def push(self, samples):
         """The pieces that the next samples, complex (n,), complete: list of ``Piece``."""
         samples = np.asarray(samples, np.complex64)
-        if not np.isfinite(samples.view(np.float32)).all():
-            samples = np.where(np.isfinite(samples), samples, 0)
+        usable = np.abs(samples) < LARGEST  # False for NaN, too
+        if not usable.all():
+            samples = np.where(usable, samples, 0)
         self._samples = np.concatenate([self._samples, samples])
         pieces = []
         # Always as many spectra at once, so that nothing depends on how the stream is cut.
