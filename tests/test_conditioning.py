@@ -291,6 +291,15 @@ def test_memory_stays_bounded():
         assert len(conditioner._samples) < 1 << 17
 
 
+def test_memory_stays_bounded_where_nothing_is_made_out():
+    conditioner = Conditioner()
+    conditioner.push(noise(1 << 17))
+    loud = noise(1 << 20, 1.9, seed=5)  # a step of the noise: loud, but below its own noise in any band
+    for k in range(0, len(loud), 4096):
+        conditioner.push(loud[k : k + 4096])
+        assert len(conditioner._samples) < 1 << 17
+
+
 @pytest.mark.parametrize("sps", [0, 1.9, np.nan, np.inf])
 def test_constructor_refuses(sps):
     with pytest.raises(ValueError, match="samples_per_symbol is .*, expected at least 2"):

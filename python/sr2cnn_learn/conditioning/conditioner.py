@@ -207,59 +207,66 @@ class Conditioner:
     def _advance(self, pieces):
         """Tune the signal when enough of it is there; hand out what surely belongs to it."""
         one = self._signal
+        if one.burst is None:
+            if self._judged * HOP - one.start < FIRST_LOOK:
+                return
+            if not self._tune(one, self._end):
+                self._signal, self._free = None, one.start + FIRST_LOOK  # loud, but no signal to be seen
+                return
         sure = one.last * HOP
-        if one.burst is None and self._judged * HOP - one.start >= FIRST_LOOK:
-            self._tune(self._end)
-        if one.burst is None or sure <= one.taken:
-            return
-        self._put(sure, False, pieces)
-        if one.taken - one.burst.start >= LONGEST:
-            self._put(one.taken, True, pieces)
-            self._signal = _Signal(one.taken, one.last, continues=True)
+        if sure > one.taken:
+            self._put(one, sure, False, pieces)
+            if one.taken - one.burst.start >= LONGEST:
+                self._put(one, one.taken, True, pieces)
+                self._signal = _Signal(one.taken, one.last, continues=True)
 
     def _close(self, end, pieces):
         """The signal has ended, near sample ``end``."""
         one, end = self._signal, min(end, self._end)
         self._signal = None
         if one.burst is None:
-            if one.last - one.first + 1 < SHORTEST and not one.continues:
+            too_short = one.last - one.first + 1 < SHORTEST and not one.continues
+            if too_short or not self._tune(one, end):
                 return
-            self._tune(end, one)
-        if one.burst is None:
-            return
         if end < self._end:
             end = self._edge(one.burst, end, falling=True)
-        end = max(end, one.taken)
-        self._signal = one
-        self._put(end, True, pieces)
-        self._signal = None
-        self._free = end
+        self._free = max(end, one.taken)
+        self._put(one, self._free, True, pieces)
 
-    def _tune(self, end, one=None):
-        one = one or self._signal
+    def _tune(self, one, end):
+        """Find the band of a signal that is there until ``end``, or further; whether there is one."""
         samples = self._cut(one.start, min(end, one.start + FIRST_LOOK))
-        if len(samples) < BINS:
-            return
-        band = find_band(samples, self._floor.level / BINS)
+        band = find_band(samples, self._floor.level / BINS) if len(samples) >= BINS else None
         if band is None or band.snr < LEAST_SNR:
-            return
+            return False
         rate = band.symbol_rate
         ratio = rate * self.samples_per_symbol if rate else max(LEAST_RATIO, band.bandwidth / FILLED)
         up, down = ratio_near(min(ratio, MOST_RATIO))
         self._bursts += 1
-        burst = Burst(self._bursts, one.start, None, band.center, band.bandwidth, band.snr, band.symbol_rate,
-                      up, down, self._out, one.continues)
+        one.burst = Burst(
+            number=self._bursts,
+            start=one.start,
+            n_samples=None,
+            center=band.center,
+            bandwidth=band.bandwidth,
+            snr=band.snr,
+            symbol_rate=rate,
+            up=up,
+            down=down,
+            out_start=self._out,
+            continues=one.continues,
+        )
         if not one.continues and one.first > 0:
-            burst.start = self._edge(burst, one.start, falling=False)
-        one.burst, one.taken = burst, burst.start
+            one.burst.start = self._edge(one.burst, one.start, falling=False)
+        one.taken = one.burst.start
         one.tuner = Tuner(band.center, band.bandwidth, up, down)
+        return True
 
     def _cut(self, start, end):
         return self._samples[max(0, start - self._begin) : max(0, end - self._begin)]
 
-    def _put(self, end, last, pieces):
-        """Hand out the signal up to a sample."""
-        one = self._signal
+    def _put(self, one, end, last, pieces):
+        """Hand out a signal up to a sample."""
         out = one.tuner.push(self._cut(one.taken, end))
         if last:
             out = np.concatenate([out, one.tuner.finish()])
@@ -268,11 +275,10 @@ class Conditioner:
         if one.scale is None and len(out):
             power = np.mean(np.abs(out) ** 2)
             one.scale = np.float32(1 / np.sqrt(power) if power > 0 else 1)
-        if not len(out) and not last:
-            return
-        pieces.append(Piece(one.burst, out * (one.scale or 1), not one.begun, last))
-        one.begun = True
-        self._out += len(out)
+        if len(out) or last:
+            pieces.append(Piece(one.burst, out * (one.scale or 1), not one.begun, last))
+            one.begun = True
+            self._out += len(out)
 
     def _edge(self, burst, near, falling):
         """The sample at which the power in a burst's band steps between two levels, near a sample."""
