@@ -571,6 +571,25 @@ def test_any_json_in_a_sound_archive(tmp_path_factory, whole, data):
     )
 
 
+@pytest.mark.parametrize(
+    "time",
+    [
+        "9999-12-31T23:59:59-12:00",
+        "9999-12-31T23:59:59.999999+00:00",
+        "0001-01-01T00:00:00+01:00",
+        "2026-01-01",
+    ],
+)
+def test_a_time_that_cannot_be_written_again_is_refused(tmp_path, whole, time):
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        about = json.loads(archive.read("registry.json"))
+    about["classes"][0]["last_seen"] = time
+    path = tmp_path / "registry.npz"
+    path.write_bytes(rewritten(whole, registry=json.dumps(about)))
+    with pytest.raises(ValueError, match="last_seen"):
+        Registry.load(path)
+
+
 @settings(max_examples=100)
 @given(header=st.binary(max_size=80))
 @example(header=b"{'descr': '|O', 'fortran_order': False, 'shape': (27, 8), }")

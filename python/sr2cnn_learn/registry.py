@@ -546,7 +546,9 @@ def _time(about, key):
         time = datetime.fromisoformat(value)
         if time.tzinfo is None:
             raise ValueError
-        return time.timestamp()
+        seconds = time.timestamp()
+        _text_of_time(seconds)  # refuses what is outside years 1 to 9999 in UTC
+        return seconds
     except (ValueError, OverflowError):
         raise ValueError(f"{key} is {value!r:.60}, expected a time in UTC") from None
 

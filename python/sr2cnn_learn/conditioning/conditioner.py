@@ -300,7 +300,7 @@ class Conditioner:
         if not np.isfinite(likelihood[best]):
             return near
         # Transmitters take their time: outwards from the step while it is louder than halfway, in dB, to the noise.
-        smooth = uniform_filter1d(power, SMOOTH, mode="nearest")
+        smooth = np.maximum(uniform_filter1d(power, SMOOTH, mode="nearest"), 0)  # it rounds to below 0
         step = int(k[best])
         inside, outside = (smooth[:step], smooth[step:]) if falling else (smooth[step:], smooth[:step][::-1])
         halfway = np.sqrt(np.median(inside) * np.quantile(outside, QUIET))
