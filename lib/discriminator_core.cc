@@ -10,10 +10,23 @@
 #include <regex>
 #include <stdexcept>
 
+// One function for each instruction set; which one, the machine decides when the library is loaded.
+// All of them round alike: the library is compiled without fused multiplications and additions.
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+#define SR2CNN_FOR_ANY_CPU __attribute__((target_clones("default", "avx2", "avx512f")))
+#else
+#define SR2CNN_FOR_ANY_CPU
+#endif
+
 namespace gr {
 namespace sr2cnn {
 
 namespace {
+
+constexpr int LANES = discriminator_core::LANES;
+// LANES numbers, wherever they lie. Name it, do not leave it to auto, which forgets the alignment.
+typedef double lanes
+    __attribute__((vector_size(LANES * sizeof(double)), aligned(alignof(double)), may_alias));
 
 constexpr int MERGE_SUPPORT = 5; // members of each of two classes from which they are compared
 constexpr std::size_t MERGE_RECENT = 32; // members of each that are compared
@@ -156,6 +169,108 @@ bool is_due(std::int64_t count)
     return count >= MERGE_SUPPORT && count % (power / 4) == 0;
 }
 
+// Up to LANES frames (n, t) to a block (t, LANES), their values side by side.
+template <typename T>
+void lay_side_by_side(const T* __restrict frames, int n, std::size_t t, double* __restrict z)
+{
+    if (n < LANES)
+        std::fill(z, z + t * LANES, 0.0);
+    for (std::size_t j = 0; j < t; j++)
+        for (int lane = 0; lane < n; lane++)
+            z[j * LANES + lane] = frames[lane * t + j];
+}
+
+// Of two vectors, in partial sums so that the terms need not wait for each other.
+SR2CNN_FOR_ANY_CPU
+double squared_distance(const double* __restrict a, const double* __restrict b, std::size_t t)
+{
+    lanes even = {}, odd = {};
+    std::size_t j = 0;
+    for (; j + 2 * LANES <= t; j += 2 * LANES) {
+        const lanes first = *reinterpret_cast<const lanes*>(a + j) -
+                            *reinterpret_cast<const lanes*>(b + j);
+        const lanes second = *reinterpret_cast<const lanes*>(a + j + LANES) -
+                             *reinterpret_cast<const lanes*>(b + j + LANES);
+        even += first * first;
+        odd += second * second;
+    }
+    even += odd;
+    double sum = 0;
+    for (int lane = 0; lane < LANES; lane++)
+        sum += even[lane];
+    for (; j < t; j++)
+        sum += (a[j] - b[j]) * (a[j] - b[j]);
+    return sum;
+}
+
+// For each of the frames of a block: Σ_j ((z_j − center_j)·factor_j)², in partial sums,
+// so that the terms need not wait for each other.
+SR2CNN_FOR_ANY_CPU
+void sum_scaled_squares(const double* __restrict block,
+                        const double* __restrict center,
+                        const double* __restrict factor,
+                        std::size_t t,
+                        double* __restrict sums)
+{
+    const lanes* z = reinterpret_cast<const lanes*>(block);
+    lanes even = {}, odd = {};
+    std::size_t j = 0;
+    for (; j + 1 < t; j += 2) {
+        const lanes first = (z[j] - center[j]) * factor[j];
+        const lanes second = (z[j + 1] - center[j + 1]) * factor[j + 1];
+        even += first * first;
+        odd += second * second;
+    }
+    if (j < t) {
+        const lanes last = (z[j] - center[j]) * factor[j];
+        even += last * last;
+    }
+    *reinterpret_cast<lanes*>(sums) = even + odd;
+}
+
+// For each of the frames of a block: Σ_j z_j²
+SR2CNN_FOR_ANY_CPU
+void sum_squares(const double* __restrict block, std::size_t t, double* __restrict sums)
+{
+    const lanes* z = reinterpret_cast<const lanes*>(block);
+    lanes sum = {};
+    for (std::size_t j = 0; j < t; j++)
+        sum += z[j] * z[j];
+    *reinterpret_cast<lanes*>(sums) = sum;
+}
+
+// For each of the frames of a block: |whiten · (z − center)|², whiten (t, t) upper
+// triangular, in row order.
+SR2CNN_FOR_ANY_CPU
+void sum_turned_squares(const double* __restrict block,
+                        const double* __restrict center,
+                        const double* __restrict whiten,
+                        std::size_t t,
+                        double* __restrict scratch,
+                        double* __restrict sums)
+{
+    const lanes* z = reinterpret_cast<const lanes*>(block);
+    lanes* offset = reinterpret_cast<lanes*>(scratch);
+    for (std::size_t j = 0; j < t; j++)
+        offset[j] = z[j] - center[j];
+    lanes sum = {};
+    std::size_t i = 0;
+    for (; i + 1 < t; i += 2) { // two rows at a time read the offset half as often
+        const double *row = whiten + i * t, *next = row + t;
+        lanes first = offset[i] * row[i], second = {};
+        for (std::size_t j = i + 1; j < t; j++) {
+            first += offset[j] * row[j];
+            second += offset[j] * next[j];
+        }
+        sum += first * first + second * second;
+    }
+    if (i < t) {
+        const lanes last = offset[i] * whiten[i * t + i];
+        sum += last * last;
+    }
+    *reinterpret_cast<lanes*>(sums) = sum;
+}
+
 std::string default_name(int id) { return "unknown_" + std::to_string(-id); }
 
 Eigen::VectorXd inverse_deviation(const Eigen::VectorXd& variances,
@@ -227,9 +342,10 @@ discriminator_core::discriminator_core(const discriminator_options& options)
         d_thresholds = options.thresholds->values;
     }
 
-    d_block.resize(LANES, dim);
-    d_offset.resize(LANES, dim);
-    d_distances.resize(LANES, n_known);
+    d_block.resize(dim * LANES);
+    d_offset.resize(dim * LANES);
+    d_distances.resize(n_known * LANES);
+    d_squares.resize(LANES);
     d_frame.resize(dim);
     d_sorted.resize(n_known);
 }
@@ -329,32 +445,27 @@ void discriminator_core::predict(const T* z,
     const std::size_t t = dim();
     for (std::size_t start = 0; start < n; start += LANES, z += LANES * t) {
         const int count = std::min<std::size_t>(LANES, n - start);
-        d_block.setZero();
-        for (int lane = 0; lane < count; lane++)
-            for (std::size_t j = 0; j < t; j++)
-                d_block(lane, j) = z[lane * t + j];
+        lay_side_by_side(z, count, t, d_block.data());
         compute_distances();
 
         for (int lane = 0; lane < count; lane++) {
-            double squares = 0;
-            for (std::size_t j = 0; j < t; j++) {
-                d_frame[j] = z[lane * t + j];
-                squares += d_frame[j] * d_frame[j];
-            }
             decision& out = decisions[start + lane];
             out.support = 0;
-            if (std::isfinite(squares)) {
+            if (std::isfinite(d_squares[lane])) {
                 out.id = 0;
-                out.score = d_distances(lane, 0) / d_thresholds[0];
+                out.score = d_distances[lane] / d_thresholds[0];
                 for (std::size_t k = 1; k < n_known(); k++) {
-                    const double score = d_distances(lane, k) / d_thresholds[k];
+                    const double score = d_distances[k * LANES + lane] / d_thresholds[k];
                     if (score < out.score) {
                         out.score = score;
                         out.id = k;
                     }
                 }
-                out.distance = d_distances(lane, out.id);
-                if (!(out.score < 1)) // Eq. 9
+                out.distance = d_distances[out.id * LANES + lane];
+                const bool known = out.score < 1; // Eq. 9
+                if (!known || d_rival_support)
+                    std::copy(z + lane * t, z + (lane + 1) * t, d_frame.begin());
+                if (!known)
                     discover(d_frame.data(), out);
                 else if (d_rival_support)
                     try_rivals(d_frame.data(), out);
@@ -389,32 +500,20 @@ template void discriminator_core::predict(const double*,
                                           decision*,
                                           const merge_listener&);
 
-// Eq. 8 for the frames of d_block and all known classes.
+// Eq. 8 for the frames of d_block and all known classes, and their squared lengths.
 void discriminator_core::compute_distances()
 {
-    const auto t = d_centers.cols();
+    const std::size_t t = dim();
+    sum_squares(d_block.data(), t, d_squares.data());
     for (std::size_t k = 0; k < n_known(); k++) {
         const matrix& whiten = d_whitening[k];
-        lanes sum = lanes::Zero();
-        if (whiten.rows() == 1) {
-            for (Eigen::Index j = 0; j < t; j++)
-                sum += ((d_block.col(j) - d_centers(k, j)) * whiten(0, j)).square();
-        } else {
-            for (Eigen::Index j = 0; j < t; j++)
-                d_offset.col(j) = d_block.col(j) - d_centers(k, j);
-            Eigen::Index i = 0;
-            for (; i + 1 < t; i += 2) { // two rows at a time read the offset half as often
-                lanes first = d_offset.col(i) * whiten(i, i), second = lanes::Zero();
-                for (Eigen::Index j = i + 1; j < t; j++) {
-                    first += d_offset.col(j) * whiten(i, j);
-                    second += d_offset.col(j) * whiten(i + 1, j);
-                }
-                sum += first.square() + second.square();
-            }
-            if (i < t)
-                sum += (d_offset.col(i) * whiten(i, i)).square();
-        }
-        d_distances.col(k) = sum.sqrt();
+        const double *center = d_centers.row(k).data(), *z = d_block.data();
+        double* sums = d_distances.data() + k * LANES;
+        if (whiten.rows() == 1)
+            sum_scaled_squares(z, center, whiten.data(), t, sums);
+        else
+            sum_turned_squares(z, center, whiten.data(), t, d_offset.data(), sums);
+        std::transform(sums, sums + LANES, sums, [](double sum) { return std::sqrt(sum); });
     }
 }
 
@@ -440,12 +539,11 @@ void discriminator_core::discover(const double* z, decision& out)
 // A frame that a known class takes, against the discovered classes with members enough.
 void discriminator_core::try_rivals(const double* z, decision& out)
 {
-    const Eigen::Map<const Eigen::RowVectorXd> point(z, dim());
     const auto [nearest, distance] = nearest_discovered(z, d_rival_support);
     if (!std::isfinite(distance))
         return;
     for (std::size_t k = 0; k < n_known(); k++)
-        if ((point - d_centers.row(k)).norm() <= distance)
+        if (std::sqrt(squared_distance(z, d_centers.row(k).data(), dim())) <= distance)
             return;
     join(nearest, z, out);
 }
@@ -455,13 +553,12 @@ void discriminator_core::try_rivals(const double* z, decision& out)
 std::pair<std::size_t, double>
 discriminator_core::nearest_discovered(const double* z, std::int64_t least_count) const
 {
-    const Eigen::Map<const Eigen::RowVectorXd> point(z, dim());
     std::size_t nearest = 0;
     double least = std::numeric_limits<double>::infinity();
     for (std::size_t i = 0; i < d_discovered.size(); i++) {
         if (d_discovered[i].count < least_count)
             continue;
-        const double squared = (point - d_unknown.row(i)).squaredNorm();
+        const double squared = squared_distance(z, d_unknown.row(i).data(), dim());
         if (squared < least) {
             least = squared;
             nearest = i;
@@ -489,9 +586,8 @@ void discriminator_core::join(std::size_t i, const double* z, decision& out)
 // Θ2 = (d1 + λ2·d_med)/(1 + λ2), Euclidean throughout, Eq. 16.
 double discriminator_core::theta2_of(const double* z)
 {
-    const Eigen::Map<const Eigen::RowVectorXd> point(z, dim());
     for (std::size_t k = 0; k < n_known(); k++)
-        d_sorted[k] = (point - d_centers.row(k)).norm();
+        d_sorted[k] = std::sqrt(squared_distance(z, d_centers.row(k).data(), dim()));
     std::sort(d_sorted.begin(), d_sorted.end());
     const auto n = d_sorted.size();
     const double typical =

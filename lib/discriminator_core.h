@@ -50,6 +50,10 @@ struct discovered_class {
 class discriminator_core
 {
 public:
+    // Known distances are computed for this many frames side by side: sums then run along the
+    // frames and not across them, so the result of a frame cannot depend on its neighbours.
+    static constexpr int LANES = 8;
+
     //! Called before classes are merged: after how many frames of the call, and their ids.
     using merge_listener = std::function<void(std::size_t decided, int from, int into)>;
 
@@ -122,11 +126,6 @@ public:
 private:
     using matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-    // Known distances are computed for this many frames side by side: sums then run along the
-    // frames and not across them, so the result of a frame cannot depend on its neighbours.
-    static constexpr int LANES = 8;
-    using lanes = Eigen::Array<double, LANES, 1>;
-
     void set_whitening(const matrix& spread,
                        const std::string& distance,
                        const std::string& zero_variance);
@@ -167,9 +166,10 @@ private:
     std::int64_t d_invalid = 0;
 
     // Scratch, so that a frame allocates nothing.
-    Eigen::Array<double, LANES, Eigen::Dynamic> d_block;     // (LANES, dim) frames side by side
-    Eigen::Array<double, LANES, Eigen::Dynamic> d_offset;    // (LANES, dim) z - S_k
-    Eigen::Array<double, LANES, Eigen::Dynamic> d_distances; // (LANES, K)
+    std::vector<double> d_block;     // (dim, LANES) frames side by side
+    std::vector<double> d_offset;    // (dim, LANES) z - S_k
+    std::vector<double> d_distances; // (K, LANES)
+    std::vector<double> d_squares;   // (LANES) |z|²
     std::vector<double> d_frame;                             // (dim) one frame
     std::vector<double> d_sorted;                            // (K)
 };
