@@ -9,6 +9,7 @@ import torch
 from sr2cnn_learn.losses import (
     ClassCenters,
     center_loss,
+    distillation_loss,
     cross_entropy_loss,
     reconstruction_loss,
 )
@@ -44,3 +45,11 @@ def test_center_update():
     # class 0: Δ = ((1,1)−(3,1) + (1,1)−(1,3)) / 3 = (−2/3, −2/3); class 1: Δ = (0, −4) / 2
     expected = torch.tensor([[1 + 1 / 3, 1 + 1 / 3], [2.0, 1.0], [5.0, 5.0]])
     assert torch.allclose(centers.centers, expected)
+
+
+def test_distillation_loss():
+    logits, taught = torch.zeros(1, 2), torch.tensor([[2 * math.log(3.0), 0.0]])
+    # At temperature 2 the teacher gives 3/4 and 1/4, the network 1/2 each.
+    divergence = 0.75 * math.log(1.5) + 0.25 * math.log(0.5)
+    assert distillation_loss(logits, taught, 2.0).item() == pytest.approx(4 * divergence, rel=1e-5)
+    assert distillation_loss(taught, taught, 2.0).item() == pytest.approx(0, abs=1e-6)

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Training: data file in, bundle out; a killed run goes on with the same result."""
 
+import hashlib
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
@@ -98,7 +100,7 @@ def test_checkpoint_of_another_run_is_refused(data, tmp_path):
 @pytest.mark.parametrize(
     "changes, message",
     [
-        (dict(preset="fast"), "'fast'.*best, paper"),
+        (dict(preset="fast"), "'fast'.*best, lite, paper"),
         (dict(epochs=0), "epochs is 0"),
         (dict(unknown=["QPSK"]), "QPSK"),
         (dict(unknown=["slow", "middle", "fast"]), "1 known"),
@@ -273,3 +275,32 @@ def test_background_class_of_the_data_is_refused(data, tmp_path, shared):
 def test_paper_takes_no_background(data, background, tmp_path):
     with pytest.raises(ValueError, match="'paper' takes no background"):
         train(data, tmp_path / "b.pt", preset="paper", background=background)
+
+
+def test_paper_takes_no_teacher(best, data, tmp_path):
+    with pytest.raises(ValueError, match="'paper' takes no teacher"):
+        train(data, tmp_path / "b.pt", preset="paper", unknown=["noise"], teacher=best[0].path)
+
+
+def test_teacher_of_other_classes_is_refused(best, data, tmp_path):
+    with pytest.raises(ValueError, match="teacher .*its classes"):
+        train(data, tmp_path / "b.pt", preset="lite", teacher=best[0].path)
+    assert not (tmp_path / "b.pt").exists()
+
+
+def test_lite_learns_what_its_teacher_says(data, tmp_path):
+    """From a teacher that takes two classes for each other, where the labels are against it."""
+    swapped = write_tones(tmp_path / "swapped.npz", {"slow": 0.1, "middle": 0.02, "fast": 0.3, "noise": 0})
+    teacher = tmp_path / "teacher.pt"
+    train(swapped, teacher, **FEW_FRAMES)
+    card = train(data, tmp_path / "b.pt", preset="lite", teacher=teacher, **FEW_FRAMES)
+    provenance = card["provenance"]
+    assert provenance["recipe"]["preset"] == "lite"
+    assert provenance["recipe"]["channels"] == (32, 56, 96)
+    assert provenance["teacher_sha256"] == hashlib.sha256(teacher.read_bytes()).hexdigest()
+    bundle, dataset = Bundle.load(tmp_path / "b.pt"), load_dataset(data)
+    known = dataset.labels != "noise"
+    logits = bundle.classify(bundle.encode(dataset.frames[known].transpose(0, 2, 1)))
+    named = np.array(bundle.classes)[logits.argmax(1)]
+    expected = np.select([dataset.labels == "slow", dataset.labels == "middle"], ["middle", "slow"], "fast")
+    assert np.mean(named == expected[known]) > 0.8

@@ -123,12 +123,15 @@ def sr2cnn():
 )
 @click.option(
     "--preset", default="best", show_default=True,
-    help="Training recipe: best, or paper (SR2CNN as published).",
+    help="Training recipe: best, lite (half the cost) or paper (SR2CNN as published).",
 )  # fmt: skip
 @click.option(
     "--background", type=DATA,
     help="Data of classes that are trained along but are no targets; preset best only.",
 )  # fmt: skip
+@click.option(
+    "--teacher", help="Bundle of the same classes to learn from, too; not with preset paper."
+)
 @click.option(
     "--epochs", type=click.IntRange(min=1), help="Number of epochs; the preset's if not given."
 )
@@ -148,6 +151,7 @@ def train(data, out, as_json, **options):
     Examples:
       sr2cnn train --data data.pkl --unknown AM-SSB,GFSK --out mine.pt
       sr2cnn train --data data.pkl --background others.pkl --out mine.pt
+      sr2cnn train --preset lite --data data.pkl --teacher mine.pt --out lite.pt
       sr2cnn train --preset paper --data data.pkl --snr 16,18 \\
                    --unknown AM-SSB,GFSK --epochs 40 --out mine.pt
     """

@@ -51,3 +51,16 @@ def reconstruction_loss(reconstruction, frames, norm="l2"):
     if norm not in ("l1", "l2"):
         raise ValueError(f"norm is {norm!r}, expected 'l1' or 'l2'")
     return (error.abs() if norm == "l1" else error.square()).sum() / (2 * len(frames))
+
+
+def distillation_loss(logits, taught, temperature):
+    """T²·KL(softmax(taught/T) ‖ softmax(logits/T)), mean over the batch (Hinton, Vinyals and Dean, 2015).
+
+    Both (N, K); the gradient goes to ``logits``.
+    """
+    divergence = functional.kl_div(
+        functional.log_softmax(logits / temperature, dim=1),
+        functional.softmax(taught / temperature, dim=1),
+        reduction="batchmean",
+    )
+    return temperature**2 * divergence

@@ -16,15 +16,16 @@ from sklearn.metrics import roc_auc_score
 from .attributes import MAX_FIT_FRAMES, MIN_FIT_FRAMES, fit_attributes
 from .bundle import SCHEMA, Bundle, torch_device
 from .datasets import load_dataset, split
+from .datasets.arrays import file_sha256
 from .discriminator import Discriminator
 from .evaluation.metrics import open_set_metrics
-from .trainers.best import BestRecipe, BestTrainer
+from .trainers.best import BestRecipe, BestTrainer, LiteRecipe
 from .trainers.paper import PaperRecipe, PaperTrainer
 from .trainers.trainer import encode
 
 SAMPLES_PER_SYMBOL = 8  # of every RadioML 2016 file
-PRESETS = {"best": BestRecipe(), "paper": PaperRecipe()}
-TRAINERS = {BestRecipe: BestTrainer, PaperRecipe: PaperTrainer}
+PRESETS = {"best": BestRecipe(), "lite": LiteRecipe(), "paper": PaperRecipe()}
+TRAINERS = {BestRecipe: BestTrainer, LiteRecipe: BestTrainer, PaperRecipe: PaperTrainer}
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def train(
     on_batch=None,
     overrides=None,
     max_per_key=None,
+    teacher=None,
 ):
     """Train on labelled frames and write a bundle.
 
@@ -115,6 +117,8 @@ def train(
         on_batch: called with (epoch, number of epochs, batch, number of batches) after each batch
         overrides: dict of fields of the recipe that replace the preset's, e.g. ``{"center_weight": 0}``
         max_per_key: at most so many frames of each modulation and SNR of ``data``, default all
+        teacher: bundle of the same classes whose logits the network learns to give (presets ``"best"`` and
+            ``"lite"``), or None
 
     Returns:
         the card, its metrics measured on the test part
@@ -159,6 +163,9 @@ def train(
         options["background"] = _background(background, others, dataset.modulations)
         about.update(background=others.modulations, background_sha256=others.sha256)
         run["background_sha256"] = others.sha256
+    if teacher is not None:
+        options["teacher"], sha256 = _teacher(teacher, classes, frames.shape[1], device)
+        about["teacher_sha256"] = run["teacher_sha256"] = sha256
     trainer_class = TRAINERS[type(recipe)]
     if trainer_class.epochs_are_free:
         del run["epochs"]
@@ -229,6 +236,21 @@ def _background(path, others, modulations):
     labels = np.searchsorted(others.modulations, others.labels)
     frames = np.ascontiguousarray(others.frames.transpose(0, 2, 1))
     return torch.from_numpy(frames), torch.from_numpy(labels)
+
+
+def _teacher(model, classes, frame_len, device):
+    """A bundle as a function from frames (N, L, 2) to logits, and its file's sha256."""
+    bundle = Bundle.load(model, device)
+    if (bundle.classes, bundle.frame_len) != (classes, frame_len):
+        raise ValueError(
+            f"teacher {bundle.path}: its classes or its frames of {bundle.frame_len} samples are not those "
+            "that are trained on"
+        )
+
+    def logits(iq):
+        return torch.from_numpy(bundle.classify(bundle.encode(iq.cpu().numpy()))).to(device)
+
+    return logits, file_sha256(bundle.path)
 
 
 @torch.no_grad()

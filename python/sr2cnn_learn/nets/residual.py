@@ -15,7 +15,7 @@ from torch.nn import functional
 
 FEATURES = 4  # I, Q, envelope, phase step
 STEM_KERNEL = 7
-CHANNELS = (48, 80, 128)
+CHANNELS = (48, 80, 128)  # of the stages
 REDUCTION = 8  # samples of a frame for one column behind the last stage
 
 
@@ -78,7 +78,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualNet(nn.Module):
-    """F and C of the ``best`` preset; 7.1 MFLOP a frame of 128 samples.
+    """F and C of the presets ``best`` and ``lite``; 7.1 MFLOP a frame of 128 samples, with the default channels.
 
     Args:
         n_classes: number of known classes K
@@ -88,17 +88,25 @@ class ResidualNet(nn.Module):
             for them (see ``settle``)
         dropout: share of pooled features dropped in training
         remove_phase: take the carrier's phase out of each frame first, see ``without_phase``
+        channels: of the three stages
     """
 
     def __init__(
-        self, n_classes, n_background=0, frame_len=128, dim=64, dropout=0.1, remove_phase=True
+        self,
+        n_classes,
+        n_background=0,
+        frame_len=128,
+        dim=64,
+        dropout=0.1,
+        remove_phase=True,
+        channels=CHANNELS,
     ):
         if n_classes < 2:
             raise ValueError(f"n_classes is {n_classes}, expected at least 2")
         if frame_len < REDUCTION or frame_len % REDUCTION:
             raise ValueError(f"frame_len is {frame_len}, expected a multiple of {REDUCTION}")
         super().__init__()
-        first, *others = CHANNELS
+        first, *others = channels
         self.n_classes, self.n_background = n_classes, n_background
         self.remove_phase = remove_phase
         self.evidence_weight = 0.0
@@ -107,11 +115,11 @@ class ResidualNet(nn.Module):
             conv(FEATURES, first, STEM_KERNEL, 2), nn.BatchNorm1d(first), nn.ReLU()
         )
         stages = [ResidualBlock(first, first, 1)]
-        for channels_in, channels_out in zip(CHANNELS, others):
+        for channels_in, channels_out in zip(channels, others):
             stages.append(ResidualBlock(channels_in, channels_out, 2))
         self.stages = nn.Sequential(*stages)
         self.dropout = nn.Dropout(dropout)
-        self.project = nn.Linear(2 * CHANNELS[-1], self.embedding_dim)
+        self.project = nn.Linear(2 * channels[-1], self.embedding_dim)
         self.classifier = nn.Linear(self.embedding_dim, n_classes + n_background)
 
     def embed(self, iq):

@@ -11,6 +11,7 @@ Hendrycks et al., ICLR 2019). Then the semantic space is whitened by the known c
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -18,10 +19,12 @@ from sklearn.covariance import ledoit_wolf
 
 from .. import losses
 from ..calibration import lambda1_for_tkr
-from ..nets.residual import ResidualNet
+from ..nets.residual import CHANNELS, ResidualNet
 from ..semantics import class_semantics
 from .trainer import Trainer, encode
 
+TEACHER_SHARE = 0.7  # of the loss, where a teacher is given; the rest is cross-entropy
+TEMPERATURE = 2.0  # of its logits and the network's own
 
 @dataclass(frozen=True)
 class BestRecipe:
@@ -48,6 +51,15 @@ class BestRecipe:
     theta2_limit: float = 1.0
     merge_separation: float = 3.8
     rival_support: int = 100
+    channels: ClassVar[tuple[int, int, int]] = CHANNELS
+
+
+@dataclass(frozen=True)
+class LiteRecipe(BestRecipe):
+    """A network of less than half the cost; a teacher makes up for most of what that loses."""
+
+    preset: str = "lite"
+    channels: tuple[int, int, int] = (32, 56, 96)
 
 
 def augment(iq):
@@ -80,14 +92,23 @@ class BestTrainer(Trainer):
         frame_len: samples a frame
         n_frames: number of training frames, which the cycle's length depends on
         background: frames and labels (0 … B−1) of background classes, or None
+        teacher: function from frames (N, L, 2) to logits (N, K) of the known classes, which the network is to
+            give, too (knowledge distillation; Hinton, Vinyals and Dean, 2015), or None
+
+    Raises:
+        ValueError: both background and teacher are given
     """
 
     epochs_are_free = False  # the cycle is as long as the training
     stores_half = False  # a whitened space spans more magnitudes than half precision has
 
-    def __init__(self, recipe, seed, device, n_classes, frame_len, n_frames, background=None):
+    def __init__(
+        self, recipe, seed, device, n_classes, frame_len, n_frames, background=None, teacher=None
+    ):
         super().__init__(recipe, seed, device)
-        self.background = background
+        if background is not None and teacher is not None:
+            raise ValueError("background and teacher are both given, expected one of them")
+        self.background, self.teacher = background, teacher
         n_background = 0 if background is None else int(background[1].max()) + 1
         share = recipe.background_share if n_background else 0.0
         self.from_background = round(share * recipe.batch_size)
@@ -99,6 +120,7 @@ class BestTrainer(Trainer):
             recipe.dim,
             recipe.dropout,
             recipe.remove_phase,
+            recipe.channels,
         )
         self.network = network.to(device)
         self.centers = losses.ClassCenters(
@@ -143,6 +165,9 @@ class BestTrainer(Trainer):
                 losses.center_loss(z, y, self.centers.centers),
             )
             total = parts[0] + self.recipe.center_weight * parts[1]
+            if self.teacher is not None:
+                lesson = losses.distillation_loss(logits.float(), self.teacher(x), TEMPERATURE)
+                total = total + TEACHER_SHARE * (lesson - parts[0])
             self.optimizer.zero_grad(set_to_none=True)
             total.backward()
             self.optimizer.step()

@@ -49,16 +49,18 @@ class PaperTrainer(Trainer):
         recipe, seed, device: see ``Trainer``
         n_classes: number of known classes
         frame_len: samples a frame
-        background: frames and labels of background classes, which this preset does not take
+        background, teacher: which this preset does not take
     """
 
     epochs_are_free = True  # a run may go on to more epochs than it was started for
     stores_half = True  # of 25 MB
 
-    def __init__(self, recipe, seed, device, n_classes, frame_len, background=None):
+    def __init__(self, recipe, seed, device, n_classes, frame_len, background=None, teacher=None):
         super().__init__(recipe, seed, device)
         if background is not None:
             raise ValueError("preset 'paper' takes no background classes, 'best' does")
+        if teacher is not None:
+            raise ValueError("preset 'paper' takes no teacher, 'best' and 'lite' do")
         network = SR2CNN(n_classes, frame_len, recipe.dim, recipe.dropout, recipe.conv_dropout)
         self.network = network.to(device)
         self.centers = losses.ClassCenters(n_classes, recipe.dim, recipe.center_rate, device)
