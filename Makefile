@@ -9,7 +9,7 @@
 #   make clean   remove .venv and build
 #
 # All are safe to repeat. Variables: PYTHON, the interpreter that sees GNU Radio; PIP_FLAGS, e.g. the
-# package index of PyTorch's CPU builds; ARGS, more arguments for the demo or pytest.
+# package index of PyTorch's CPU builds; ARGS, more arguments for demo, bench or test.
 
 APT_PACKAGES = gnuradio gnuradio-dev pybind11-dev libeigen3-dev cmake g++ python3-dev python3-venv \
                python3-scipy python3-click gir1.2-gtk-3.0 xterm
@@ -59,7 +59,7 @@ test: build
 	$(BIN)/python -m pytest tests $(ARGS)
 
 bench: build
-	$(BIN)/python tests/bench/bench.py
+	$(BIN)/sr2cnn bench $(ARGS)
 
 grc: build
 	GRC_BLOCKS_PATH=$(VENV)/share/gnuradio/grc/blocks PATH=$(BIN):$$PATH gnuradio-companion

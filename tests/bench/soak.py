@@ -8,105 +8,25 @@ event sink with all outputs. Prints the memory (RSS) at the start, after the war
 time, a minute at most) and at the end, what was lost, and the latency from sample to label. SigMF
 annotations are 50 000 at most: those beyond count as lost by that output.
 
-Latency: the source's first sample carries an ``rx_time`` tag with this machine's clock, and the pacing
-gives no sample before its time, so that the ``rx_time`` of a label, with its length and the sample rate,
-is the time at which its last sample was due; the latency is from then until the label's event reaches an
-output. Runs are cut after few frames (``--max-run``), so that labels come often. A label is published
-when the frame after its run has been judged: that frame, the network's batch and the machine's other
-work are all part of the figure; and so is a source that falls behind its clock, which it prints.
+Latency is that of `gnuradio.sr2cnn.benchmark.live.Latencies`. Runs are cut after few frames
+(``--max-run``), so that labels come often. A label is published when the frame after its run has been
+judged: that frame, the network's batch and the machine's other work are all part of the figure; and so is
+a source that falls behind its clock, which it prints.
 """
 
 import json
-import math
-import resource
 import tempfile
 import time
-from collections import deque
 from pathlib import Path
 
 import click
-import numpy as np
-import pmt
 import zmq
 from gnuradio import blocks, gr, sr2cnn
+from gnuradio.sr2cnn.benchmark.live import Latencies, bursts, clock, rss
 from gnuradio.sr2cnn.cli.flowgraph import run
-from gnuradio.sr2cnn.outputs.output import Output
 from gnuradio.sr2cnn.sources.pacer import pacer
 
-PAGE = resource.getpagesize()
-MOST_LATENCIES = 100_000  # the latest
 ROTATE_BYTES = 10_000_000
-SAMPLES_PER_SYMBOL = 8
-CONSTELLATIONS = {
-    "BPSK": [1, -1],
-    "QPSK": np.exp(0.25j * np.pi * np.arange(1, 8, 2)),
-    "8PSK": np.exp(0.25j * np.pi * np.arange(8)),
-    "QAM16": [a + 1j * b for a in (-3, -1, 1, 3) for b in (-3, -1, 1, 3)],
-}
-
-
-def rss():
-    """Resident memory, bytes."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
-
-
-def bursts(seed=0, n_symbols=2000, pause=8000):
-    """complex64 samples, to be repeated: a burst of each modulation, a pause after each, noise over all."""
-    rng = np.random.default_rng(seed)
-    pulse = np.hanning(SAMPLES_PER_SYMBOL + 1) / (SAMPLES_PER_SYMBOL / 2)
-    parts = []
-    for points in CONSTELLATIONS.values():
-        symbols = np.repeat(rng.choice(points, n_symbols), SAMPLES_PER_SYMBOL)
-        parts += [np.convolve(symbols, pulse, "same"), np.zeros(pause)]
-    parts.append(np.exp(0.5j * np.cumsum(np.repeat(rng.choice([-0.4, 0.4], n_symbols), SAMPLES_PER_SYMBOL))))
-    samples = np.concatenate(parts)
-    return (samples + 0.03 * rng.standard_normal((len(samples), 2)) @ [1, 1j]).astype(np.complex64)
-
-
-class clock(gr.sync_block):
-    """Tags the first sample with the time at which it passes, and the sample rate."""
-
-    def __init__(self, sample_rate):
-        gr.sync_block.__init__(self, "Clock", in_sig=[np.complex64], out_sig=[np.complex64])
-        self.sample_rate = sample_rate
-        self.began = None
-
-    def work(self, input_items, output_items):
-        if self.began is None:
-            self.began = time.time()
-            fraction, seconds = math.modf(self.began)
-            when = pmt.make_tuple(pmt.from_uint64(int(seconds)), pmt.from_double(fraction))
-            self.add_item_tag(0, 0, pmt.intern("rx_time"), when)
-            self.add_item_tag(0, 0, pmt.intern("rx_rate"), pmt.from_double(self.sample_rate))
-        output_items[0][:] = input_items[0]
-        return len(output_items[0])
-
-    def behind(self):
-        """Seconds by which the samples so far are late."""
-        return time.time() - self.began - self.nitems_written(0) / self.sample_rate
-
-
-class Latencies(Output):
-    """Latencies of labels in seconds, and the frames of all labels."""
-
-    name = "latencies"
-
-    def __init__(self):
-        super().__init__()
-        self.latest = deque(maxlen=MOST_LATENCIES)
-        self.n_frames = self.n_labels = 0
-        self.status = {}
-
-    def _write(self, kind, event):
-        if kind == "status" and "frames_in" in event:
-            self.status = event
-        if kind != "labels":
-            return
-        self.n_labels += 1
-        self.n_frames += event["n_frames"]
-        seconds, fraction = event["rx_time"]
-        due = seconds + fraction + event["n_samples"] / event["sample_rate"]
-        self.latest.append(time.time() - due)
 
 
 def soak(seconds, rate, model="sr2cnn", condition=False, max_run=16, folder=None, report=lambda line: None):
@@ -176,7 +96,7 @@ def soak(seconds, rate, model="sr2cnn", condition=False, max_run=16, folder=None
         figures["rss_end"] = rss()
         sink.close()
         subscriber.close()
-        p50, p99 = np.percentile(latencies.latest, [50, 99]) if latencies.latest else (np.nan, np.nan)
+        p50, p99 = latencies.quantiles()
         return {
             **figures,
             "samples": stamp.nitems_written(0),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The commands that need GNU Radio. They import it when they run, so that help is quick."""
 
+from .bench import bench
 from .classify import classify
 from .dataset import dataset
 from .demo import demo
@@ -8,4 +9,4 @@ from .monitor import monitor
 from .reproduce import reproduce
 from .watch import watch
 
-COMMANDS = [classify, dataset, demo, monitor, reproduce, watch]
+COMMANDS = [bench, classify, dataset, demo, monitor, reproduce, watch]

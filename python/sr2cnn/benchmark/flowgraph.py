@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole flowgraph: how fast, where the time goes, how late its labels are."""
+
+import tempfile
+import time
+from pathlib import Path
+
+from gnuradio import blocks, gr
+
+from ..event_sink import event_sink
+from ..recognizer import recognizer
+from ..sources.pacer import pacer
+from .live import Latencies, bursts, clock, rss
+from .row import Row
+
+CAPPED = 16  # discovered classes, so that memory may not grow with them
+MAX_RUN = 16  # frames of a label, so that labels come often
+WARM = 100  # labels before latencies count
+
+
+def flowgraph(model, encoder_rate, device="cpu", seconds=4.0):
+    """Rows of file source → recognizer → null sink: speed, memory, processor time by block.
+
+    The latter needs GNU Radio's performance counters, which are to be on from the start (in the environment,
+    ``GR_CONF_PERFCOUNTERS_ON``). They count the blocks' own threads: not those that PyTorch computes in besides.
+
+    Args:
+        model: name or path of a bundle
+        encoder_rate: frames/s of its encoder alone
+        device: as of the recognizer
+        seconds: for each of a few runs, about
+    """
+    n_frames = max(4096, int(seconds * encoder_rate))
+    rates, memory = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bursts.cf32"
+        bursts(pause=0).tofile(path)
+        for _ in range(3):
+            top_block = gr.top_block()
+            source = blocks.file_source(gr.sizeof_gr_complex, str(path), True)
+            chain = recognizer(model, device=device, max_unknown=CAPPED)
+            frame_len = chain.encoder.bundle.frame_len
+            head = blocks.head(gr.sizeof_gr_complex, n_frames * frame_len)
+            sink = blocks.null_sink(gr.sizeof_short)
+            top_block.connect(source, head, chain, sink)
+            start = time.perf_counter()
+            top_block.run()
+            rates.append(n_frames / (time.perf_counter() - start))
+            memory.append(rss())
+    rate, name = max(rates), chain.encoder.bundle.name
+    rows = [
+        Row("flowgraph", f"{name}", rate, "frames/s", rate / encoder_rate, "encoder alone", 0.9),
+        Row("flowgraph", f"{name}, every sample", rate * frame_len, "samples/s", at_least=5e6),
+        Row("flowgraph", f"{name}, memory, last run over first", memory[-1] / 1e6, "MB",
+            memory[-1] / memory[0], "memory of the first run", at_most=1.02),
+    ]  # fmt: skip
+    parts = {
+        "file source": source,
+        "head": head,
+        "framer": chain.framer,
+        "encoder": chain.encoder,
+        "discriminator": chain.discriminator,
+        "null sink": sink,
+    }
+    spent = {part: block.pc_work_time_total() * 1e-9 for part, block in parts.items()}
+    total = sum(spent.values())
+    rows += [
+        Row("flowgraph", f"{name}, {part}", own, "s in work", own / total, "all blocks")
+        for part, own in spent.items()
+    ]
+    return rows
+
+
+def latency(model, rate=1e6, device="cpu", seconds=10.0):
+    """Row of the time from a sample's due time to its label, at a paced rate: 99 % quantile."""
+    top_block = gr.top_block()
+    source = blocks.vector_source_c(bursts(pause=0), True)
+    pace, stamp = pacer(rate), clock(rate)
+    chain = recognizer(model, device=device, live=True, max_run=MAX_RUN, max_unknown=CAPPED)
+    latencies = Latencies()
+    sink = event_sink(path="", outputs=[latencies])
+    top_block.connect(source, pace, stamp, chain)
+    for port in ("labels", "novel", "status"):
+        top_block.msg_connect((chain, port), (sink, port))
+    top_block.start()
+    time.sleep(seconds)
+    top_block.stop()
+    top_block.wait()
+    chain.drain()
+    sink.drain()
+    sink.close()
+    p50, p99 = latencies.quantiles(WARM)
+    name = chain.encoder.bundle.name
+    dropped = latencies.status.get("frames_dropped", 0)
+    at = f"{rate / 1e6:g} MS/s"
+    return [
+        Row("latency", f"{name}, median at {at}", 1e3 * p50, "ms"),
+        Row("latency", f"{name}, 99 % at {at}, {dropped} frames dropped", 1e3 * p99, "ms", at_most=20),
+    ]

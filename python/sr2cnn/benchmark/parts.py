@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The parts around the encoder: discriminator kernel, framer and frame queue."""
+
+import time
+
+import numpy as np
+from gnuradio import blocks, gr
+from sr2cnn_learn.discriminator import Discriminator
+
+from ..framer import framer
+from ..sr2cnn_python import discriminator_kernel, frame_queue
+from .row import Row, best_rate
+
+N_KNOWN, N_UNKNOWN, DIM = 9, 5, 256
+N_FRAMES = 8192
+UNKNOWN_SHARE = 0.2
+FRAME_LEN = 128
+BATCH = 2048  # frames of a buffer
+
+
+def stream(seed=0):
+    """Options of a discriminator of well separated classes, and semantic vectors of known and other classes."""
+    rng = np.random.default_rng(seed)
+    centers = 2 * rng.standard_normal((N_KNOWN + N_UNKNOWN, DIM))
+    known = rng.integers(0, N_KNOWN, N_FRAMES)
+    unknown = rng.integers(N_KNOWN, N_KNOWN + N_UNKNOWN, N_FRAMES)
+    of = np.where(rng.random(N_FRAMES) < UNKNOWN_SHARE, unknown, known)
+    z = centers[of] + 0.7 * rng.standard_normal((N_FRAMES, DIM))
+    factor = rng.standard_normal((N_KNOWN, DIM, DIM)) * 0.02
+    covariances = 0.5 * np.eye(DIM) + factor @ factor.transpose(0, 2, 1)
+    # λ1 as a threshold between frames of a class, at 16, and those of others, at 47.
+    options = dict(centers=centers[:N_KNOWN], lambda1=0.6, lambda2=0.0, theta2="median")
+    return options, covariances, z.astype(np.float32)
+
+
+def plain_loop(z, centers, covariances, lambda1):
+    """The known class of each frame, or −1, as one would write Eq. 8 and 9 down: frame by frame, class by
+    class, full matrices. What the kernel is compared with; it discovers nothing."""
+    inverses = [np.linalg.inv(covariance) for covariance in covariances]
+    threshold = lambda1 * 3 * np.sqrt(z.shape[1])
+    ids = []
+    for frame in z:
+        distances = []
+        for center, inverse in zip(centers, inverses):
+            offset = frame - center
+            distances.append(np.sqrt(np.dot(np.dot(offset, inverse), offset)))
+        nearest = int(np.argmin(distances))
+        ids.append(nearest if distances[nearest] < threshold else -1)
+    return np.array(ids)
+
+
+def kernels(seconds=1.0):
+    """Rows of the discriminator kernel, each distance, against the numpy reference and ``plain_loop``."""
+    options, covariances, z = stream()
+    variances = np.diagonal(covariances, axis1=1, axis2=2).copy()
+    diagonal = np.stack([np.diag(v) for v in variances])
+    few = z[:64]
+    plain = best_rate(len(few), lambda: plain_loop(few, options["centers"], diagonal, 0.6), seconds)
+    shape = f"{N_KNOWN} classes, t = {DIM}"
+    rows = [Row("discriminator", f"plain loop, full matrices, {shape}", plain, "frames/s")]
+    for distance in ("diagonal", "isotropic", "euclidean", "mahalanobis"):
+        spread = dict(covariances=covariances) if distance == "mahalanobis" else dict(variances=variances)
+        full = dict(options, distance=distance, **spread)
+        kernel = discriminator_kernel(**full)
+        rate = best_rate(len(z), lambda: kernel.predict(z), seconds, time.thread_time)
+        reference = best_rate(len(z), lambda: Discriminator(**full).predict(z), seconds, time.thread_time)
+        found = f"{len(kernel.discovered)} discovered"
+        diagonal_only = distance == "diagonal"
+        at_least = 1e6 if diagonal_only else None
+        rows += [
+            Row("discriminator", f"{distance}, numpy", reference, "frames/s", reference / plain, "plain loop"),
+            Row("discriminator", f"{distance}, kernel, {found}", rate, "frames/s", at_least=at_least),
+            Row(
+                "discriminator", f"{distance}, kernel", rate, "frames/s", rate / reference, "numpy",
+                8 if diagonal_only else None,
+            ),
+            Row(
+                "discriminator", f"{distance}, kernel", rate, "frames/s", rate / plain, "plain loop",
+                1000 if diagonal_only else None,
+            ),
+        ]  # fmt: skip
+    return rows
+
+
+def framing(seconds=2.0):
+    """Row of framer and frame queue: samples a second of processor time, of all the flowgraph's threads."""
+    top_block = gr.top_block()
+    source, sink = blocks.null_source(gr.sizeof_gr_complex), blocks.null_sink(gr.sizeof_gr_complex * FRAME_LEN)
+    cut, queue = framer(FRAME_LEN), frame_queue(FRAME_LEN, 1024, "block")
+    source.set_min_output_buffer(0, BATCH * FRAME_LEN)  # the port's: this source has no number of ports
+    for block in (cut, queue):
+        block.set_min_output_buffer(BATCH)
+    top_block.connect(source, cut, queue, sink)
+    top_block.start()
+    time.sleep(seconds / 4)
+    before, start = sink.nitems_read(0), time.process_time()
+    time.sleep(seconds)
+    n_frames, spent = sink.nitems_read(0) - before, time.process_time() - start
+    top_block.stop()
+    top_block.wait()
+    return [Row("framer and queue", "one core", n_frames * FRAME_LEN / spent, "samples/s", at_least=200e6)]
