@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from gnuradio.sr2cnn.speech import SpeechSource
 from gnuradio.sr2cnn.synthesis import (
+    FRAME_LEN,
+    conditioned,
     noise_amplitude,
     radioml2016,
     spread_signal,
@@ -178,3 +180,24 @@ def test_speech_has_silences_and_does_not_depend_on_the_cuts():
     spectrum = np.abs(np.fft.rfft(whole)) ** 2
     frequency = np.fft.rfftfreq(len(whole), 1 / rate)
     assert spectrum[(frequency > 80) & (frequency < 4000)].sum() > 0.8 * spectrum.sum()
+
+
+def test_conditioned_frames_of_linear_modulations_are_at_eight_samples_a_symbol():
+    """Received at any rate and frequency they come back centered, their band an eighth of the rate wide."""
+    frames = synthesize("QPSK", 18, 60, 3, condition=1.0)
+    assert np.allclose(np.abs(frames[:, 0] + 1j * frames[:, 1]).sum(1), 1, atol=1e-5)
+    spectra = np.abs(np.fft.fft(frames[:, 0] + 1j * frames[:, 1], axis=1)) ** 2
+    places = np.fft.fftfreq(FRAME_LEN)
+    share = spectra[:, np.abs(places) < 0.13].sum(1) / spectra.sum(1)
+    assert np.median(share) > 0.9 and np.mean(share > 0.8) > 0.9
+
+
+def test_what_the_conditioner_leaves():
+    rng = np.random.default_rng(0)
+    n = 40_000
+    hiss = 1e-3 * (rng.standard_normal((n, 2)) @ [1, 1j])
+    taps = np.sinc(0.3 * np.arange(-32, 33)) * np.hanning(65)
+    wide = np.convolve(rng.standard_normal((20_000, 2)) @ [1, 1j], taps, "same")
+    samples = hiss + np.pad(wide, 10_000)  # band noise has no symbol rate
+    assert len(conditioned(samples)) > 10_000 and len(conditioned(samples, at_its_rate=True)) == 0
+    assert len(conditioned(hiss)) == 0

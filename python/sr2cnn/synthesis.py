@@ -21,7 +21,7 @@ from scipy.signal import resample_poly
 from sr2cnn_learn.conditioning import Conditioner, find_band, ratio_near
 
 from .speech import SpeechSource
-from .transmitters import AUDIO_RATE, RADIOML2016, SAMPLE_RATE, TRANSMITTERS
+from .transmitters import AUDIO_RATE, RADIOML2016, SAMPLE_RATE, TRANSMITTERS, linear_transmitter
 
 FRAME_LEN = 128
 SNRS = tuple(range(-20, 20, 2))  # dB, the labels of RML2016.10a
@@ -138,13 +138,17 @@ def received_signal(modulation, rng, speech):
     return np.pad(samples, SILENCE)
 
 
-def conditioned(samples):
-    """What the conditioner makes of the longest burst in some samples; nothing, if it hears none."""
+def conditioned(samples, at_its_rate=False):
+    """What the conditioner makes of the longest burst in some samples.
+
+    Nothing, if it hears none, or with ``at_its_rate`` none whose symbol rate it finds.
+    """
     conditioner, bursts = Conditioner(), {}
     for piece in conditioner.push(samples) + conditioner.finish():
-        bursts.setdefault(piece.burst.number, []).append(piece.samples)
-    longest = max(bursts.values(), key=lambda parts: sum(map(len, parts)), default=[np.empty(0, np.complex64)])
-    return np.concatenate(longest)
+        if piece.burst.symbol_rate or not at_its_rate:
+            bursts.setdefault(piece.burst.number, []).append(piece.samples)
+    nothing = [np.empty(0, np.complex64)]
+    return np.concatenate(max(bursts.values(), key=lambda parts: sum(map(len, parts)), default=nothing))
 
 
 def _transmit(
@@ -160,8 +164,9 @@ def _transmit(
         return run(silence, length, channel)
     # A burst of noise has no modulation.
     if condition and modulation != "NOISE" and rng.random() < condition:
-        samples = received_signal(modulation, rng, speech)
-        return conditioned(run(blocks.vector_source_c(samples.tolist()), channel))
+        samples = run(blocks.vector_source_c(received_signal(modulation, rng, speech).tolist()), channel)
+        # At any other number of samples a symbol a linear modulation looks like noise, or OFDM.
+        return conditioned(samples, issubclass(TRANSMITTERS[modulation], linear_transmitter))
     if spread:
         return run(blocks.vector_source_c(spread_signal(modulation, rng, speech).tolist()), channel)
     transmitter = TRANSMITTERS[modulation]()
@@ -184,7 +189,8 @@ def synthesize(
         spread: vary each pass's samples a symbol, carrier offset and transmitter's arguments (roll-off,
             deviation …) over their usual ranges; else 8, 0 and the transmitter's own
         condition: share of the passes that are received at any rate and frequency and brought back by the
-            conditioner (`sr2cnn_learn.conditioning`); these are spread, too. Noise is never conditioned
+            conditioner (`sr2cnn_learn.conditioning`); these are spread, too. Noise is never conditioned, and
+            passes of a linear modulation whose symbol rate the conditioner does not find are left out
 
     Returns:
         float32 (n_frames, 2, 128), I and Q, each frame divided by its Σ|x|

@@ -21,8 +21,8 @@ WARM = 100  # labels before latencies count
 def flowgraph(model, encoder_rate, device="cpu", seconds=4.0):
     """Rows of file source → recognizer → null sink: speed, memory, processor time by block.
 
-    The latter needs GNU Radio's performance counters, which are to be on from the start (in the environment,
-    ``GR_CONF_PERFCOUNTERS_ON``). They count the blocks' own threads: not those that PyTorch computes in besides.
+    The latter needs GNU Radio's performance counters, to be switched on before it makes a block
+    (``GR_CONF_PERFCOUNTERS_ON`` in the environment). They count the blocks' own threads: not those that PyTorch computes in besides.
 
     Args:
         model: name or path of a bundle

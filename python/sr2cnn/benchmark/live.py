@@ -68,9 +68,10 @@ class clock(gr.sync_block):
 class Latencies(Output):
     """Latencies of labels in seconds, and the frames of all labels.
 
-    The source's first sample carries an ``rx_time`` tag with this machine's clock, and the pacing gives no sample
-    before its time, so that the ``rx_time`` of a label, with its length and the sample rate, is the time at which
-    its last sample was due; the latency is from then until the label's event reaches an output.
+    The source's first sample carries an ``rx_time`` tag with this machine's clock, and the pacing gives no
+    sample before its time, so that the ``rx_time`` of a label, with its length and the sample rate, is the
+    time at which its last sample was due; the latency is from then until the label's event reaches an
+    output.
     """
 
     name = "latencies"

@@ -19,7 +19,7 @@ BATCH = 2048  # frames of a buffer
 
 
 def stream(seed=0):
-    """Options of a discriminator of well separated classes, and semantic vectors of known and other classes."""
+    """Options of a discriminator of well separated classes, covariances, and semantic vectors."""
     rng = np.random.default_rng(seed)
     centers = 2 * rng.standard_normal((N_KNOWN + N_UNKNOWN, DIM))
     known = rng.integers(0, N_KNOWN, N_FRAMES)
@@ -68,7 +68,9 @@ def kernels(seconds=1.0):
         diagonal_only = distance == "diagonal"
         at_least = 1e6 if diagonal_only else None
         rows += [
-            Row("discriminator", f"{distance}, numpy", reference, "frames/s", reference / plain, "plain loop"),
+            Row(
+                "discriminator", f"{distance}, numpy", reference, "frames/s", reference / plain, "plain loop",
+            ),
             Row("discriminator", f"{distance}, kernel, {found}", rate, "frames/s", at_least=at_least),
             Row(
                 "discriminator", f"{distance}, kernel", rate, "frames/s", rate / reference, "numpy",
@@ -85,7 +87,8 @@ def kernels(seconds=1.0):
 def framing(seconds=2.0):
     """Row of framer and frame queue: samples a second of processor time, of all the flowgraph's threads."""
     top_block = gr.top_block()
-    source, sink = blocks.null_source(gr.sizeof_gr_complex), blocks.null_sink(gr.sizeof_gr_complex * FRAME_LEN)
+    source = blocks.null_source(gr.sizeof_gr_complex)
+    sink = blocks.null_sink(gr.sizeof_gr_complex * FRAME_LEN)
     cut, queue = framer(FRAME_LEN), frame_queue(FRAME_LEN, 1024, "block")
     source.set_min_output_buffer(0, BATCH * FRAME_LEN)  # the port's: this source has no number of ports
     for block in (cut, queue):

@@ -40,7 +40,8 @@ def bench(model, device, parts, rate, seconds, json_path):
     """
     for part in parts:
         if part not in PARTS:
-            raise click.BadParameter(f"{part!r}, expected some of {', '.join(PARTS)}", param_hint="--parts")
+            expected = ", ".join(PARTS)
+            raise click.BadParameter(f"{part!r}, expected some of {expected}", param_hint="--parts")
     console = stderr_console()
     with console.status("") as status:
         rows = list(measure(model, device, parts, rate, seconds, status.update))
@@ -78,8 +79,9 @@ def measure(model, device, parts, rate, seconds, say=lambda what: None):
         rows, best = encoders([FAITHFUL, model], product, device, seconds)
         if "encoder" in parts:
             yield from rows
-            yield Row("encoder", f"{model} at its best", best[model], "frames/s", best[model] / best[FAITHFUL],
-                      f"{FAITHFUL} at its best", 20)  # fmt: skip
+            ratio = best[model] / best[FAITHFUL]
+            what = f"{model} at its best"
+            yield Row("encoder", what, best[model], "frames/s", ratio, f"{FAITHFUL} at its best", 20)
     if "discriminator" in parts:
         say("discriminator")
         yield from kernels(seconds)

@@ -1,10 +1,13 @@
 # Copyright 2026 the gr-sr2cnn authors.
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The network of the ``best`` preset: a small 1-D residual encoder over the frame as a time series.
+"""The network of the presets ``best`` and ``lite``: a small 1-D residual encoder over the frame as a time series.
 
 It sees each frame at unit power, its carrier phase taken out as far as the fourth power shows it, as I, Q,
 envelope and phase step from sample to sample. Mean and standard deviation over time (statistics pooling)
 tell how what the last stage finds is distributed, wherever in the frame it is.
+
+The time series is an image one pixel high, channels innermost in memory: PyTorch's 2-D convolutions take that
+layout, at nearly the machine's matrix-product rate whatever the batch, and its 1-D ones do not.
 """
 
 import math
@@ -52,9 +55,11 @@ def frame_features(iq: torch.Tensor, remove_phase: bool = True) -> torch.Tensor:
     return torch.stack([i, q, envelope, step], dim=1)
 
 
-def conv(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> nn.Conv1d:
-    """Convolution in front of a batch norm: padded, without bias (see nets/sr2cnn.py)."""
-    return nn.Conv1d(channels_in, channels_out, kernel, stride, padding=kernel // 2, bias=False)
+def conv(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> nn.Conv2d:
+    """Convolution over time in front of a batch norm: padded, without bias (see nets/sr2cnn.py)."""
+    return nn.Conv2d(
+        channels_in, channels_out, (1, kernel), (1, stride), padding=(0, kernel // 2), bias=False
+    )
 
 
 class ResidualBlock(nn.Module):
@@ -63,13 +68,13 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels_in: int, channels_out: int, stride: int):
         super().__init__()
         self.conv1 = conv(channels_in, channels_out, 3, stride)
-        self.norm1 = nn.BatchNorm1d(channels_out)
+        self.norm1 = nn.BatchNorm2d(channels_out)
         self.conv2 = conv(channels_out, channels_out, 3)
-        self.norm2 = nn.BatchNorm1d(channels_out)
+        self.norm2 = nn.BatchNorm2d(channels_out)
         self.past = nn.Identity()
         if stride > 1 or channels_in != channels_out:
             self.past = nn.Sequential(
-                conv(channels_in, channels_out, 1, stride), nn.BatchNorm1d(channels_out)
+                conv(channels_in, channels_out, 1, stride), nn.BatchNorm2d(channels_out)
             )
 
     def forward(self, x):
@@ -78,7 +83,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualNet(nn.Module):
-    """F and C of the presets ``best`` and ``lite``; 7.1 MFLOP a frame of 128 samples, with the default channels.
+    """F and C of the presets ``best`` and ``lite``; with the former's channels 7.1 MFLOP a frame of 128 samples.
 
     Args:
         n_classes: number of known classes K
@@ -112,7 +117,7 @@ class ResidualNet(nn.Module):
         self.evidence_weight = 0.0
         self.embedding_dim = dim - (n_background > 0)
         self.stem = nn.Sequential(
-            conv(FEATURES, first, STEM_KERNEL, 2), nn.BatchNorm1d(first), nn.ReLU()
+            conv(FEATURES, first, STEM_KERNEL, 2), nn.BatchNorm2d(first), nn.ReLU()
         )
         stages = [ResidualBlock(first, first, 1)]
         for channels_in, channels_out in zip(channels, others):
@@ -121,10 +126,12 @@ class ResidualNet(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.project = nn.Linear(2 * channels[-1], self.embedding_dim)
         self.classifier = nn.Linear(self.embedding_dim, n_classes + n_background)
+        self.to(memory_format=torch.channels_last)
 
     def embed(self, iq):
         """Semantic vectors without the axis of evidence: (N, frame_len, 2) → (N, embedding_dim)."""
-        x = self.stages(self.stem(frame_features(iq, self.remove_phase)))
+        x = frame_features(iq, self.remove_phase).unsqueeze(2)
+        x = self.stages(self.stem(x.contiguous(memory_format=torch.channels_last))).squeeze(2)
         mean = x.mean(dim=2)
         deviation = torch.sqrt((x - mean.unsqueeze(2)).square().mean(dim=2) + 1e-6)
         return self.project(self.dropout(torch.cat([mean, deviation], dim=1)))
