@@ -213,10 +213,17 @@ frame_queue_impl::frame_queue_impl(int frame_len,
 {
     const auto sink = gnuradio::make_block_sptr<frame_queue_sink>(frame_len, hop, d_ring);
     const auto source = gnuradio::make_block_sptr<frame_queue_source>(frame_len, hop, d_ring);
+    d_source = source;
     connect(self(), 0, sink, 0);
     connect(source, 0, self(), 0);
     message_port_register_hier_out(PORT_STATUS);
     msg_connect(sink, PORT_STATUS, self(), PORT_STATUS);
+}
+
+void frame_queue_impl::set_min_output_buffer(long n_frames)
+{
+    hier_block2::set_min_output_buffer(n_frames);
+    d_source->set_min_output_buffer(n_frames);
 }
 
 frame_queue::counts frame_queue_impl::count() const

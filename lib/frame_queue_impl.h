@@ -69,9 +69,11 @@ public:
     frame_queue_impl(int frame_len, int capacity, const std::string& overload, int hop);
 
     counts count() const override;
+    void set_min_output_buffer(long n_frames) override;
 
 private:
     const frame_ring d_ring;
+    gr::block_sptr d_source;
 };
 
 } // namespace sr2cnn

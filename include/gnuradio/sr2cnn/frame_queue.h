@@ -64,6 +64,9 @@ public:
                      int hop = 0);
 
     virtual counts count() const = 0;
+
+    //! Room for frames behind the queue. hier_block2's own does not reach the blocks inside.
+    virtual void set_min_output_buffer(long n_frames) = 0;
 };
 
 } // namespace sr2cnn

@@ -186,6 +186,10 @@ void bind_blocks(py::module& m)
              py::arg("capacity") = 1024,
              py::arg("overload") = "block",
              py::arg("hop") = 0)
+        .def("set_min_output_buffer",
+             &frame_queue::set_min_output_buffer,
+             py::arg("n_frames"),
+             "Room for frames behind the queue.")
         .def("count",
              &frame_queue::count,
              released(),
