@@ -4,6 +4,7 @@
 import atexit
 import math
 
+import numpy as np
 import pmt
 from gnuradio import gr
 
@@ -162,7 +163,10 @@ def plain(value):
         pairs = (pmt.nth(k, items) for k in range(pmt.length(items)))
         return {str(plain(pmt.car(pair))): plain(pmt.cdr(pair)) for pair in pairs}
     if pmt.is_uniform_vector(value):
-        return [_number(item) for item in pmt.to_python(value).tolist()]
+        array = pmt.to_python(value)
+        if np.isfinite(array).all() and not np.iscomplexobj(array):
+            return array.tolist()
+        return [_number(item) for item in array.tolist()]
     if pmt.is_vector(value):
         return [plain(pmt.vector_ref(value, k)) for k in range(pmt.length(value))]
     if pmt.is_tuple(value):
