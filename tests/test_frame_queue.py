@@ -9,6 +9,7 @@ import numpy as np
 import pmt
 import pytest
 from gnuradio import blocks, gr, sr2cnn
+from message_log import message_log
 
 FRAME_LEN = 64
 PATIENCE = 60  # seconds until a test gives up on what should have happened
@@ -272,10 +273,11 @@ def test_status_counts_what_was_dropped():
     n = 20_000
     deadline = time.monotonic() + PATIENCE
     run = Run(n, 32, "drop", lambda: run.counts[0] >= n or time.monotonic() > deadline)
-    log = blocks.message_debug()
-    run.top.msg_connect((run.queue, "status"), (log, "store"))
+    log = message_log("status")
+    run.top.msg_connect((run.queue, "status"), (log, "status"))
     run.top.run()
-    last = pmt.to_python(log.get_message(log.num_messages() - 1))
+    log.drain()
+    last = log["status"][-1]
     in_, _, dropped, _ = run.counts
     assert (last["frames_queued"], last["frames_overrun"]) == (in_, dropped)
     assert 0 <= last["frames_waiting"] <= 32
@@ -298,29 +300,6 @@ def test_bad_parameters(arguments, error):
 # -- in the recognizer --------------------------------------------------------------------
 
 
-class message_log(gr.basic_block):
-    """Keeps the messages of the ports labels and status."""
-
-    def __init__(self):
-        gr.basic_block.__init__(self, "message log", None, None)
-        self.labels, self.status = [], []
-        for port, keep in (("labels", self._keep_label), ("status", self._keep_status)):
-            self.message_port_register_in(pmt.intern(port))
-            self.set_msg_handler(pmt.intern(port), keep)
-
-    def _keep_label(self, message):
-        self.labels.append(pmt.to_python(pmt.car(message)))
-
-    def _keep_status(self, message):
-        self.status.append(pmt.to_python(message))
-
-    def drain(self):
-        """The messages still waiting: GNU Radio ends this block with the first that sends it any."""
-        for port, keep in (("labels", self._keep_label), ("status", self._keep_status)):
-            while (message := self.delete_head_nowait(pmt.intern(port))) is not None:
-                keep(message)
-
-
 class LiveRun:
     """Numbered frames through a live recognizer, in place of whose network a function decides.
 
@@ -330,7 +309,7 @@ class LiveRun:
     def __init__(self, model, samples, before_encoding, repeat=False, **parameters):
         self.recognizer = sr2cnn.recognizer(str(model), device="cpu", live=True, **parameters)
         self.source = blocks.vector_source_c(samples, repeat)
-        self.log = message_log()
+        self.log = message_log("labels", "status")
         self.numbers = []
         bundle = self.recognizer.encoder.bundle
 
@@ -367,16 +346,16 @@ def test_slow_encoder_of_a_live_recognizer(tiny_bundle, hop):
     run.top.run()
     run.log.drain()
     assert run.queued == run.recognizer.frames == n - 1  # the source never waited
-    last = run.log.status[-1]
+    last = run.log["status"][-1]
     assert last["frames_in"] == n == last["frames_out"] + last["frames_dropped"]
     assert last["frames_out"] == len(run.numbers) < n
     assert last["frames_dropped"] == last["frames_skipped"] + last["frames_overrun"]
     assert last["frames_skipped"] == 1
-    for status in run.log.status:
+    for status in run.log["status"]:
         assert status["frames_in"] >= status["frames_out"] + status["frames_dropped"]
     # Labels are of the frames that were encoded, at their samples, up to the newest.
     expected = [(hop * k, 1, k % 2) for k in run.numbers]
-    labels = [(m["start_sample"], m["n_frames"], m["class_id"]) for m in run.log.labels]
+    labels = [(m["start_sample"], m["n_frames"], m["class_id"]) for m in run.log["labels"]]
     assert labels == expected
     assert labels[-1][0] == (n - 1) * hop
     assert run.numbers[-capacity:] == list(range(n - capacity, n))
@@ -391,10 +370,10 @@ def test_live_without_load_drops_nothing(tiny_bundle):
     )
     run.top.run()
     run.log.drain()
-    last = run.log.status[-1]
+    last = run.log["status"][-1]
     assert (last["frames_in"], last["frames_out"], last["frames_dropped"]) == (n, n, 0)
     assert run.numbers == list(range(n))
-    assert [m["start_sample"] for m in run.log.labels] == [128 * k for k in range(n)]
+    assert [m["start_sample"] for m in run.log["labels"]] == [128 * k for k in range(n)]
 
 
 def test_status_comes_while_the_network_is_busy(tiny_bundle):
@@ -405,7 +384,7 @@ def test_status_comes_while_the_network_is_busy(tiny_bundle):
             time.sleep(0.01)
 
     def told():
-        return [status for status in run.log.status if status.get("frames_overrun", 0) > 0]
+        return [status for status in run.log["status"] if status.get("frames_overrun", 0) > 0]
 
     samples = np.repeat(np.arange(1000), 128).astype(np.complex64)
     run = LiveRun(tiny_bundle, samples, busy, repeat=True, queue_frames=50, batch_size=16)
@@ -428,9 +407,9 @@ def test_a_second_live_run_counts_anew(tiny_bundle):
         run.source.rewind()
         run.top.run()
         run.log.drain()
-        last = run.log.status[-1]
+        last = run.log["status"][-1]
         assert last["frames_in"] == n == last["frames_out"] + last["frames_dropped"]
-        assert run.log.labels[-1]["start_sample"] == 128 * (n - 1)
+        assert run.log["labels"][-1]["start_sample"] == 128 * (n - 1)
     assert not block_threads()
 
 

@@ -7,43 +7,13 @@ import numpy as np
 import pmt
 import pytest
 from gnuradio import blocks, gr, sr2cnn
+from message_log import message_log
 from sr2cnn_learn.bundle import Bundle
-
-
-class message_log(gr.basic_block):
-    """Keeps messages of the ports labels, novel and status."""
-
-    def __init__(self):
-        gr.basic_block.__init__(self, "message log", None, None)
-        self.labels, self.novel, self.status = [], [], []
-        for port, handler in (
-            ("labels", self._on_labels),
-            ("novel", self._on_novel),
-            ("status", self._on_status),
-        ):
-            self.message_port_register_in(pmt.intern(port))
-            self.set_msg_handler(pmt.intern(port), handler)
-
-    def _on_labels(self, message):
-        self.labels.append(pmt.to_python(pmt.car(message)))
-
-    def _on_novel(self, message):
-        center = pmt.to_python(pmt.cdr(message))
-        self.novel.append({**pmt.to_python(pmt.car(message)), "center": center})
-
-    def _on_status(self, message):
-        self.status.append(pmt.to_python(message))
-
-    def drain(self):
-        """The messages still waiting: GNU Radio ends this block with the first that sends it any."""
-        for port in ("labels", "novel", "status"):
-            while (message := self.delete_head_nowait(pmt.intern(port))) is not None:
-                getattr(self, f"_on_{port}")(message)
 
 
 def run(samples, bundle, sink=None, **parameters):
     recognizer = sr2cnn.recognizer(str(bundle), device="cpu", **parameters)
-    source, log = blocks.vector_source_c(samples), message_log()
+    source, log = blocks.vector_source_c(samples), message_log("labels", "novel", "status")
     top_block = gr.top_block()
     top_block.connect(source, recognizer)
     if sink is not None:
@@ -59,10 +29,10 @@ def run(samples, bundle, sink=None, **parameters):
 def test_labels_cover_every_frame(tiny_bundle, mixed_samples, connected):
     sink = blocks.vector_sink_s() if connected else None
     recognizer, log = run(mixed_samples, tiny_bundle, sink)
-    assert recognizer.frames == sum(run["n_frames"] for run in log.labels) == 600
+    assert recognizer.frames == sum(run["n_frames"] for run in log["labels"]) == 600
     assert recognizer.samples_left == 50
-    ends = [run["start_sample"] + 128 * run["n_frames"] for run in log.labels]
-    assert [run["start_sample"] for run in log.labels] == [0, *ends[:-1]]
+    ends = [run["start_sample"] + 128 * run["n_frames"] for run in log["labels"]]
+    assert [run["start_sample"] for run in log["labels"]] == [0, *ends[:-1]]
     if connected:
         assert len(sink.data()) == 600
 
@@ -71,7 +41,7 @@ def test_one_status_for_the_chain(tiny_bundle, mixed_samples):
     samples = mixed_samples.copy()
     samples[1000] = np.nan
     _, log = run(samples, tiny_bundle)
-    last = log.status[-1]
+    last = log["status"][-1]
     assert (last["frames_in"], last["frames_out"]) == (600, 599)
     assert last["frames_dropped"] == last["frames_skipped"] == 1
     assert last["mean_batch"] >= 1
@@ -82,9 +52,9 @@ def test_one_status_for_the_chain(tiny_bundle, mixed_samples):
 def test_novel_is_announced(tiny_bundle, mixed_samples):
     recognizer, log = run(mixed_samples, tiny_bundle, min_support=3)
     supported = [d.id for d in recognizer.discriminator.discovered() if d.count >= 3]
-    assert sorted(message["class_id"] for message in log.novel) == sorted(supported)
+    assert sorted(message["class_id"] for message in log["novel"]) == sorted(supported)
     assert supported
-    for message in log.novel:  # the fixture's bundle has no attribute weights
+    for message in log["novel"]:  # the fixture's bundle has no attribute weights
         nearest = message["description"].pop("nearest_known")
         assert nearest["label"] in ("BPSK", "QPSK", "GFSK") and nearest["distance"] > 0
         assert not message["description"]
@@ -93,10 +63,10 @@ def test_novel_is_announced(tiny_bundle, mixed_samples):
 @pytest.mark.parametrize("lambda1", [None, 0.05])
 def test_nearest_known_by_the_recognizer_s_own_threshold(tiny_bundle, mixed_samples, lambda1):
     _, log = run(mixed_samples, tiny_bundle, lambda1=lambda1)
-    assert log.novel
+    assert log["novel"]
     bundle = Bundle.read(tiny_bundle)
-    for message in log.novel:
-        nearest = bundle.describe(message["center"])["nearest_known"]
+    for message in log["novel"]:
+        nearest = bundle.describe(message["vector"])["nearest_known"]
         nearest["distance"] *= bundle.lambda1 / (lambda1 or bundle.lambda1)
         assert message["description"]["nearest_known"] == pytest.approx(nearest)
 
@@ -134,7 +104,8 @@ def test_commands_while_running(tiny_bundle, mixed_samples):
     recognizer = sr2cnn.recognizer(str(tiny_bundle), device="cpu")
     source = blocks.vector_source_c(mixed_samples[: 128 * 100], True)
     throttle = blocks.throttle(gr.sizeof_gr_complex, 128 * 200)
-    command, log = blocks.message_strobe(pmt.to_pmt({"lambda1": 0.9, "nonsense": 1}), 100), message_log()
+    command = blocks.message_strobe(pmt.to_pmt({"lambda1": 0.9, "nonsense": 1}), 100)
+    log = message_log("labels", "novel", "status")
     top_block = gr.top_block()
     top_block.connect(source, throttle, recognizer)
     top_block.msg_connect((command, "strobe"), (recognizer, "cmd"))
@@ -142,12 +113,12 @@ def test_commands_while_running(tiny_bundle, mixed_samples):
         top_block.msg_connect((recognizer, port), (log, port))
     top_block.start()
     deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and not any("error" in status for status in log.status):
+    while time.monotonic() < deadline and not any("error" in status for status in log["status"]):
         time.sleep(0.05)
     top_block.stop()
     top_block.wait()
     assert recognizer.discriminator.lambda1() == 0.9
-    assert any("nonsense" in str(status.get("error", "")) for status in log.status)
+    assert any("nonsense" in str(status.get("error", "")) for status in log["status"])
 
 
 def test_the_blocks_are_classes_whatever_was_imported():

@@ -5,6 +5,7 @@ import numpy as np
 import pmt
 import pytest
 from gnuradio import blocks, gr, sr2cnn
+from message_log import message_log
 from sr2cnn_learn.evaluation.running import RunningScore
 
 CLASSES = ["BPSK", "QPSK"]
@@ -19,11 +20,12 @@ def run(ids, truth, max_noutput_items=100_000):
         tag.value = pmt.to_pmt({"label": label, "snr": 18})
         tags.append(tag)
     source, scorer = blocks.vector_source_s(ids, False, 1, tags), sr2cnn.scorer(CLASSES)
-    log = blocks.message_debug()
+    log = message_log("score")
     top_block = gr.top_block()
     top_block.connect(source, scorer)
-    top_block.msg_connect((scorer, "score"), (log, "store"))
+    top_block.msg_connect((scorer, "score"), (log, "score"))
     top_block.run(max_noutput_items)
+    log.drain()
     return scorer, log
 
 
@@ -38,7 +40,7 @@ def test_report(max_noutput_items):
         expected.update([label] * (end - start), ids[start:end])
     assert scorer.report() == expected.report()
     assert scorer.frames_unscored == 10
-    assert set(pmt.to_python(log.get_message(0))) == set(expected.report())
+    assert set(log["score"][0]) == set(expected.report())
 
 
 def test_no_truth():

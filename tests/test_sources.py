@@ -23,6 +23,7 @@ from gnuradio.sr2cnn.sources.raw_source import raw_source  # noqa: E402
 from gnuradio.sr2cnn.sources.supervision import LATE, MOST_WAITING, Backoff, Supervisor  # noqa: E402
 from hypothesis import example, given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
+from message_log import message_log  # noqa: E402
 from sr2cnn_learn.recordings import DATATYPES, open_recording  # noqa: E402
 
 RATE = 1e6
@@ -130,12 +131,13 @@ def test_discovered_classes_live_on(tiny_bundle, mixed_samples):
     """What is announced as new after a gap was not there before."""
     radios = Radios(np.tile(mixed_samples, 2), 2, "ends")
     source = reopening.reopening_source("test:", radios, report=print, backoff=Backoff(0.02, 0.1))
-    chain, novel = sr2cnn.recognizer(str(tiny_bundle)), blocks.message_debug()
+    chain, novel = sr2cnn.recognizer(str(tiny_bundle)), message_log("novel")
     top_block = gr.top_block()
     top_block.connect(source, chain)
-    top_block.msg_connect((chain, "novel"), (novel, "store"))
+    top_block.msg_connect((chain, "novel"), (novel, "novel"))
     run_until(top_block, lambda: chain.frames == 2 * (len(mixed_samples) // 128))
-    ids = [pmt.to_python(pmt.car(novel.get_message(k)))["class_id"] for k in range(novel.num_messages())]
+    novel.drain()
+    ids = [message["class_id"] for message in novel["novel"]]
     assert ids and len(set(ids)) == len(ids)
 
 

@@ -156,27 +156,36 @@ def event(message):
 
 def plain(value):
     """A PMT as what JSON can say: numbers that are not finite become None, complex ones [re, im]."""
+    # The most frequent first.
+    if pmt.is_symbol(value):
+        return pmt.symbol_to_string(value)
+    if pmt.is_uint64(value):
+        return pmt.to_uint64(value)
+    if pmt.is_integer(value):
+        return pmt.to_long(value)
+    if pmt.is_real(value):
+        return _number(pmt.to_double(value))
+    if pmt.is_number(value) or pmt.is_bool(value):
+        return _number(pmt.to_python(value))
     if pmt.is_null(value):  # GNU Radio calls this a dict, too
         return None
-    if pmt.is_dict(value):
-        items = pmt.dict_items(value)
-        pairs = (pmt.nth(k, items) for k in range(pmt.length(items)))
-        return {str(plain(pmt.car(pair))): plain(pmt.cdr(pair)) for pair in pairs}
+    if pmt.is_f32vector(value):
+        elements = pmt.f32vector_elements(value)
+        return elements if np.isfinite(elements).all() else [_number(item) for item in elements]
     if pmt.is_uniform_vector(value):
-        array = pmt.to_python(value)
-        if np.isfinite(array).all() and not np.iscomplexobj(array):
-            return array.tolist()
-        return [_number(item) for item in array.tolist()]
+        return [_number(item) for item in pmt.to_python(value).tolist()]
+    if pmt.is_dict(value):
+        known, items = {}, pmt.dict_items(value)
+        while not pmt.is_null(items):
+            pair, items = pmt.car(items), pmt.cdr(items)
+            known[str(plain(pmt.car(pair)))] = plain(pmt.cdr(pair))
+        return known
     if pmt.is_vector(value):
         return [plain(pmt.vector_ref(value, k)) for k in range(pmt.length(value))]
     if pmt.is_tuple(value):
         return [plain(pmt.tuple_ref(value, k)) for k in range(pmt.length(value))]
     if pmt.is_pair(value):
         return [plain(pmt.car(value)), plain(pmt.cdr(value))]
-    if pmt.is_uint64(value):
-        return pmt.to_uint64(value)
-    if pmt.is_bool(value) or pmt.is_number(value) or pmt.is_symbol(value):
-        return _number(pmt.to_python(value))
     return str(value)
 
 

@@ -9,7 +9,6 @@ from gnuradio import blocks, gr
 
 from ..event_sink import event_sink
 from ..recognizer import recognizer
-from ..sources.pacer import pacer
 from .live import Latencies, bursts, clock, rss
 from .row import Row
 
@@ -75,11 +74,11 @@ def latency(model, rate=1e6, device="cpu", seconds=10.0):
     """Row of the time from a sample's due time to its label, at a paced rate: 99 % quantile."""
     top_block = gr.top_block()
     source = blocks.vector_source_c(bursts(pause=0), True)
-    pace, stamp = pacer(rate), clock(rate)
+    paced = clock(rate)
     chain = recognizer(model, device=device, live=True, max_run=MAX_RUN, max_unknown=CAPPED)
     latencies = Latencies()
     sink = event_sink(path="", outputs=[latencies])
-    top_block.connect(source, pace, stamp, chain)
+    top_block.connect(source, paced, chain)
     for port in ("labels", "novel", "status"):
         top_block.msg_connect((chain, port), (sink, port))
     top_block.start()

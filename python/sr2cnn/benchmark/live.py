@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pmt
-from gnuradio import gr
 
 from ..outputs.output import Output
+from ..sources.pacer import pacer
 
 PAGE = resource.getpagesize()
 MOST_LATENCIES = 100_000  # the latest
@@ -42,23 +42,23 @@ def bursts(seed=0, n_symbols=2000, pause=8000):
     return (samples + 0.03 * rng.standard_normal((len(samples), 2)) @ [1, 1j]).astype(np.complex64)
 
 
-class clock(gr.sync_block):
-    """Tags the first sample with the time at which it passes, and the sample rate."""
+class clock(pacer):
+    """A `pacer` that tags the first sample with the time at which it was due, and the sample rate."""
 
     def __init__(self, sample_rate):
-        gr.sync_block.__init__(self, "Clock", in_sig=[np.complex64], out_sig=[np.complex64])
+        super().__init__(sample_rate)
         self.sample_rate = sample_rate
-        self.began = None
+        self.began = None  # seconds since the epoch
 
     def work(self, input_items, output_items):
-        if self.began is None:
-            self.began = time.time()
+        n = super().work(input_items, output_items)
+        if n and self.began is None:
+            self.began = time.time() - (time.monotonic() - self._began)
             fraction, seconds = math.modf(self.began)
             when = pmt.make_tuple(pmt.from_uint64(int(seconds)), pmt.from_double(fraction))
             self.add_item_tag(0, 0, pmt.intern("rx_time"), when)
             self.add_item_tag(0, 0, pmt.intern("rx_rate"), pmt.from_double(self.sample_rate))
-        output_items[0][:] = input_items[0]
-        return len(output_items[0])
+        return n
 
     def behind(self):
         """Seconds by which the samples so far are late."""

@@ -6,7 +6,8 @@ import time
 import numpy as np
 from gnuradio import gr
 
-LONGEST_WAIT = 0.1  # seconds, so that the flowgraph stops without delay
+SHORTEST_WAIT = 4e-3  # seconds: each piece of samples costs all blocks behind a call
+LONGEST_WAIT = 0.1  # so that the flowgraph stops without delay
 
 
 class pacer(gr.sync_block):
@@ -44,7 +45,7 @@ class pacer(gr.sync_block):
         n = min(len(output_items[0]), int((now - self._began) * self._sample_rate) - done)
         if n <= 0:
             due = self._began + (done + 1) / self._sample_rate
-            time.sleep(min(max(due - now, 1e-3), LONGEST_WAIT))
+            time.sleep(min(max(due - now, SHORTEST_WAIT), LONGEST_WAIT))
             return 0
         output_items[0][:n] = input_items[0][:n]
         return n
