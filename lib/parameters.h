@@ -1,7 +1,7 @@
 /* -*- c++ -*- */
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Checks of the parameters that discriminator and tagger share.
+// Checks of the parameters that the blocks share.
 
 #ifndef INCLUDED_SR2CNN_PARAMETERS_H
 #define INCLUDED_SR2CNN_PARAMETERS_H

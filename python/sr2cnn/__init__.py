@@ -11,7 +11,6 @@ from .conditioner import conditioner
 from .discriminator import discriminator_from_bundle
 from .encoder import encoder
 from .event_sink import event_sink
-from .framer import framer
 from .label_display import label_display  # imports Qt when one is made
 from .radioml_source import radioml_source
 from .recognizer import recognizer

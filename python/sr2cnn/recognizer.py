@@ -8,8 +8,7 @@ from .conditioner import conditioner
 from .describer import describer
 from .discriminator import discriminator_from_bundle
 from .encoder import encoder
-from .framer import framer
-from .sr2cnn_python import frame_queue
+from .sr2cnn_python import frame_queue, framer
 
 BUFFERED_BATCHES = 4  # in front of and behind the encoder, so that it finds whole batches
 
@@ -18,8 +17,9 @@ class recognizer(gr.hier_block2):
     """Framer, encoder and discriminator of a model: samples in, class ids and messages out.
 
     With ``condition`` a `conditioner` comes first, for signals as they are on the air: then frames are cut
-    from bursts only, message output ``bursts`` tells of these, and ``labels`` and ``novel`` are in samples and hertz
-    of the stream that came in. Without it, the signal must be centered and have the samples a symbol of the model.
+    from bursts only, message output ``bursts`` tells of these, and ``labels`` and ``novel`` are in samples
+    and hertz of the stream that came in. Without it, the signal must be centered and have the samples a
+    symbol of the model.
 
     Input: complex. Output (may be left unconnected): int16, a class id a frame, see `discriminator`.
     Message outputs ``labels``, ``novel`` and ``status``, message input ``cmd``: the
@@ -161,8 +161,8 @@ class recognizer(gr.hier_block2):
     def drain(self):
         """Send the messages that blocks inside still hold.
 
-        Where a flowgraph was stopped in mid-stream, the last run is published when those blocks may have ended.
-        Call this after the top block's ``wait``, and then the event sink's ``drain``.
+        Where a flowgraph was stopped in mid-stream, the last run is published when those blocks may have
+        ended. Call this after the top block's ``wait``, and then the event sink's ``drain``.
         """
         self.describer.stop()
         if self.conditioner:
@@ -212,7 +212,7 @@ class recognizer(gr.hier_block2):
         self.discriminator.set_theta2_limit(theta2_limit)
 
     def set_merge_separation(self, merge_separation):
-        """Largest Θ2 over Θ1; 0 means no limit."""
+        """Separation of two discovered classes below which they are merged; 0 means never."""
         self.discriminator.set_merge_separation(merge_separation)
 
     def set_emit(self, emit):

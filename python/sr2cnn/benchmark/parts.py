@@ -7,8 +7,7 @@ import numpy as np
 from gnuradio import blocks, gr
 from sr2cnn_learn.discriminator import Discriminator
 
-from ..framer import framer
-from ..sr2cnn_python import discriminator_kernel, frame_queue
+from ..sr2cnn_python import discriminator_kernel, frame_queue, framer
 from .row import Row, best_rate
 
 N_KNOWN, N_UNKNOWN, DIM = 9, 5, 256

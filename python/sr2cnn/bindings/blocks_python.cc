@@ -4,12 +4,14 @@
 #include "conversions.h"
 #include <gnuradio/sr2cnn/discriminator.h>
 #include <gnuradio/sr2cnn/frame_queue.h>
+#include <gnuradio/sr2cnn/framer.h>
 #include <gnuradio/sr2cnn/input_ended.h>
 #include <gnuradio/sr2cnn/tagger.h>
 
 namespace py = pybind11;
 using gr::sr2cnn::discriminator;
 using gr::sr2cnn::frame_queue;
+using gr::sr2cnn::framer;
 using gr::sr2cnn::tagger;
 
 void bind_blocks(py::module& m)
@@ -199,6 +201,25 @@ void bind_blocks(py::module& m)
         .def_readonly("frames_out", &frame_queue::counts::frames_out)
         .def_readonly("frames_dropped", &frame_queue::counts::frames_dropped)
         .def_readonly("frames_waiting", &frame_queue::counts::frames_waiting);
+
+    py::class_<framer, gr::block, gr::basic_block, std::shared_ptr<framer>>(
+        m,
+        "framer",
+        "Cuts a complex stream into frames, vectors of frame_len samples every hop samples.\n\n"
+        "Restarts at in-stream rx_time tags; leaves out frames with NaN or infinity. The first frame\n"
+        "and each after a gap carry frame_start. Message output status: frames_dropped,\n"
+        "frames_skipped, samples_dropped. hop 0 means frame_len.")
+        .def(py::init(&framer::make), py::arg("frame_len") = 128, py::arg("hop") = 0)
+        .def_property_readonly("frames", &framer::frames, "Frames put out since the start.")
+        .def_property_readonly("frames_skipped",
+                               &framer::frames_skipped,
+                               "Frames left out since the start for NaN or infinity.")
+        .def_property_readonly("samples_dropped",
+                               &framer::samples_dropped,
+                               "Samples before an in-stream rx_time that made no whole frame.")
+        .def_property_readonly("samples_left",
+                               &framer::samples_left,
+                               "Samples of the frame that is not whole yet.");
 
     py::class_<tagger, gr::block, gr::basic_block, std::shared_ptr<tagger>>(
         m,

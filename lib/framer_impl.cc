@@ -1,0 +1,148 @@
+/* -*- c++ -*- */
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+#include "framer_impl.h"
+#include "parameters.h"
+#include <gnuradio/io_signature.h>
+#include <boost/thread/lock_guard.hpp>
+#include <algorithm>
+
+namespace gr {
+namespace sr2cnn {
+
+namespace {
+
+const auto KEY_FRAME_START = pmt::intern("frame_start");
+const auto KEY_RX_TIME = pmt::intern("rx_time");
+const auto PORT_STATUS = pmt::intern("status");
+
+constexpr auto STATUS_PERIOD = std::chrono::seconds(1);
+
+} // namespace
+
+using guard = boost::lock_guard<boost::mutex>;
+
+framer::sptr framer::make(int frame_len, int hop)
+{
+    return gnuradio::make_block_sptr<framer_impl>(frame_len, hop);
+}
+
+framer_impl::framer_impl(int frame_len, int hop)
+    : block("sr2cnn_framer",
+            io_signature::make(1, 1, sizeof(gr_complex)),
+            io_signature::make(1, 1, sizeof(gr_complex) * checked_frame_len(frame_len))),
+      d_frame_len(frame_len),
+      d_core(frame_len, checked_hop(hop, frame_len))
+{
+    set_tag_propagation_policy(TPP_DONT);
+    set_relative_rate(1, checked_hop(hop, frame_len));
+    message_port_register_out(PORT_STATUS);
+}
+
+framer_core::counts framer_impl::count() const
+{
+    guard lock(d_mutex);
+    return d_core.count();
+}
+
+bool framer_impl::start()
+{
+    guard lock(d_mutex);
+    d_core.reset();
+    d_waiting.clear();
+    d_status_due = {};
+    return true;
+}
+
+// Any input is welcome: what makes no whole frame is kept in here, so that nothing of the end of
+// a stream goes by uncounted.
+void framer_impl::forecast(int, gr_vector_int& ninput_items_required)
+{
+    ninput_items_required[0] = 1;
+}
+
+int framer_impl::general_work(int noutput_items,
+                              gr_vector_int& ninput_items,
+                              gr_vector_const_void_star& input_items,
+                              gr_vector_void_star& output_items)
+{
+    const auto n = ninput_items[0];
+    get_tags_in_window(d_tags, 0, 0, n);
+    std::stable_sort(d_tags.begin(), d_tags.end(), tag_t::offset_compare);
+    d_restarts.clear();
+    for (const auto& tag : d_tags)
+        if (pmt::eq(tag.key, KEY_RX_TIME) && tag.offset > 0)
+            d_restarts.push_back(tag.offset);
+
+    const auto skipped = frames_skipped();
+    std::size_t taken;
+    {
+        guard lock(d_mutex);
+        taken = d_core.cut(static_cast<const gr_complex*>(input_items[0]),
+                           n,
+                           d_restarts,
+                           static_cast<gr_complex*>(output_items[0]),
+                           noutput_items);
+    }
+    for (const auto& tag : d_tags)
+        if (tag.offset < nitems_read(0) + taken)
+            d_waiting.push_back(tag);
+    put_tags();
+    consume(0, int(taken));
+    // What waits for stop() may find its receiver gone.
+    if (frames_skipped() > skipped || std::chrono::steady_clock::now() >= d_status_due)
+        publish_status();
+    return int(d_core.frames().size());
+}
+
+void framer_impl::put_tags()
+{
+    const auto& frames = d_core.frames();
+    for (std::size_t i = 0; i < frames.size(); i++)
+        if (frames[i].jump)
+            add_item_tag(0,
+                         nitems_written(0) + i,
+                         KEY_FRAME_START,
+                         pmt::from_uint64(frames[i].start),
+                         alias_pmt());
+    const auto is_placed = [&](const tag_t& tag) {
+        const auto owner = d_core.owner(tag.offset);
+        if (owner == frames.size())
+            return false;
+        add_item_tag(0, nitems_written(0) + owner, tag.key, tag.value, tag.srcid);
+        return true;
+    };
+    d_waiting.erase(std::remove_if(d_waiting.begin(), d_waiting.end(), is_placed),
+                    d_waiting.end());
+}
+
+void framer_impl::publish_status()
+{
+    const auto counts = count();
+    auto status = pmt::make_dict();
+    const auto add = [&status](const char* key, std::uint64_t n) {
+        status = pmt::dict_add(status, pmt::intern(key), pmt::from_long(n));
+    };
+    add("frames_dropped", counts.frames_skipped);
+    add("frames_skipped", counts.frames_skipped);
+    add("samples_dropped", counts.samples_dropped);
+    message_port_pub(PORT_STATUS, status);
+    d_status_due = std::chrono::steady_clock::now() + STATUS_PERIOD;
+}
+
+bool framer_impl::stop()
+{
+    publish_status();
+    const auto counts = count();
+    if (counts.samples_left)
+        d_logger->info("partial last frame: {:d} of {:d} samples left",
+                       counts.samples_left,
+                       d_frame_len);
+    if (counts.frames_skipped)
+        d_logger->warn("{:d} frames left out: they hold NaN or infinity",
+                       counts.frames_skipped);
+    return true;
+}
+
+} // namespace sr2cnn
+} // namespace gr
