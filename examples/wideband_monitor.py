@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Label what an SDR hears in each channel of a band, until Ctrl-C: JSON lines on stdout.
 
-The band is cut into equal channels; each has a squelch of its own, and all go through one network. A signal has
-to fit into one channel.
+The band is cut into equal channels; each has a squelch of its own, and all go through one network. A signal
+has to fit into one channel.
 
     .venv/bin/python examples/wideband_monitor.py --freq 868.5e6 --rate 2.048e6 --channels 8 --gain 30
     .venv/bin/python examples/wideband_monitor.py --file recording.sigmf-meta   # a file in the SDR's place

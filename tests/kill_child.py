@@ -2,7 +2,8 @@
 """A receiver with registry and JSON lines, to be killed: one process, or more exactly one after the other.
 
 For each line on the standard input, a fork of this process runs a flowgraph until it is killed; its process
-id is the answer, and then its exit status. What takes long to import is imported once; nothing of GNU Radio or torch runs before.
+id is the answer, and then its exit status. What takes long to import is imported once; nothing of GNU Radio
+or torch runs before.
 
     kill_child.py MODEL REGISTRY EVENTS SAMPLES.npy
 """

@@ -11,11 +11,11 @@ CAPTURES = Path(__file__).parent.parent.parent / "shared" / "captures"
 RECORDINGS = sorted(CAPTURES.glob("*.sigmf-meta"))
 pytestmark = pytest.mark.skipif(not RECORDINGS, reason=f"no recordings in {CAPTURES}")
 
-# What the systems are by their standards and data sheets. Bandwidth: of 99 % of the power, 1.2 to 1.4 symbol rates
-# for BPSK and QPSK as filtered there, the subcarriers of 802.11, 2 chip rates for 2-FSK of modulation index 1.
-# Center: half the line of x² for BPSK, the middle of both tones for FSK, 0 where the receiver was tuned to it.
-# Bursts: where the power in the band, smoothed over 32 samples, crosses the middle in dB of its levels before and after;
-# None where it goes on to the end.
+# What the systems are by their standards and data sheets. Bandwidth: of 99 % of the power, 1.2 to 1.4 symbol
+# rates for BPSK and QPSK as filtered there, the subcarriers of 802.11, 2 chip rates for 2-FSK of modulation
+# index 1. Center: half the line of x² for BPSK, the middle of both tones for FSK, 0 where the receiver was
+# tuned to it. Bursts: where the power in the band, smoothed over 32 samples, crosses the middle in dB of its
+# levels before and after; None where it goes on to the end.
 BANDS = {
     "satellite_ao73_bpsk1200": (1118, 1500),
     "satellite_itasat1_bpsk1200": (1600, 1500),

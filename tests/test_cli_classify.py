@@ -75,9 +75,8 @@ def test_several_files_to_one(bundle, samples, tmp_path):
     for path in paths:
         path.write_bytes(samples.tobytes() + b"123")
     out = tmp_path / "labels.jsonl"
-    result = run_cli(
-        "classify", *paths, "--datatype", "cf32", "--rate", 1e6, "--no-condition", "--model", bundle, "--out", out
-    )
+    raw = ["--datatype", "cf32", "--rate", 1e6, "--no-condition"]
+    result = run_cli("classify", *paths, *raw, "--model", bundle, "--out", out)
     assert result.returncode == 0, result.stderr
     assert result.stdout == ""
     assert "3 bytes at the end make no sample" in result.stderr
@@ -184,7 +183,8 @@ def test_annotations_and_subscribers(bundle, samples, tmp_path):
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         subscriber.connect(f"tcp://127.0.0.1:{port}")
-        result = run_cli("classify", raw, recording, "--no-condition", "--model", bundle, "--sigmf", "--zmq", port)
+        outputs = ["--sigmf", "--zmq", port]
+        result = run_cli("classify", raw, recording, "--no-condition", "--model", bundle, *outputs)
         assert result.returncode == 0, result.stderr
         received = []
         while subscriber.poll(1000):
@@ -212,8 +212,9 @@ def test_annotations_and_subscribers(bundle, samples, tmp_path):
 def test_outputs_that_cannot_be(bundle, samples, tmp_path):
     wav = tmp_path / "a.wav"
     soundfile.write(wav, samples.view(np.float32).reshape(-1, 2), 48000, subtype="FLOAT")
-    fails(run_cli("classify", wav, "--no-condition", "--model", bundle, "--sigmf"), "a.wav: a WAV file", "--sigmf")
-    fails(run_cli("classify", wav, "--no-condition", "--model", bundle, "--zmq", "nowhere"), "'nowhere', expected")
+    command = ["classify", wav, "--no-condition", "--model", bundle]
+    fails(run_cli(*command, "--sigmf"), "a.wav: a WAV file", "--sigmf")
+    fails(run_cli(*command, "--zmq", "nowhere"), "'nowhere', expected")
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        fails(run_cli("classify", wav, "--no-condition", "--model", bundle, "--zmq", port), f"127.0.0.1:{port}", "in use")
+        fails(run_cli(*command, "--zmq", port), f"127.0.0.1:{port}", "in use")

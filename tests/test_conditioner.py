@@ -158,7 +158,9 @@ def test_noise_alone_gives_nothing(bundle):
     assert not len(sink.data()) and not messages["labels"] and not messages["bursts"]
 
 
-@pytest.mark.parametrize("arguments, word", [((-1.0,), "sample_rate is -1"), ((1e6, 1), "samples_per_symbol is 1")])
+@pytest.mark.parametrize(
+    "arguments, word", [((-1.0,), "sample_rate is -1"), ((1e6, 1), "samples_per_symbol is 1")]
+)
 def test_constructor_refuses(arguments, word):
     with pytest.raises(ValueError, match=word):
         sr2cnn.conditioner(*arguments)

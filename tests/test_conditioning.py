@@ -177,7 +177,7 @@ def test_tuner_does_not_care_how_the_stream_is_cut(cuts, ratio):
 
 @pytest.fixture(scope="module")
 def two_bursts():
-    """(stream, [(start, length, center)]): QPSK of 8 and FSK of 20 samples a symbol, 15 dB over white noise."""
+    """(stream, [(start, length, center)]): QPSK of 8, FSK of 20 samples a symbol, 15 dB over white noise."""
     truth = [(60_000, 30_011, 0.13), (130_500, 50_000, -0.22)]
     x = noise(220_000)
     level = np.sqrt(10**1.5)

@@ -242,7 +242,7 @@ def test_live(tmp_path):
 
 @pytest.fixture(scope="module")
 def promoted(tmp_path_factory):
-    """Registry of a run, with names, the folder of the bundle that knows its large classes, and what is said."""
+    """Registry of a run, with names, folder of the bundle that knows its large classes, what is said."""
     folder = tmp_path_factory.mktemp("promoted")
     ids = run(make(folder / "radio.classes"))
     held = Registry.load(folder / "radio.classes")

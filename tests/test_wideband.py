@@ -9,7 +9,7 @@ from test_conditioning import noise, qpsk, shifted
 import pmt
 
 N_CHANNELS, RATE = 8, 800e3
-#: (start and length in samples, symbols a sample, frequency over the rate): two at the same time, and neighbours.
+#: (start and length in samples, symbols a sample, frequency over the rate): two at once, and neighbours.
 SIGNALS = [(400_000, 400_000, 80, 0.26), (500_000, 400_000, 100, -0.12), (1_100_000, 300_000, 64, 0.13)]
 N = 1_600_000
 
@@ -53,7 +53,8 @@ def test_labels_tell_the_channel_and_the_place_in_the_band(heard):
         burst = of[one["burst"]]
         assert one["channel"] == burst["channel"] and one["rx_freq"] == burst["rx_freq"]
         first, n = burst["start_sample"], burst["n_samples"]
-        assert first <= one["start_sample"] and one["start_sample"] + one["n_samples"] <= first + n + N_CHANNELS
+        assert first <= one["start_sample"]
+        assert one["start_sample"] + one["n_samples"] <= first + n + N_CHANNELS
         seen[one["burst"]] += one["n_samples"]
     for number, n in seen.items():  # all but the last part of a frame
         assert 0.97 < n / of[number]["n_samples"] <= 1.001
@@ -65,7 +66,9 @@ def test_two_at_once_take_turns(heard):
     assert 1 in order[first:]  # the first goes on after the second began
 
 
-@pytest.mark.parametrize("n_channels, rate, word", [(1, 1e6, "n_channels is 1"), (4, -1.0, "sample_rate is -1")])
+@pytest.mark.parametrize(
+    "n_channels, rate, word", [(1, 1e6, "n_channels is 1"), (4, -1.0, "sample_rate is -1")]
+)
 def test_constructor_refuses(n_channels, rate, word, tiny_bundle):
     with pytest.raises(ValueError, match=word):
         sr2cnn.wideband_recognizer(n_channels, rate, str(tiny_bundle))

@@ -19,9 +19,9 @@ MOST_WAITING = 1 << 18  # samples put out later; no more is taken in meanwhile
 class burst_cutter(gr.basic_block):
     """Puts out the bursts of its inputs, centered and resampled, see `sr2cnn_learn.conditioning`.
 
-    Inputs: a stream a channel, of equal rates. Output: the bursts of all of them. Where another burst begins or
-    goes on, its first sample carries ``rx_time``, ``rx_freq`` (of its center) and ``rx_rate``. Message output
-    ``bursts``: a dict for each burst that has ended.
+    Inputs: a stream a channel, of equal rates. Output: the bursts of all of them. Where another burst begins
+    or goes on, its first sample carries ``rx_time``, ``rx_freq`` (of its center) and ``rx_rate``. Message
+    output ``bursts``: a dict for each burst that has ended.
 
     Args:
         log: `BurstLog` that is told what is put out
@@ -129,7 +129,12 @@ class burst_cutter(gr.basic_block):
                     center = (self._freq or 0.0) + self._offsets[k] * self._rate
                 channel.begin(
                     Heard(
-                        self._bursts, piece.burst, self._rate, center, k if several else None, len(self._channels)
+                        self._bursts,
+                        piece.burst,
+                        self._rate,
+                        center,
+                        k if several else None,
+                        len(self._channels),
                     )
                 )
             heard = channel.heard

@@ -12,10 +12,10 @@ RADIO = tuple(map(pmt.intern, ("rx_time", "rx_freq", "sample_rate")))
 class burst_origin(gr.basic_block):
     """Puts back what the conditioner did, in PDUs of a recognizer behind it.
 
-    ``start_sample`` and ``n_samples`` become those of the stream before the conditioner; added are ``burst``, its
-    number, ``channel`` where there are several, ``frequency_offset`` of its center, ``bandwidth``, ``symbol_rate`` where known (Hz; with ``_share``
-    behind the name, over the sample rate, where that is unknown) and ``snr`` (dB). A message that fits no burst
-    goes on as it came.
+    ``start_sample`` and ``n_samples`` become those of the stream before the conditioner; added are ``burst``,
+    its number, ``channel`` where there are several, ``frequency_offset`` of its center, ``bandwidth``,
+    ``symbol_rate`` where known (Hz; with ``_share`` behind the name, over the sample rate, where that is
+    unknown) and ``snr`` (dB). A message that fits no burst goes on as it came.
 
     Message inputs and outputs: ``labels``, ``novel``.
 

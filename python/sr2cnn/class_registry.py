@@ -26,11 +26,11 @@ SHARE = 0.1  # of the time that may go into saving, where the file is large
 class class_registry(gr.sync_block):
     """Keeps a discriminator's discovered classes in a file, with sample frames, and restores them.
 
-    What the file holds is taken up when the block is made: names and ids go on where they were. From
-    then on it is written, whole or not at all, by a thread of its own: every `period` seconds while frames
-    come, and at the end. A kill costs what came since. A file that is damaged, or of another model, is refused,
-    never overwritten; so is one that another program has open. What goes wrong while saving (a full disk)
-    is logged, shows in ``status`` and is tried again; the flowgraph goes on.
+    What the file holds is taken up when the block is made: names and ids go on where they were. From then on
+    it is written, whole or not at all, by a thread of its own: every `period` seconds while frames come, and
+    at the end. A kill costs what came since. A file that is damaged, or of another model, is refused, never
+    overwritten; so is one that another program has open. What goes wrong while saving (a full disk) is
+    logged, shows in ``status`` and is tried again; the flowgraph goes on.
 
     Inputs: vectors of the model's frame_len complex, and int16, the class ids of these very frames.
     Message input ``cmd``: ``export`` and ``promote`` are done here, by the thread that saves; all else goes

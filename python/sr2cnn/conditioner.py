@@ -11,20 +11,20 @@ from .burst_origin import burst_origin
 class conditioner(gr.hier_block2):
     """Finds bursts over the noise floor, centers them, and brings them to a model's samples a symbol.
 
-    What lies between bursts is not put out. The first sample of a burst carries ``rx_time``, ``rx_freq`` (of its
-    center) and ``rx_rate`` tags; an ``rx_time`` tag makes the framer begin a frame there. Where the stream is a
-    signal from end to end it has to stand 10 dB above the floor beside it. Method and limits:
+    What lies between bursts is not put out. The first sample of a burst carries ``rx_time``, ``rx_freq`` (of
+    its center) and ``rx_rate`` tags; an ``rx_time`` tag makes the framer begin a frame there. Where the
+    stream is a signal from end to end it has to stand 10 dB above the floor beside it. Method and limits:
     `sr2cnn_learn.conditioning`.
 
-    Input, output: complex; the output has another number of samples. Message output ``bursts``: a dict for each
-    burst that has ended, with ``start_sample``, ``n_samples``, ``duration`` (s), ``frequency_offset`` of the center,
-    ``bandwidth`` of 99 % of the power, ``symbol_rate`` where it shows (Hz), ``snr`` (dB). Message inputs ``labels``
-    and ``novel`` take a recognizer's messages; the outputs of those names give them on in samples and
-    hertz of the stream that came in, see `burst_origin`.
+    Input, output: complex; the output has another number of samples. Message output ``bursts``: a dict for
+    each burst that has ended, with ``start_sample``, ``n_samples``, ``duration`` (s), ``frequency_offset`` of
+    the center, ``bandwidth`` of 99 % of the power, ``symbol_rate`` where it shows (Hz), ``snr`` (dB). Message
+    inputs ``labels`` and ``novel`` take a recognizer's messages; the outputs of those names give them on in
+    samples and hertz of the stream that came in, see `burst_origin`.
 
     Args:
-        sample_rate: of the input, Hz; 0 means what ``rx_rate`` tags say, and without them frequencies are shares
-            of the rate (``frequency_offset_share`` and the like)
+        sample_rate: of the input, Hz; 0 means what ``rx_rate`` tags say, and without them
+            frequencies are shares of the rate (``frequency_offset_share`` and the like)
         samples_per_symbol: that bursts are brought to
 
     Raises:

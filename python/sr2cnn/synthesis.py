@@ -210,7 +210,9 @@ def synthesize(
         )
         unheard = unheard + 1 if len(samples) <= FIRST_FRAME[1] + FRAME_LEN else 0
         if unheard > MOST_PASSES:
-            raise ValueError(f"{modulation} at {snr} dB: the conditioner hears nothing, expected a higher SNR")
+            raise ValueError(
+                f"{modulation} at {snr} dB: the conditioner hears nothing, expected a higher SNR"
+            )
         start = rng.integers(*FIRST_FRAME, endpoint=True)
         while start + FRAME_LEN < len(samples) and done < n_frames:
             frame = samples[start : start + FRAME_LEN]

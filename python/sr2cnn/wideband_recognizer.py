@@ -14,16 +14,16 @@ ATTENUATION = 70  # dB, of neighbouring channels
 
 
 class wideband_recognizer(gr.hier_block2):
-    """A band cut into channels, each with a squelch of its own; what is heard in any goes through one network.
+    """A band cut into channels, each with a squelch of its own; what any hears goes through one network.
 
-    GNU Radio's polyphase channelizer cuts the band into ``n_channels`` equal channels around the center frequency.
-    Each channel's bursts are found over its noise floor, centered and resampled, see `conditioner`; their frames
-    are recognized together. A signal has to fit into one channel.
+    GNU Radio's polyphase channelizer cuts the band into ``n_channels`` equal channels around the center
+    frequency. Each channel's bursts are found over its noise floor, centered and resampled, see
+    `conditioner`; their frames are recognized together. A signal has to fit into one channel.
 
     Input: complex, at any rate. Output (may be left unconnected): int16, a class id a frame. Message outputs
     ``labels`` and ``novel`` tell in samples and hertz of the input, ``rx_freq`` is the center of the burst;
-    ``channel`` is its channel, 0 the lowest. ``bursts``: a dict for each that has ended; ``status``, and message
-    input ``cmd``: those of the recognizer.
+    ``channel`` is its channel, 0 the lowest. ``bursts``: a dict for each that has ended; ``status``, and
+    message input ``cmd``: those of the recognizer.
 
     Args:
         n_channels: number of channels, at least 2

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def write_atomically(path: str | Path, content: str | bytes) -> None:
-    """Write a file, text as UTF-8: at any moment, after a kill or a power cut too, it is the old one or the new one.
+    """Write a file, text as UTF-8: at any moment, even after a power cut, it is the old one or the new one.
 
     The new one keeps the old one's permissions. One writer at a time: the file beside it, ``.<name>.part``,
     that the content goes to first has a fixed name, so that killed writers leave one such file and not many.

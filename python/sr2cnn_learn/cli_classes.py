@@ -74,7 +74,8 @@ def list_classes(registry, model, as_json):
         soft_wrap=True,
         markup=False,
     )
-    table = Table("id", "name", "frames", "samples", "first seen", "last seen", *["looks like"] * bool(bundle))
+    looks = ["looks like"] if bundle else []
+    table = Table("id", "name", "frames", "samples", "first seen", "last seen", *looks)
     for known in held.classes:
         looks = []
         if bundle:

@@ -64,8 +64,8 @@ def promote(registry, which, bundle, out, name=None, rest=None):
         list of `Promotion`
 
     Raises:
-        ValueError: registry and bundle do not belong together, no such class, a name that is a known class's or
-            none yet (``unknown_3``), too few recorded frames, or ``out`` is the old bundle
+        ValueError: registry and bundle do not belong together, no such class, a name that is a known
+            class's or none yet (``unknown_3``), too few recorded frames, or ``out`` is the old bundle
     """
     registry.check_model(bundle)
     classes = [registry.find(each) for each in which]

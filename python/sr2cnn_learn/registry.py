@@ -62,7 +62,7 @@ class Samples:
         self.first_seen = self.last_seen = now
 
     def offer(self, frames, room, rng):
-        """Take of ``frames`` (n, frame_len) up to ``room`` more than there are, in place of others the rest."""
+        """Take up to ``room`` more ``frames`` (n, frame_len) than there are, the rest in place of others."""
         head, rest = frames[:room], frames[room:]
         if len(head):
             self.frames = np.concatenate([self.frames, head])

@@ -21,7 +21,8 @@ def flowgraph(model, encoder_rate, device="cpu", seconds=4.0):
     """Rows of file source → recognizer → null sink: speed, memory, processor time by block.
 
     The latter needs GNU Radio's performance counters, to be switched on before it makes a block
-    (``GR_CONF_PERFCOUNTERS_ON`` in the environment). They count the blocks' own threads: not those that PyTorch computes in besides.
+    (``GR_CONF_PERFCOUNTERS_ON`` in the environment). They count the blocks' own threads: not those that
+    PyTorch computes in besides.
 
     Args:
         model: name or path of a bundle

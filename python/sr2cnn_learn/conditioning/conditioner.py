@@ -78,9 +78,9 @@ class Piece:
 class Conditioner:
     """Noise-floor squelch, carrier removal and resampling.
 
-    A spectrogram's power over its noise floor, in the whole band and in the narrow bands of it, is compared with
-    what Gaussian noise reaches once in a million spectra: no level is to be set. A burst's edges are then found in
-    the power within its band.
+    A spectrogram's power over its noise floor, in the whole band and in the narrow bands of it, is compared
+    with what Gaussian noise reaches once in a million spectra: no level is to be set. A burst's edges are
+    then found in the power within its band.
 
     Args:
         samples_per_symbol: that the bursts come out with; where no symbol rate shows (OFDM, speech), their
@@ -156,7 +156,7 @@ class Conditioner:
         self._begin += drop
 
     def _judge(self, n, ends):
-        """Look at n spectra. Of those whose median is known now: whether they start a burst, and keep one up."""
+        """Look at n spectra; of those whose median is known now: do they start a burst, or keep one up?"""
         if n:
             first = self._looked * HOP - self._begin
             samples = self._samples[first : first + (n - 1) * HOP + BINS]
@@ -299,7 +299,7 @@ class Conditioner:
         best = int(np.argmax(likelihood))
         if not np.isfinite(likelihood[best]):
             return near
-        # Transmitters take their time: outwards from the step while it is louder than halfway, in dB, to the noise.
+        # Transmitters take their time: outwards from the step while louder than halfway, in dB, to the noise.
         smooth = np.maximum(uniform_filter1d(power, SMOOTH, mode="nearest"), 0)  # it rounds to below 0
         step = int(k[best])
         inside, outside = (smooth[:step], smooth[step:]) if falling else (smooth[step:], smooth[:step][::-1])

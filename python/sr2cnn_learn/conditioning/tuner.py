@@ -17,7 +17,7 @@ def ratio_near(value):
 
 
 class Tuner:
-    """Shifts, filters and resamples a stream piece by piece; sample 0 of the output is at sample 0 of the input.
+    """Shifts, filters and resamples a stream piece by piece; sample 0 of the output is at that of the input.
 
     Args:
         center: cycles a sample, comes to 0
