@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`sr2cnn dataset`."""
 
+import contextlib
 import json
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -151,6 +153,31 @@ def test_interrupted_leaves_nothing(tmp_path):
     assert process.returncode == 130
     assert "interrupted" in stderr and "Traceback" not in stderr
     assert not list(tmp_path.iterdir())
+
+
+def in_session(pid):
+    """Processes of the session that a process began."""
+
+    def of(stat):
+        with contextlib.suppress(OSError):
+            return int(stat.read_text().rpartition(")")[2].split()[3]) == pid
+
+    return [stat.parent.name for stat in Path("/proc").glob("[0-9]*/stat") if of(stat)]
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_killed_leaves_no_process(how, tmp_path):
+    command = [sys.executable, APP, "dataset", "radioml2016", "--jobs", 2, "--out", tmp_path / "data.pkl"]
+    process = subprocess.Popen([*map(str, command)], stderr=subprocess.PIPE, start_new_session=True)
+    give_up = time.monotonic() + 60
+    while len(in_session(process.pid)) < 3 and time.monotonic() < give_up:
+        time.sleep(0.05)
+    assert len(in_session(process.pid)) >= 3
+    process.send_signal(how)
+    process.communicate(timeout=60)  # to the end of all that hold its standard error
+    while in_session(process.pid) and time.monotonic() < give_up:
+        time.sleep(0.05)
+    assert not in_session(process.pid)
 
 
 def test_info(tmp_path):

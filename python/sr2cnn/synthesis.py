@@ -10,10 +10,11 @@ does not depend on the number of processes or on which other keys are built alon
 
 import os
 import signal
+import threading
 import zlib
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from fractions import Fraction
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 
 import numpy as np
 from gnuradio import blocks, channels, gr
@@ -296,6 +297,17 @@ def radioml2016c(
     return build(synthesize_slices, arguments, modulations, snrs, jobs, progress)
 
 
+def _follow_parent():
+    """A worker leaves Ctrl-C to the process that made it, and ends with that, whatever ended it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def wait():
+        parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def build(synthesize_key, arguments, modulations, snrs, jobs, progress):
     """All keys in parallel: dict (modulation, snr) → ``synthesize_key(modulation, snr, *arguments)``."""
     keys = [(m, int(s)) for m in check_modulations(modulations) for s in snrs]
@@ -303,12 +315,8 @@ def build(synthesize_key, arguments, modulations, snrs, jobs, progress):
         raise ValueError("no keys to build: expected at least one modulation and one snr")
     dataset = dict.fromkeys(keys)  # keeps the keys in order, whichever is done first
     # Workers are spawned, not forked: GNU Radio's threads do not survive a fork.
-    # They leave Ctrl-C to this process.
     pool = ProcessPoolExecutor(
-        jobs or os.cpu_count(),
-        mp_context=get_context("spawn"),
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_IGN),
+        jobs or os.cpu_count(), mp_context=get_context("spawn"), initializer=_follow_parent
     )
     try:
         futures = {
