@@ -9,19 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pmt
+from gnuradio import blocks
 
 from ..outputs.output import Output
 from ..sources.pacer import pacer
+from ..synthesis import run
+from ..transmitters import TRANSMITTERS
 
 PAGE = resource.getpagesize()
 MOST_LATENCIES = 100_000  # the latest
-SAMPLES_PER_SYMBOL = 8
-CONSTELLATIONS = {
-    "BPSK": [1, -1],
-    "QPSK": np.exp(0.25j * np.pi * np.arange(1, 8, 2)),
-    "8PSK": np.exp(0.25j * np.pi * np.arange(8)),
-    "QAM16": [a + 1j * b for a in (-3, -1, 1, 3) for b in (-3, -1, 1, 3)],
-}
+MODULATIONS = "BPSK", "QPSK", "8PSK", "QAM16", "GFSK"
+NOISE = 0.03  # amplitude of I and of Q, over signals of unit power
 
 
 def rss():
@@ -32,14 +30,13 @@ def rss():
 def bursts(seed=0, n_symbols=2000, pause=8000):
     """complex64 samples, to be repeated: a burst of each modulation, a pause after each, noise over all."""
     rng = np.random.default_rng(seed)
-    pulse = np.hanning(SAMPLES_PER_SYMBOL + 1) / (SAMPLES_PER_SYMBOL / 2)
     parts = []
-    for points in CONSTELLATIONS.values():
-        symbols = np.repeat(rng.choice(points, n_symbols), SAMPLES_PER_SYMBOL)
-        parts += [np.convolve(symbols, pulse, "same"), np.zeros(pause)]
-    parts.append(np.exp(0.5j * np.cumsum(np.repeat(rng.choice([-0.4, 0.4], n_symbols), SAMPLES_PER_SYMBOL))))
+    for name in MODULATIONS:
+        transmitter = TRANSMITTERS[name]()
+        bits = rng.integers(0, 2, n_symbols * transmitter.bits_per_symbol)
+        parts += [run(blocks.vector_source_b(bits.tolist()), transmitter), np.zeros(pause)]
     samples = np.concatenate(parts)
-    return (samples + 0.03 * rng.standard_normal((len(samples), 2)) @ [1, 1j]).astype(np.complex64)
+    return (samples + NOISE * rng.standard_normal((len(samples), 2)) @ [1, 1j]).astype(np.complex64)
 
 
 class clock(pacer):

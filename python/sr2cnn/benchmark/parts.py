@@ -17,18 +17,18 @@ FRAME_LEN = 128
 BATCH = 2048  # frames of a buffer
 
 
-def stream(seed=0):
+def stream(n_known=N_KNOWN, n_unknown=N_UNKNOWN, dim=DIM, seed=0):
     """Options of a discriminator of well separated classes, covariances, and semantic vectors."""
     rng = np.random.default_rng(seed)
-    centers = 2 * rng.standard_normal((N_KNOWN + N_UNKNOWN, DIM))
-    known = rng.integers(0, N_KNOWN, N_FRAMES)
-    unknown = rng.integers(N_KNOWN, N_KNOWN + N_UNKNOWN, N_FRAMES)
+    centers = 2 * rng.standard_normal((n_known + n_unknown, dim))
+    known = rng.integers(0, n_known, N_FRAMES)
+    unknown = rng.integers(n_known, n_known + n_unknown, N_FRAMES)
     of = np.where(rng.random(N_FRAMES) < UNKNOWN_SHARE, unknown, known)
-    z = centers[of] + 0.7 * rng.standard_normal((N_FRAMES, DIM))
-    factor = rng.standard_normal((N_KNOWN, DIM, DIM)) * 0.02
-    covariances = 0.5 * np.eye(DIM) + factor @ factor.transpose(0, 2, 1)
-    # λ1 as a threshold between frames of a class, at 16, and those of others, at 47.
-    options = dict(centers=centers[:N_KNOWN], lambda1=0.6, lambda2=0.0, theta2="median")
+    z = centers[of] + 0.7 * rng.standard_normal((N_FRAMES, dim))
+    factor = rng.standard_normal((n_known, dim, dim)) * 0.02
+    covariances = 0.5 * np.eye(dim) + factor @ factor.transpose(0, 2, 1)
+    # λ1 as a threshold between frames of a class, at √t, and those of others, at 3 √t.
+    options = dict(centers=centers[:n_known], lambda1=0.6, lambda2=0.0, theta2="median")
     return options, covariances, z.astype(np.float32)
 
 
