@@ -237,6 +237,29 @@ def test_written_in_intervals_without_a_flush(tmp_path):
     output.close()
 
 
+def test_each_flush_validates_what_is_new(tmp_path, monkeypatch):
+    """A long recording must not cost more and more: the interpreter's time is the encoder's, too."""
+    checked = []
+    validate = SigmfAnnotations._validate
+
+    def counting(self, head, annotations):
+        checked.append(len(annotations))
+        return validate(self, head, annotations)
+
+    monkeypatch.setattr(SigmfAnnotations, "_validate", counting)
+    often, once = (SigmfAnnotations(tmp_path / name) for name in ("often", "once"))
+    for n in range(300):
+        event = label(128 * n, 1, ("QPSK", "BPSK")[n // 7 % 2])  # runs of seven, in pieces
+        often.write("labels", event)
+        once.write("labels", event)
+        often.flush()
+    assert sum(checked) <= 300 + 43  # the last of each flush may have become longer
+    once.close()
+    often.close()
+    assert annotations(tmp_path / "often.sigmf-meta") == annotations(tmp_path / "once.sigmf-meta")
+    assert len(annotations(tmp_path / "once.sigmf-meta")) == 43
+
+
 def test_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     output = SigmfAnnotations(tmp_path / "file" / "air", report=lambda line: None)

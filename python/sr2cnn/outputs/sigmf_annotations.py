@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Labels as annotations of a SigMF recording."""
 
+import json
 import threading
 import time
+from operator import itemgetter
 from pathlib import Path
 
 from sr2cnn_learn import __version__
@@ -13,6 +15,8 @@ from .output import Output
 
 MOST = 50_000  # annotations; a recording with more is better told by JSON lines
 SHARE = 0.05  # of the time that may go into writing
+VALIDATED = 500  # annotations in a row; what else runs in this process has its turn after them
+TURN = 1e-3  # seconds
 EXTENSION = {"name": "sr2cnn", "version": __version__, "optional": True}
 
 
@@ -68,6 +72,7 @@ class SigmfAnnotations(Output):
         self._captures = [_capture(0, center_frequency)]
         self._others = []
         self._annotations = []
+        self._texts = []  # (start, text) of those written before, guarded by _saving
         self._begun = True
         self._loaded = self._saved = False
         self._timer = None
@@ -76,7 +81,7 @@ class SigmfAnnotations(Output):
             self._load()
         except OSError as error:
             self._fail(error)
-        self._metadata()
+        self._text([])
 
     def _load(self):
         if self._path.exists():
@@ -175,7 +180,7 @@ class SigmfAnnotations(Output):
                         self._load()
                     annotations = list(self._annotations)
                     self._saved = True
-                write_atomically(self._path, self._metadata(annotations))
+                write_atomically(self._path, self._text(annotations))
             except Exception as error:
                 with self._lock:
                     self._saved = False
@@ -183,15 +188,14 @@ class SigmfAnnotations(Output):
             else:
                 self.fault = None
 
-    def _metadata(self, annotations=()):
-        """The file's text, validated.
+    def _text(self, annotations):
+        """The file's text, validated: an annotation a line.
+
+        Those but the last of the call before are known, so that the cost does not grow with the recording.
 
         Raises:
             ValueError: it is no SigMF metadata
         """
-        import jsonschema
-        import sigmf
-
         info = dict(self._global)
         extensions = [e for e in info.get("core:extensions", []) if e["name"] != EXTENSION["name"]]
         info["core:extensions"] = [*extensions, EXTENSION]
@@ -199,15 +203,30 @@ class SigmfAnnotations(Output):
             info.pop("core:metadata_only", None)
         elif self._begun:
             info["core:metadata_only"] = True
-        everything = [*self._others, *map(_with_comment, annotations)]
-        everything.sort(key=lambda a: a["core:sample_start"])
-        metadata = {"global": info, "captures": list(self._captures), "annotations": everything}
-        meta = sigmf.SigMFFile(metadata=metadata)
+        head = {"global": info, "captures": list(self._captures)}
+        head["global"] = self._validate(head, self._others).get_global_info()  # SigMF's version with it
+        del self._texts[-1:]  # the last may have been extended since
+        new = list(map(_with_comment, annotations[len(self._texts) :]))
+        for first in range(0, len(new), VALIDATED):
+            some = new[first : first + VALIDATED]
+            self._validate(head, some)
+            self._texts += map(_line, some)
+            time.sleep(TURN)
+        everything = sorted([*map(_line, self._others), *self._texts], key=itemgetter(0))
+        lines = ",\n".join(text for _, text in everything)
+        before, after = json.dumps({**head, "annotations": []}, indent=4).rsplit("[]", 1)
+        return f"{before}[\n{lines}\n    ]{after}\n"
+
+    def _validate(self, head, annotations):
+        import jsonschema
+        import sigmf
+
+        meta = sigmf.SigMFFile(metadata={**head, "annotations": annotations})
         try:
             meta.validate()
         except jsonschema.ValidationError as error:
             raise ValueError(f"{self._path}: not SigMF metadata: {error.message}") from None
-        return meta.dumps()
+        return meta
 
     def _close(self):
         if self._timer is not None:
@@ -239,6 +258,10 @@ def _with_comment(annotation):
     if score is not None:
         words.append(f"score {score:.3g}")
     return {**annotation, "core:comment": ", ".join(words)} if words else annotation
+
+
+def _line(annotation):
+    return annotation["core:sample_start"], " " * 8 + json.dumps(annotation)
 
 
 def _is_number(value):

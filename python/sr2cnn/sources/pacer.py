@@ -6,8 +6,8 @@ import time
 import numpy as np
 from gnuradio import gr
 
-SHORTEST_WAIT = 4e-3  # seconds: each piece of samples costs all blocks behind a call
-LONGEST_WAIT = 0.1  # so that the flowgraph stops without delay
+PIECE = 4e-3  # seconds of samples at once: each piece costs all blocks behind a call
+LONGEST_WAIT = 0.1  # seconds, so that the flowgraph stops without delay
 
 
 class pacer(gr.sync_block):
@@ -42,10 +42,12 @@ class pacer(gr.sync_block):
         if self._began is None:
             self._began = now
         done = self.nitems_written(0)
-        n = min(len(output_items[0]), int((now - self._began) * self._sample_rate) - done)
-        if n <= 0:
-            due = self._began + (done + 1) / self._sample_rate
-            time.sleep(min(max(due - now, SHORTEST_WAIT), LONGEST_WAIT))
+        room = len(output_items[0])
+        n = min(room, int((now - self._began) * self._sample_rate) - done)
+        piece = max(1, min(room, int(PIECE * self._sample_rate)))
+        if n < piece:
+            due = self._began + (done + piece) / self._sample_rate
+            time.sleep(min(due - now, LONGEST_WAIT))
             return 0
         output_items[0][:n] = input_items[0][:n]
         return n
