@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Label what an SDR hears, until Ctrl-C: JSON lines on stdout. `sr2cnn monitor` does this and more.
+"""Watch what an SDR hears: its spectrum, and the labels of what is in it; those as JSON lines, too.
 
 Bursts are found over the noise, centered and resampled; where the network does not keep up, frames are
-dropped and counted.
+dropped and counted. Without a screen: `sensor.py`, or `sr2cnn monitor`, which does this and more.
 
     .venv/bin/python examples/sdr_monitor.py --device driver=rtlsdr --freq 868.95e6 --rate 1.024e6 --gain 30
     .venv/bin/python examples/sdr_monitor.py --file recording.sigmf-meta    # a file in the SDR's place
@@ -12,10 +12,17 @@ dropped and counted.
 import argparse
 import os
 import signal
+import sys
 
 os.environ.setdefault("GR_CONF_LOG_LOG_FILE", "stderr")  # stdout is for the JSON lines
 
-from gnuradio import gr, soapy, sr2cnn  # noqa: E402
+
+from gnuradio import blocks, fft, gr, qtgui, soapy, sr2cnn  # noqa: E402
+from PyQt5 import sip  # noqa: E402
+from PyQt5.QtCore import Qt, QTimer  # noqa: E402
+from PyQt5.QtWidgets import QApplication, QSplitter, QWidget  # noqa: E402
+
+SPECTRUM = 1024  # points
 
 
 def sdr(options):
@@ -28,6 +35,43 @@ def sdr(options):
     else:
         source.set_gain(0, options.gain)
     return source
+
+
+class sdr_monitor(gr.top_block):
+    """The flowgraph; ``window`` is its widget. There must be a QApplication."""
+
+    def __init__(self, options):
+        gr.top_block.__init__(self, "SDR monitor")
+        if options.file:
+            recording = sr2cnn.recording_source(options.file)
+            rate, self.source = recording.recording.sample_rate or options.rate, recording
+            parts = [recording, blocks.throttle(gr.sizeof_gr_complex, rate)]
+        else:
+            rate, self.source = options.rate, sdr(options)
+            parts = [self.source]
+        self.recognizer = sr2cnn.recognizer(
+            options.model,
+            live=not options.file,  # a file waits for the network, a radio does not
+            condition=True,
+            sample_rate=rate,
+        )
+        self.events = sr2cnn.event_sink(options.events)
+        self.display = sr2cnn.label_display(options.model)
+        frequency = 0 if options.file else options.freq
+        self.waterfall = qtgui.waterfall_sink_c(
+            SPECTRUM, fft.window.WIN_BLACKMAN_hARRIS, frequency, rate, "", 1, None
+        )
+        self.connect(*parts, self.recognizer)
+        self.connect(parts[-1], self.waterfall)
+        for port in ("labels", "novel", "status"):
+            self.msg_connect((self.recognizer, port), (self.events, port))
+            self.msg_connect((self.recognizer, port), (self.display, port))
+        self.msg_connect((self.recognizer, "bursts"), (self.events, "bursts"))
+        self.msg_connect((self.display, "cmd"), (self.recognizer, "cmd"))
+        self.window = QSplitter(Qt.Vertical)
+        self.window.addWidget(sip.wrapinstance(self.waterfall.qwidget(), QWidget))
+        self.window.addWidget(self.display.widget())
+        self.window.setWindowTitle("SDR monitor")
 
 
 def main():
@@ -43,28 +87,17 @@ def main():
     parser.add_argument("--events", default="-", help="file for the JSON lines, - for stdout")
     options = parser.parse_args()
 
-    top = gr.top_block("SDR monitor")
-    source = sr2cnn.recording_source(options.file) if options.file else sdr(options)
-    recognizer = sr2cnn.recognizer(
-        options.model,
-        live=not options.file,  # a file waits for the network, a radio does not
-        condition=True,
-        sample_rate=0 if options.file else options.rate,  # the file says its own
-    )
-    events = sr2cnn.event_sink(options.events)
-    top.connect(source, recognizer)
-    for port in ("labels", "novel", "bursts", "status"):
-        top.msg_connect((recognizer, port), (events, port))
-
-    def stop(*_):
-        top.stop()
-
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
+    application = QApplication(sys.argv[:1])
+    top = sdr_monitor(options)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: QTimer.singleShot(0, application.quit))
+    top.window.show()
     top.start()
+    application.exec_()
+    top.stop()
     top.wait()
-    recognizer.drain()
-    events.drain()
+    top.recognizer.drain()
+    top.events.drain()
 
 
 if __name__ == "__main__":

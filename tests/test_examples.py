@@ -45,12 +45,14 @@ def inputs(tmp_path_factory):
     noise = 0.01 * rng.standard_normal((30_000, 2)) @ [1, 1j]
     noise[10_000 : 10_000 + len(burst)] += burst
     noise.astype(np.complex64).tofile(air)
+    again = folder / "again.cf32"  # and again and again, for what is left running
+    np.tile(noise, 20).astype(np.complex64).tofile(again)
     band = folder / "band.cf32"  # the same, eight times as long, in a channel beside the middle
     wide = 0.01 * rng.standard_normal((400_000, 2)) @ [1, 1j]
     burst = np.convolve(np.repeat(symbols, 80), np.hanning(81) / 40)
     wide[200_000 : 200_000 + len(burst)] += burst * np.exp(2j * np.pi * 0.125 * np.arange(len(burst)))
     wide.astype(np.complex64).tofile(band)
-    return dict(recording=recording, radioml=radioml, air=air, band=band)
+    return dict(recording=recording, radioml=radioml, air=air, again=again, band=band)
 
 
 def run(*command, cwd):
@@ -61,6 +63,24 @@ def run(*command, cwd):
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def run_window(*command, cwd):
+    """Run what has a window until labels.jsonl has a label of whom it heard, then Ctrl-C; that file's text."""
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "QT_QPA_PLATFORM": "offscreen"}
+    process = subprocess.Popen(
+        [str(part) for part in command], cwd=cwd, env=environment, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    labels, give_up = cwd / "labels.jsonl", time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < give_up:
+        time.sleep(0.2)
+        if labels.exists() and all(f'"event": "{kind}"' in labels.read_text() for kind in ("label", "burst")):
+            break
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0 and "Traceback" not in out, out
+    return labels.read_text()
 
 
 def labelled(text):
@@ -99,6 +119,7 @@ def test_recording_scripts(name, inputs, tmp_path):
 def bursts(text, start=10_000, n=8000):
     """Labels of the burst in `inputs`, of which they cover most."""
     events = [json.loads(line) for line in text.splitlines()]
+    events = [event for event in events if event.get("start_sample", 0) < start + 2 * n]
     (burst,) = [event for event in events if event["event"] == "burst"]
     assert abs(burst["start_sample"] - start) < 500 and abs(burst["n_samples"] - n) < 1000
     labels = [event for event in events if event["event"] == "label"]
@@ -107,8 +128,11 @@ def bursts(text, start=10_000, n=8000):
 
 
 def test_sdr_monitor_script(inputs, tmp_path):
-    out = run(sys.executable, EXAMPLES / "sdr_monitor.py", "--file", inputs["air"], cwd=tmp_path)
-    assert bursts(out)
+    script = EXAMPLES / "sdr_monitor.py"
+    text = run_window(
+        sys.executable, script, "--file", inputs["again"], "--events", "labels.jsonl", cwd=tmp_path
+    )
+    assert bursts(text)
 
 
 def test_wideband_monitor_script(inputs, tmp_path):
@@ -172,8 +196,8 @@ def with_file_in_place_of_the_radio(flowgraph, folder):
     """A copy of the flowgraph with its SDR disabled and its recording enabled."""
     graph = yaml.safe_load(flowgraph.read_text())
     for block in graph["blocks"]:
-        if block["name"] in ("sdr", "recording"):
-            block["states"]["state"] = "enabled" if block["name"] == "recording" else "disabled"
+        if block["name"] in ("sdr", "recording", "throttle"):
+            block["states"]["state"] = "disabled" if block["name"] == "sdr" else "enabled"
     copy = folder / flowgraph.name
     copy.write_text(yaml.safe_dump(graph))
     return copy
@@ -189,10 +213,11 @@ def test_flowgraph_compiles_and_runs(name, inputs, tmp_path):
         folder.mkdir()
         flowgraph = with_file_in_place_of_the_radio(flowgraph, folder)
         run("grcc", "-o", tmp_path, flowgraph, cwd=tmp_path)
-    special = {"radioml_replay": "radioml", "wideband_monitor": "band"}
+    special = {"radioml_replay": "radioml", "wideband_monitor": "band", "sdr_monitor": "again"}
     source = inputs[special.get(name, "air" if name in ON_THE_AIR else "recording")]
     options = ["--publish", f"ipc://{tmp_path}/sensor"] if name == "sensor" else []
-    run(sys.executable, tmp_path / f"{name}.py", "--path", source, *options, cwd=tmp_path)
+    start = run_window if name == "sdr_monitor" else run
+    start(sys.executable, tmp_path / f"{name}.py", "--path", source, *options, cwd=tmp_path)
     text = (tmp_path / "labels.jsonl").read_text()
     if name == "wideband_monitor":
         assert bursts(text, 200_000, 80_000)
