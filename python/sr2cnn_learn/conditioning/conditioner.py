@@ -2,6 +2,7 @@
 """Cuts the bursts out of a stream and brings each to what a model was trained on."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import fft, signal
@@ -174,7 +175,8 @@ class Conditioner:
         if last <= self._judged:
             return [], []
         medians = median_filter(self._traces, (MEDIAN, 1), mode="reflect")[self._judged - done : last - done]
-        starts, keeps = self._thresholds()
+        starts = _thresholds(int(self._floor.live.sum()), self._traces.shape[1])
+        keeps = (1 + starts) / 2
         self._traces = self._traces[max(0, last - half - done) :]
         return (medians > starts).any(1), (medians > keeps).any(1)
 
@@ -184,14 +186,6 @@ class Conditioner:
         over = np.where(live, powers / np.where(live, self._floor.level, 1), 0).astype(np.float32)
         narrow = uniform_filter1d(over, NARROW, axis=1, mode="wrap")[:, :: NARROW // 2]
         return np.concatenate([over.sum(1, keepdims=True) / live.sum(), narrow], axis=1)
-
-    def _thresholds(self):
-        """Of the medians of ``_over_floor``: to start a burst, and to keep it up."""
-        bins = np.r_[self._floor.live.sum(), np.full(self._traces.shape[1] - 1, NARROW)]
-        # The median of n has the spread of the mean of n·2/π.
-        degrees = bins * INDEPENDENT * MEDIAN * 2 / np.pi
-        starts = MARGIN * gamma.isf(FALSE_ALARM / len(bins), degrees) / degrees
-        return starts, (1 + starts) / 2
 
     def _step(self, k, loud, audible, pieces):
         if self._signal is None:
@@ -306,6 +300,15 @@ class Conditioner:
         halfway = np.sqrt(np.median(inside) * np.quantile(outside, QUIET))
         outwards = int(np.argmin(np.append(outside > halfway, False)))
         return first + (step + outwards if falling else step - outwards)
+
+
+@lru_cache(maxsize=BINS)
+def _thresholds(live_bins, n_traces):
+    """Of the medians of ``_over_floor``, to start a burst."""
+    bins = np.r_[live_bins, np.full(n_traces - 1, NARROW)]
+    # The median of n has the spread of the mean of n·2/π.
+    degrees = bins * INDEPENDENT * MEDIAN * 2 / np.pi
+    return MARGIN * gamma.isf(FALSE_ALARM / n_traces, degrees) / degrees
 
 
 class _Signal:

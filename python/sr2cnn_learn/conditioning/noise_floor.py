@@ -36,6 +36,7 @@ class NoiseFloor:
 
     def add(self, powers):
         """Look at the next spectra, float (n, bins)."""
+        changed = False
         for row in range(-self._seen % self._spacing, len(powers), self._spacing):
             if self._kept == ROWS and self._spacing < self._full:
                 self._rows[: ROWS // 2] = self._rows[::2].copy()
@@ -46,12 +47,12 @@ class NoiseFloor:
             self._rows[self._next] = powers[row]
             self._next = (self._next + 1) % ROWS
             self._kept = min(self._kept + 1, ROWS)
+            changed = True
         self._seen += len(powers)
-        self._update()
+        if changed:
+            self._update()
 
     def _update(self):
-        if not self._kept:
-            return
         low = np.quantile(self._rows[: self._kept], QUANTILE, axis=0) / -np.log1p(-QUANTILE)
         level = median_filter(low, 5, mode="wrap")
         level = np.maximum(level, np.finfo(np.float32).tiny)
