@@ -242,9 +242,9 @@ def test_each_flush_validates_what_is_new(tmp_path, monkeypatch):
     checked = []
     validate = SigmfAnnotations._validate
 
-    def counting(self, head, annotations):
-        checked.append(len(annotations))
-        return validate(self, head, annotations)
+    def counting(self, metadata):
+        checked.append(len(metadata["annotations"]))
+        validate(self, metadata)
 
     monkeypatch.setattr(SigmfAnnotations, "_validate", counting)
     often, once = (SigmfAnnotations(tmp_path / name) for name in ("often", "once"))
