@@ -3,6 +3,7 @@
 
 import time
 from collections import deque
+from itertools import count, takewhile
 
 import numpy as np
 from gnuradio import gr
@@ -11,6 +12,7 @@ from sr2cnn_learn.bundle import Bundle
 from .status import StatusPort
 
 REMEMBERED = 1000  # calls that the latency figures are of
+LARGEST_WARM_UP = 1024  # frames
 
 
 class encoder(gr.sync_block):
@@ -51,6 +53,13 @@ class encoder(gr.sync_block):
             out_sig=[(np.float32, self.bundle.dim)],
         )
         self._status = StatusPort(self, self.stats)
+        self._warm_up()
+
+    def _warm_up(self):
+        """A batch of each size that `work` may ask for: torch takes longer over the first."""
+        largest = min(self._batch_size, LARGEST_WARM_UP)
+        for size in [*takewhile(lambda n: n < largest, (1 << k for k in count())), largest]:
+            self.bundle.encode(np.zeros((size, self.bundle.frame_len), np.complex64), size)
 
     def stats(self):
         """The status message; without figures before the first call."""

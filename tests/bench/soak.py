@@ -24,12 +24,13 @@ import zmq
 from gnuradio import blocks, gr, sr2cnn
 from gnuradio.sr2cnn.benchmark.live import Latencies, bursts, clock, rss
 from gnuradio.sr2cnn.cli.flowgraph import run
+from gnuradio.sr2cnn.cli.monitor import ROOM
 
 ROTATE_BYTES = 10_000_000
 PARSED = 100  # one event of ZeroMQ in so many: all of them would take the time that belongs to the labels
 
 
-def soak(seconds, rate, model="sr2cnn", condition=False, max_run=16, folder=None, report=lambda line: None):
+def soak(seconds, rate, model="sr2cnn", condition=False, max_run=64, folder=None, report=lambda line: None):
     """Run it.
 
     Args:
@@ -63,6 +64,7 @@ def soak(seconds, rate, model="sr2cnn", condition=False, max_run=16, folder=None
         subscriber.connect(f"ipc://{folder}/events")
         source = blocks.vector_source_c(bursts(), True)
         paced = clock(rate)
+        paced.set_min_output_buffer(ROOM)
         recognizer = sr2cnn.recognizer(model, live=True, condition=condition, max_run=max_run)
         top_block = gr.top_block("soak")
         top_block.connect(source, paced, recognizer)
@@ -87,7 +89,11 @@ def soak(seconds, rate, model="sr2cnn", condition=False, max_run=16, folder=None
                 figures["rss_warm"] = rss()
             if now - said > 60:
                 said = now
-                report(f"{(now - began) / 60:.0f} min: RSS {rss() / 1e6:.0f} MB, {latencies.n_labels} labels")
+                p99 = 1e3 * latencies.quantiles()[1]
+                report(
+                    f"{(now - began) / 60:.0f} min: RSS {rss() / 1e6:.0f} MB, {latencies.n_labels} labels, "
+                    f"p99 {p99:.0f} ms, {latencies.status.get('frames_dropped', 0)} frames dropped"
+                )
             return now - began >= seconds
 
         run(top_block, tick)
@@ -117,7 +123,7 @@ def soak(seconds, rate, model="sr2cnn", condition=False, max_run=16, folder=None
 @click.option("--rate", type=float, default=1e6, show_default=True, help="Samples a second.")
 @click.option("--model", default="sr2cnn", show_default=True, help="Bundle, or a shipped model.")
 @click.option("--condition/--no-condition", default=False, show_default=True, help="As of the recognizer.")
-@click.option("--max-run", type=int, default=16, show_default=True, help="Most frames of a label.")
+@click.option("--max-run", type=int, default=64, show_default=True, help="Most frames of a label.")
 def main(minutes, rate, **options):
     figures = soak(60 * minutes, rate, report=click.echo, **options)
     status = figures["status"]

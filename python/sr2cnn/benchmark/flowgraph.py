@@ -13,7 +13,7 @@ from .live import Latencies, bursts, clock, rss
 from .row import Row
 
 CAPPED = 16  # discovered classes, so that memory may not grow with them
-MAX_RUN = 16  # frames of a label, so that labels come often
+MAX_RUN = 64  # frames of a label, so that labels come often
 WARM = 100  # labels before latencies count
 
 
@@ -77,7 +77,7 @@ def latency(model, rate=1e6, device="cpu", seconds=10.0):
     source = blocks.vector_source_c(bursts(pause=0), True)
     paced = clock(rate)
     chain = recognizer(model, device=device, live=True, max_run=MAX_RUN, max_unknown=CAPPED)
-    latencies = Latencies()
+    latencies = Latencies(WARM)
     sink = event_sink(path="", outputs=[latencies])
     top_block.connect(source, paced, chain)
     for port in ("labels", "novel", "status"):
@@ -89,7 +89,7 @@ def latency(model, rate=1e6, device="cpu", seconds=10.0):
     chain.drain()
     sink.drain()
     sink.close()
-    p50, p99 = latencies.quantiles(WARM)
+    p50, p99 = latencies.quantiles()
     name = chain.encoder.bundle.name
     dropped = latencies.status.get("frames_dropped", 0)
     at = f"{rate / 1e6:g} MS/s"

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs a flowgraph, with something to show meanwhile and a way out."""
 
+import sys
 import threading
 
 TICK = 0.2  # seconds
+TURN = 1e-3  # seconds that a thread of Python keeps others waiting: each block in Python is one
 PATIENCE = 10  # seconds for the blocks to end what they are at
 
 
 def run(top_block, on_tick, period=TICK):
     """Run to the end, calling `on_tick` every `period` seconds; what that raises, Ctrl-C above all, or a
     true value from it, stops the flowgraph."""
+    sys.setswitchinterval(TURN)
     done = threading.Event()
 
     def wait():

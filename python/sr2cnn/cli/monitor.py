@@ -17,6 +17,7 @@ from sr2cnn_learn.recordings import DATATYPES
 
 from ..sources.address import EXAMPLES, Address, parse_quantity
 
+ROOM = 1 << 17  # samples behind the source, so that what follows may be late for a moment
 GUI_MS = 50  # that the window has for itself between looks at the rest
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -230,6 +231,7 @@ def _monitor(
     for output in sink.outputs:
         if output.fault:
             raise OSError(output.fault)
+    source.blocks[-1].set_min_output_buffer(ROOM)
     top_block = gr.top_block("monitor")
     top_block.connect(*source.blocks, chain)
     receivers = [sink]
