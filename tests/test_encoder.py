@@ -67,8 +67,8 @@ def test_missing_model():
 
 
 def test_bad_parameters(tiny_bundle):
-    with pytest.raises(ValueError, match="batch_size is 0"):
-        sr2cnn.encoder(str(tiny_bundle), "cpu", 0)
+    with pytest.raises(ValueError, match="batch_size is -1, expected at least 0"):
+        sr2cnn.encoder(str(tiny_bundle), "cpu", -1)
     with pytest.raises(ValueError, match="device is 'tpu'"):
         sr2cnn.encoder(str(tiny_bundle), "tpu")
 

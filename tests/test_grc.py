@@ -86,7 +86,7 @@ def test_callbacks_are_methods(dropped, key):
     "key, parameter, value",
     [
         ("sr2cnn_recognizer", "lambda1", "-1"),
-        ("sr2cnn_recognizer", "batch_size", "0"),
+        ("sr2cnn_recognizer", "batch_size", "-1"),
         ("sr2cnn_recognizer", "queue_frames", "0"),
         ("sr2cnn_framer", "frame_len", "0"),
         ("sr2cnn_frame_queue", "capacity", "0"),

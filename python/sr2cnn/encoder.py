@@ -10,6 +10,7 @@ from gnuradio import gr
 from sr2cnn_learn.bundle import Bundle
 
 from .status import StatusPort
+from .tuning import kept
 
 REMEMBERED = 1000  # calls that the latency figures are of
 LARGEST_WARM_UP = 1024  # frames
@@ -28,22 +29,24 @@ class encoder(gr.sync_block):
     Args:
         model: path of a bundle, or the bare name of a shipped model
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:<n>"``
-        batch_size: most frames that the network takes at once
+        batch_size: most frames that the network takes at once; 0: what ``sr2cnn tune`` found for this
+            machine, with its threads, or else 256
 
     Attributes:
         bundle: the `sr2cnn_learn.bundle.Bundle`
+        batch_size: most frames that the network takes at once
         frames_failed: frames that could not be encoded
 
     Raises:
         FileNotFoundError, ValueError: the model is missing or damaged, the device is absent, or
-            batch_size is below 1
+            batch_size is negative
     """
 
-    def __init__(self, model="sr2cnn", device="auto", batch_size=256):
-        if batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}, expected at least 1")
+    def __init__(self, model="sr2cnn", device="auto", batch_size=0):
+        if batch_size < 0:
+            raise ValueError(f"batch_size is {batch_size}, expected at least 0")
         self.bundle = Bundle.load(model, device)
-        self._batch_size = batch_size
+        self.batch_size = batch_size or self._tuned()
         self.frames_failed = 0
         self._calls = deque(maxlen=REMEMBERED)  # (frames, seconds)
         gr.sync_block.__init__(
@@ -55,9 +58,17 @@ class encoder(gr.sync_block):
         self._status = StatusPort(self, self.stats)
         self._warm_up()
 
+    def _tuned(self):
+        import torch
+
+        tuning = kept(self.bundle)
+        if tuning.threads:
+            torch.set_num_threads(tuning.threads)
+        return tuning.batch_size
+
     def _warm_up(self):
         """A batch of each size that `work` may ask for: torch takes longer over the first."""
-        largest = min(self._batch_size, LARGEST_WARM_UP)
+        largest = min(self.batch_size, LARGEST_WARM_UP)
         for size in [*takewhile(lambda n: n < largest, (1 << k for k in count())), largest]:
             self.bundle.encode(np.zeros((size, self.bundle.frame_len), np.complex64), size)
 
@@ -77,11 +88,11 @@ class encoder(gr.sync_block):
     def work(self, input_items, output_items):
         frames, z = input_items[0], output_items[0]
         n = len(frames)
-        if n > self._batch_size:  # full batches only; the rest waits for the next call
-            n -= n % self._batch_size
+        if n > self.batch_size:  # full batches only; the rest waits for the next call
+            n -= n % self.batch_size
         began = time.perf_counter()
         try:
-            z[:n] = self.bundle.encode(frames[:n], self._batch_size)
+            z[:n] = self.bundle.encode(frames[:n], self.batch_size)
         except Exception as error:  # torch raises all sorts, and the flowgraph shall go on
             self.frames_failed += n
             self.logger.error(f"{n} frames could not be encoded: {error}")

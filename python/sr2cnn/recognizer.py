@@ -30,7 +30,8 @@ class recognizer(gr.hier_block2):
         model: path of a bundle, or the bare name of a shipped model
         hop: samples from one frame's start to the next one's; 0 means the model's frame_len
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:<n>"``
-        batch_size: most frames that the network takes at once
+        batch_size: most frames that the network takes at once; 0: what ``sr2cnn tune`` found for this
+            machine, with its threads, or else 256
         lambda1, lambda2, distance, theta2: of the discriminator; None takes the model's own
         min_support: frames that a discovered class needs before it is announced on ``novel``
         max_unknown: most discovered classes; None means as many as there are ids
@@ -66,7 +67,7 @@ class recognizer(gr.hier_block2):
         model="sr2cnn",
         hop=0,
         device="auto",
-        batch_size=256,
+        batch_size=0,
         lambda1=None,
         lambda2=None,
         distance=None,
@@ -92,6 +93,7 @@ class recognizer(gr.hier_block2):
             gr.io_signature(1, 1, gr.sizeof_short),
         )
         self.encoder = encoder(model, device, batch_size)
+        batch_size = self.encoder.batch_size
         self.framer = framer(self.encoder.bundle.frame_len, hop)
         self.discriminator = discriminator_from_bundle(
             model,

@@ -7,6 +7,7 @@ from .dataset import dataset
 from .demo import demo
 from .monitor import monitor
 from .reproduce import reproduce
+from .tune import tune
 from .watch import watch
 
-COMMANDS = [bench, classify, dataset, demo, monitor, reproduce, watch]
+COMMANDS = [bench, classify, dataset, demo, monitor, reproduce, tune, watch]

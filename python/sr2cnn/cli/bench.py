@@ -45,7 +45,7 @@ def bench(model, device, parts, rate, seconds, json_path):
     console = stderr_console()
     with console.status("") as status:
         rows = list(measure(model, device, parts, rate, seconds, status.update))
-    from sr2cnn_learn.reproduce.laboratory import machine
+    from sr2cnn_learn.machine import machine
 
     title = machine(device)
     table = Table("part", "measured", "value", "ratio", "to", "aim", title=title)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs a flowgraph, with something to show meanwhile and a way out."""
 
+import gc
 import sys
 import threading
 
@@ -13,6 +14,7 @@ def run(top_block, on_tick, period=TICK):
     """Run to the end, calling `on_tick` every `period` seconds; what that raises, Ctrl-C above all, or a
     true value from it, stops the flowgraph."""
     sys.setswitchinterval(TURN)
+    gc.freeze()  # torch alone has so many objects that a look through them would hold up everything
     done = threading.Event()
 
     def wait():

@@ -3,8 +3,6 @@
 
 import hashlib
 import json
-import os
-import platform
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +18,7 @@ from ..datasets.arrays import file_sha256
 from ..discriminator import Discriminator
 from ..evaluation.metrics import open_set_metrics
 from ..evaluation.separation import discrimination_interval
+from ..machine import machine
 from ..training import PRESETS, train
 from .printed import DEFAULT_UNKNOWN
 
@@ -285,18 +284,3 @@ class Trained:
         z, truth = self.stream(part)
         options = dict(self.discriminator_options, distance=distance)
         return needed_lambda1(options, z), ~np.isin(truth, self.classes)
-
-
-def machine(device):
-    """The hardware in words: processor, threads and, if used, the GPU."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        models = [
-            line.partition(":")[2].strip()
-            for line in cpuinfo.read_text(encoding="utf-8").splitlines()
-            if line.startswith("model name")
-        ]
-        name = models[0] if models else name
-    gpu = f", {torch.cuda.get_device_name(device)}" if device.startswith("cuda") else ""
-    return f"{name}, {os.cpu_count()} cores{gpu}; torch {torch.__version__}"

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Other engines for a bundle's encoder: how fast, and on how many frames the class ids stay the same.
+
+    .venv/bin/python tests/bench/engines.py sr2cnn
+
+Each is compared with the frozen TorchScript that `Bundle.encode` runs, at one batch size, on frames of the
+project's own transmitters. An engine pays if it is faster and the ids are the same on 99.9 % of the frames.
+torch.compile needs a compiler; ONNX Runtime, and int8 with it, the packages onnxruntime and onnx. What
+fails says so and is passed over.
+"""
+
+import tempfile
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from gnuradio import sr2cnn
+from gnuradio.sr2cnn.benchmark.row import best_rate
+from gnuradio.sr2cnn.synthesis import synthesize
+from sr2cnn_learn.bundle import Bundle
+from sr2cnn_learn.nets.residual import ResidualNet
+
+MODULATIONS = "BPSK", "QPSK", "QAM16", "GFSK", "2FSK", "AM-DSB", "OFDM", "NOISE"
+SNR, N_EACH, SEED = 14, 500, 90031
+BATCH = 256
+CALIBRATION = 512  # frames that int8 takes its scales from
+
+
+def frames():
+    """float32 (N, 128, 2), shuffled."""
+    pairs = [synthesize(name, SNR, N_EACH, SEED, spread=True) for name in MODULATIONS]
+    samples = np.concatenate(pairs).transpose(0, 2, 1)
+    return np.ascontiguousarray(np.random.default_rng(0).permutation(samples))
+
+
+def eager(bundle):
+    """The stored network as a module that torch.compile takes."""
+    stored, _ = bundle.stored_network()
+    state = stored.state_dict()
+    channels = [state[f"stages.{k}.conv2.weight"].shape[0] for k in range(3)]
+    n_background = len(state["classifier.weight"]) - len(bundle.classes)
+    net = ResidualNet(
+        len(bundle.classes), n_background, bundle.frame_len, bundle.dim, 0.0, stored.remove_phase, channels
+    )
+    net.load_state_dict(state)
+    net.evidence_weight = stored.evidence_weight
+    return net.eval()
+
+
+def of_torch(module, autocast=False):
+    def encode(batch):
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            return module(torch.from_numpy(batch)).float().numpy()
+
+    return encode
+
+
+def onnx_file(module, path):
+    axes = {"iq": {0: "n"}, "z": {0: "n"}}
+    torch.onnx.export(
+        module, (torch.zeros(2, 128, 2),), str(path), dynamo=False, dynamic_axes=axes,
+        input_names=["iq"], output_names=["z"],
+    )  # fmt: skip
+
+
+def of_onnx(path):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return lambda batch: session.run(None, {"iq": batch})[0]
+
+
+def of_int8(path, calibration):
+    from onnxruntime.quantization import CalibrationDataReader, quantize_static
+
+    class Reader(CalibrationDataReader):
+        batches = iter([{"iq": calibration}])
+
+        def get_next(self):
+            return next(self.batches, None)
+
+    small = path.with_name("int8.onnx")
+    quantize_static(str(path), str(small), Reader(), per_channel=True)
+    return of_onnx(small)
+
+
+@click.command(help=__doc__.splitlines()[0])
+@click.argument("model", default="sr2cnn")
+@click.option("--seconds", default=3.0, show_default=True, help="For each measurement.")
+def main(model, seconds):
+    bundle, samples = Bundle.load(model), frames()
+    module = eager(bundle)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "net.onnx"
+        engines = {
+            "frozen TorchScript": lambda: bundle.encode,
+            "eager": lambda: of_torch(module),
+            "bfloat16": lambda: of_torch(module, autocast=True),
+            "torch.compile": lambda: of_torch(torch.compile(module)),
+            "ONNX Runtime": lambda: onnx_file(module, path) or of_onnx(path),
+            "ONNX Runtime, int8": lambda: of_int8(path, samples[:CALIBRATION]),
+        }
+        click.echo(f"{model}, {len(samples)} frames, batch {BATCH}, {torch.get_num_threads()} threads")
+        base_rate = base_ids = None
+        for name, make in engines.items():
+            try:
+                encode = make()
+                z = [encode(samples[k : k + BATCH]) for k in range(0, len(samples), BATCH)]
+                rate = best_rate(BATCH, lambda: encode(samples[:BATCH]), seconds)
+            except Exception as error:  # the engine is missing, or cannot take the network
+                click.echo(f"{name:20} {type(error).__name__}: {str(error).strip().splitlines()[0][:100]}")
+                continue
+            kernel = sr2cnn.discriminator_kernel(**bundle.discriminator_options())
+            ids = kernel.predict(np.concatenate(z).astype(np.float32))
+            if base_ids is None:
+                base_rate, base_ids = rate, ids
+            share = np.mean(ids == base_ids)
+            click.echo(f"{name:20} {rate:8.0f} frames/s  {rate / base_rate:5.2f} ×  ids the same: {share:.2%}")
+
+
+if __name__ == "__main__":
+    main()
