@@ -49,7 +49,7 @@ def wideband(n_channels):
     """Samples/s of processor time of a band of noise, in which nobody transmits."""
     top_block = gr.top_block()
     source = analog.fastnoise_source_c(analog.GR_GAUSSIAN, 1.0)
-    chain = sr2cnn.wideband_recognizer("sr2cnn", n_channels=int(n_channels), sample_rate=1e6)
+    chain = sr2cnn.wideband_recognizer(int(n_channels), sample_rate=1e6)
     top_block.connect(source, chain, blocks.null_sink(gr.sizeof_short))
     start = time.process_time()
     top_block.start()

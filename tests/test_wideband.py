@@ -2,11 +2,13 @@
 """Signals in several channels of a band: each found in its own, all through one network."""
 
 import numpy as np
+import pmt
 import pytest
 from gnuradio import sr2cnn
+from gnuradio.sr2cnn.wideband_recognizer import channel_filter
+from scipy import signal
 from test_conditioner import FREQ, run, tag
 from test_conditioning import noise, qpsk, shifted
-import pmt
 
 N_CHANNELS, RATE = 8, 800e3
 #: (start and length in samples, symbols a sample, frequency over the rate): two at once, and neighbours.
@@ -64,6 +66,17 @@ def test_two_at_once_take_turns(heard):
     order = [one["burst"] for one in heard[1]["labels"]]
     first = order.index(2)
     assert 1 in order[first:]  # the first goes on after the second began
+
+
+@pytest.mark.parametrize("n_channels", [2, 3, 8, 64])
+def test_channel_filter(n_channels):
+    taps = channel_filter(n_channels)
+    frequencies = np.linspace(0, n_channels / 2, 20_000)  # over a channel's rate
+    _, response = signal.freqz(taps, worN=frequencies, fs=n_channels)
+    level = 20 * np.log10(np.abs(response) + 1e-12)
+    assert np.abs(level[frequencies < 0.4]).max() < 0.1
+    assert level[frequencies > 0.6].max() < -68  # the formula for the length is a rule of thumb
+    assert len(taps) < 25 * n_channels
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 
 from gnuradio import gr
 from gnuradio.filter import pfb
+from scipy import signal
 
 from .burst_cutter import burst_cutter
 from .burst_log import BurstLog
@@ -11,6 +12,8 @@ from .recognizer import recognizer
 
 PORTS = ("labels", "novel", "status")
 ATTENUATION = 70  # dB, of neighbouring channels
+EDGE = 0.5  # of a channel, over its rate
+TRANSITION = 0.2  # around the edge
 
 
 class wideband_recognizer(gr.hier_block2):
@@ -55,7 +58,7 @@ class wideband_recognizer(gr.hier_block2):
         # Channel k is k channel rates above the center, the upper half of them below it.
         offsets = [k - n_channels if k >= (n_channels + 1) // 2 else k for k in range(n_channels)]
         order = sorted(range(n_channels), key=offsets.__getitem__)
-        self._channelizer = pfb.channelizer_ccf(n_channels, atten=ATTENUATION)
+        self._channelizer = pfb.channelizer_ccf(n_channels, channel_filter(n_channels).tolist())
         log = BurstLog()
         self._cutter = burst_cutter(
             log,
@@ -84,3 +87,13 @@ class wideband_recognizer(gr.hier_block2):
         """Send the messages that blocks inside still hold, see ``recognizer.drain``."""
         self.recognizer.drain()
         self._origin.stop()
+
+
+def channel_filter(n_channels):
+    """Taps of the channelizer's prototype, float (n,), at the rate of the whole band.
+
+    Not GNU Radio's own: its Parks-McClellan design (`optfir`) ends the process with a segmentation fault
+    now and then.
+    """
+    n, beta = signal.kaiserord(ATTENUATION, TRANSITION * 2 / n_channels)
+    return signal.firwin(n, EDGE, window=("kaiser", beta), fs=n_channels)

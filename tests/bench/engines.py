@@ -39,12 +39,13 @@ def eager(bundle):
     stored, _ = bundle.stored_network()
     state = stored.state_dict()
     channels = [state[f"stages.{k}.conv2.weight"].shape[0] for k in range(3)]
-    n_background = len(state["classifier.weight"]) - len(bundle.classes)
+    if len(state["classifier.weight"]) > len(bundle.classes):
+        raise click.UsageError(f"{bundle.name}: has background classes, expected a bundle without")
+    remove_phase = bundle.card["provenance"]["recipe"]["remove_phase"]  # a constant of the stored code
     net = ResidualNet(
-        len(bundle.classes), n_background, bundle.frame_len, bundle.dim, 0.0, stored.remove_phase, channels
+        len(bundle.classes), 0, bundle.frame_len, bundle.dim, 0.0, remove_phase, channels
     )
     net.load_state_dict(state)
-    net.evidence_weight = stored.evidence_weight
     return net.eval()
 
 
