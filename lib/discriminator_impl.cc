@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 #include "discriminator_impl.h"
+#include "counts.h"
 #include "parameters.h"
 #include <gnuradio/io_signature.h>
 #include <gnuradio/sr2cnn/input_ended.h>
@@ -414,10 +415,6 @@ void discriminator_impl::handle_upstream(const pmt::pmt_t& message)
 
 void discriminator_impl::publish_status(const pmt::pmt_t& merged)
 {
-    auto status = d_upstream;
-    const auto add = [&status](const char* key, std::uint64_t count) {
-        status = pmt::dict_add(status, pmt::intern(key), pmt::from_long(count));
-    };
     const auto said = [this](const char* key) {
         const auto count = pmt::dict_ref(d_upstream, pmt::intern(key), pmt::PMT_NIL);
         return as_unsigned(count).value_or(0);
@@ -425,11 +422,12 @@ void discriminator_impl::publish_status(const pmt::pmt_t& merged)
     const auto skipped = said("frames_skipped"), overrun = said("frames_overrun");
     // What came here since then was queued, too.
     const auto queued = std::max(said("frames_queued"), d_frames_out + overrun);
-    add("frames_in", queued + skipped);
-    add("frames_out", d_frames_out);
-    add("frames_dropped", overrun + skipped);
-    add("n_discovered", d_core.discovered().size());
-    add("invalid", d_core.invalid());
+    auto status = with_counts(d_upstream,
+                              { { "frames_in", queued + skipped },
+                                { "frames_out", d_frames_out },
+                                { "frames_dropped", overrun + skipped },
+                                { "n_discovered", d_core.discovered().size() },
+                                { "invalid", d_core.invalid() } });
     if (merged)
         status = pmt::dict_add(status, KEY_MERGED, merged);
     message_port_pub(PORT_STATUS, status);

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 #include "frame_queue_impl.h"
+#include "counts.h"
 #include "parameters.h"
 #include <gnuradio/block_detail.h>
 #include <gnuradio/io_signature.h>
@@ -115,14 +116,11 @@ int frame_queue_sink::work(int noutput_items,
 void frame_queue_sink::publish_status()
 {
     const auto counts = d_ring->count();
-    auto status = pmt::make_dict();
-    const auto add = [&status](const char* key, std::uint64_t count) {
-        status = pmt::dict_add(status, pmt::intern(key), pmt::from_long(count));
-    };
-    add("frames_queued", counts.frames_in);
-    add("frames_overrun", counts.frames_dropped);
-    add("frames_waiting", counts.frames_waiting);
-    message_port_pub(PORT_STATUS, status);
+    message_port_pub(PORT_STATUS,
+                     with_counts(pmt::make_dict(),
+                                 { { "frames_queued", counts.frames_in },
+                                   { "frames_overrun", counts.frames_dropped },
+                                   { "frames_waiting", counts.frames_waiting } }));
     d_status_due = std::chrono::steady_clock::now() + STATUS_PERIOD;
 }
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 #include "framer_impl.h"
+#include "counts.h"
 #include "parameters.h"
 #include <gnuradio/io_signature.h>
 #include <boost/thread/lock_guard.hpp>
@@ -119,14 +120,11 @@ void framer_impl::put_tags()
 void framer_impl::publish_status()
 {
     const auto counts = count();
-    auto status = pmt::make_dict();
-    const auto add = [&status](const char* key, std::uint64_t n) {
-        status = pmt::dict_add(status, pmt::intern(key), pmt::from_long(n));
-    };
-    add("frames_dropped", counts.frames_skipped);
-    add("frames_skipped", counts.frames_skipped);
-    add("samples_dropped", counts.samples_dropped);
-    message_port_pub(PORT_STATUS, status);
+    message_port_pub(PORT_STATUS,
+                     with_counts(pmt::make_dict(),
+                                 { { "frames_dropped", counts.frames_skipped },
+                                   { "frames_skipped", counts.frames_skipped },
+                                   { "samples_dropped", counts.samples_dropped } }));
     d_status_due = std::chrono::steady_clock::now() + STATUS_PERIOD;
 }
 

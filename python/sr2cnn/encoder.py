@@ -3,14 +3,13 @@
 
 import time
 from collections import deque
-from itertools import count, takewhile
 
 import numpy as np
 from gnuradio import gr
 from sr2cnn_learn.bundle import Bundle
 
 from .status import StatusPort
-from .tuning import kept
+from .tuning import doublings, kept
 
 REMEMBERED = 1000  # calls that the latency figures are of
 LARGEST_WARM_UP = 1024  # frames
@@ -56,7 +55,6 @@ class encoder(gr.sync_block):
             out_sig=[(np.float32, self.bundle.dim)],
         )
         self._status = StatusPort(self, self.stats)
-        self._warm_up()
 
     def _tuned(self):
         import torch
@@ -66,10 +64,9 @@ class encoder(gr.sync_block):
             torch.set_num_threads(tuning.threads)
         return tuning.batch_size
 
-    def _warm_up(self):
-        """A batch of each size that `work` may ask for: torch takes longer over the first."""
-        largest = min(self.batch_size, LARGEST_WARM_UP)
-        for size in [*takewhile(lambda n: n < largest, (1 << k for k in count())), largest]:
+    def warm_up(self):
+        """Encode a batch of each size that may come: torch takes longer over the first, and labels wait."""
+        for size in doublings(min(self.batch_size, LARGEST_WARM_UP)):
             self.bundle.encode(np.zeros((size, self.bundle.frame_len), np.complex64), size)
 
     def stats(self):

@@ -123,6 +123,7 @@ class recognizer(gr.hier_block2):
             self.queue = frame_queue(bundle.frame_len, queue_frames, "drop", hop)
             # What waits in a buffer grows old and cannot be dropped: just enough for the encoder.
             self.queue.set_min_output_buffer(2 * batch_size)
+            self.encoder.warm_up()
             before.insert(1, self.queue)
         self.conditioner = None
         first = [self]

@@ -40,7 +40,8 @@ def kept(bundle):
     """The `Tuning` of a bundle that `tune` has found on this machine, or the default."""
     if bundle.device.type != "cpu":
         return Tuning()
-    found = _read().get(_key(bundle))
+    everything = _read()
+    found = everything.get(_key(bundle)) if everything else None
     if not isinstance(found, dict):
         return Tuning()
     batch_size, threads = found.get("batch_size"), found.get("threads")
@@ -97,7 +98,11 @@ def tune(bundle, seconds=SECONDS, progress=lambda rate: None):
 
 def thread_counts():
     """1, 2, 4 … and all processors that this process may use."""
-    n = len(os.sched_getaffinity(0))
+    return doublings(len(os.sched_getaffinity(0)))
+
+
+def doublings(n):
+    """1, 2, 4 … below n, and n."""
     return [*(1 << k for k in range((n - 1).bit_length())), n]
 
 

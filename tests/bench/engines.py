@@ -16,6 +16,7 @@ import click
 import numpy as np
 import torch
 from gnuradio import sr2cnn
+from gnuradio.sr2cnn.benchmark.encoders import of_onnx, of_torch, onnx_file
 from gnuradio.sr2cnn.benchmark.row import best_rate
 from gnuradio.sr2cnn.synthesis import synthesize
 from sr2cnn_learn.bundle import Bundle
@@ -42,39 +43,23 @@ def eager(bundle):
     if len(state["classifier.weight"]) > len(bundle.classes):
         raise click.UsageError(f"{bundle.name}: has background classes, expected a bundle without")
     remove_phase = bundle.card["provenance"]["recipe"]["remove_phase"]  # a constant of the stored code
-    net = ResidualNet(
-        len(bundle.classes), 0, bundle.frame_len, bundle.dim, 0.0, remove_phase, channels
-    )
+    net = ResidualNet(len(bundle.classes), 0, bundle.frame_len, bundle.dim, 0.0, remove_phase, channels)
     net.load_state_dict(state)
     return net.eval()
 
 
-def of_torch(module, autocast=False):
-    def encode(batch):
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-            return module(torch.from_numpy(batch)).float().numpy()
+def bfloat16(module):
+    encode = of_torch(module)
 
-    return encode
+    def with_autocast(batch):
+        with torch.autocast("cpu", torch.bfloat16):
+            return encode(batch)
 
-
-def onnx_file(module, path):
-    axes = {"iq": {0: "n"}, "z": {0: "n"}}
-    torch.onnx.export(
-        module, (torch.zeros(2, 128, 2),), str(path), dynamo=False, dynamic_axes=axes,
-        input_names=["iq"], output_names=["z"],
-    )  # fmt: skip
+    return with_autocast
 
 
-def of_onnx(path):
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    return lambda batch: session.run(None, {"iq": batch})[0]
-
-
-def of_int8(path, calibration):
+def int8(content, calibration):
+    """The bytes of an ONNX file, quantized, in ONNX Runtime."""
     from onnxruntime.quantization import CalibrationDataReader, quantize_static
 
     class Reader(CalibrationDataReader):
@@ -83,9 +68,11 @@ def of_int8(path, calibration):
         def get_next(self):
             return next(self.batches, None)
 
-    small = path.with_name("int8.onnx")
-    quantize_static(str(path), str(small), Reader(), per_channel=True)
-    return of_onnx(small)
+    with tempfile.TemporaryDirectory() as folder:
+        whole, small = Path(folder) / "float32.onnx", Path(folder) / "int8.onnx"
+        whole.write_bytes(content)
+        quantize_static(str(whole), str(small), Reader(), per_channel=True)
+        return of_onnx(small.read_bytes())
 
 
 @click.command(help=__doc__.splitlines()[0])
@@ -94,32 +81,30 @@ def of_int8(path, calibration):
 def main(model, seconds):
     bundle, samples = Bundle.load(model), frames()
     module = eager(bundle)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "net.onnx"
-        engines = {
-            "frozen TorchScript": lambda: bundle.encode,
-            "eager": lambda: of_torch(module),
-            "bfloat16": lambda: of_torch(module, autocast=True),
-            "torch.compile": lambda: of_torch(torch.compile(module)),
-            "ONNX Runtime": lambda: onnx_file(module, path) or of_onnx(path),
-            "ONNX Runtime, int8": lambda: of_int8(path, samples[:CALIBRATION]),
-        }
-        click.echo(f"{model}, {len(samples)} frames, batch {BATCH}, {torch.get_num_threads()} threads")
-        base_rate = base_ids = None
-        for name, make in engines.items():
-            try:
-                encode = make()
-                z = [encode(samples[k : k + BATCH]) for k in range(0, len(samples), BATCH)]
-                rate = best_rate(BATCH, lambda: encode(samples[:BATCH]), seconds)
-            except Exception as error:  # the engine is missing, or cannot take the network
-                click.echo(f"{name:20} {type(error).__name__}: {str(error).strip().splitlines()[0][:100]}")
-                continue
-            kernel = sr2cnn.discriminator_kernel(**bundle.discriminator_options())
-            ids = kernel.predict(np.concatenate(z).astype(np.float32))
-            if base_ids is None:
-                base_rate, base_ids = rate, ids
-            share = np.mean(ids == base_ids)
-            click.echo(f"{name:20} {rate:8.0f} frames/s  {rate / base_rate:5.2f} ×  ids the same: {share:.2%}")
+    engines = {
+        "frozen TorchScript": lambda: bundle.encode,
+        "eager": lambda: of_torch(module),
+        "bfloat16": lambda: bfloat16(module),
+        "torch.compile": lambda: of_torch(torch.compile(module)),
+        "ONNX Runtime": lambda: of_onnx(onnx_file(module, bundle.frame_len)),
+        "ONNX Runtime, int8": lambda: int8(onnx_file(module, bundle.frame_len), samples[:CALIBRATION]),
+    }
+    click.echo(f"{model}, {len(samples)} frames, batch {BATCH}, {torch.get_num_threads()} threads")
+    base_rate = base_ids = None
+    for name, make in engines.items():
+        try:
+            encode = make()
+            z = [encode(samples[k : k + BATCH]) for k in range(0, len(samples), BATCH)]
+            rate = best_rate(BATCH, lambda: encode(samples[:BATCH]), seconds)
+        except Exception as error:  # the engine is missing, or cannot take the network
+            click.echo(f"{name:20} {type(error).__name__}: {str(error).strip().splitlines()[0][:100]}")
+            continue
+        kernel = sr2cnn.discriminator_kernel(**bundle.discriminator_options())
+        ids = kernel.predict(np.concatenate(z).astype(np.float32))
+        if base_ids is None:
+            base_rate, base_ids = rate, ids
+        share = np.mean(ids == base_ids)
+        click.echo(f"{name:20} {rate:8.0f} frames/s  {rate / base_rate:5.2f} ×  ids the same: {share:.2%}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Encoders against the machine's matrix product."""
 
+import contextlib
 import io
 
 import numpy as np
@@ -62,10 +63,11 @@ def encoders(models, product, device="cpu", seconds=1.0):
         network, _ = bundle.stored_network()
         faithful = bundle.name == FAITHFUL
         flop = FAITHFUL_FLOP if faithful else flop_of(network, bundle.frame_len)
-        engines = {"as stored": _torch_script(network, device), "frozen": bundle.encode}
-        session = _onnx(network, bundle.frame_len) if device == "cpu" else None
-        if session:
-            engines["ONNX Runtime"] = session
+        engines = {"as stored": of_torch(network, device), "frozen": bundle.encode}
+        if device == "cpu":
+            # A yardstick: where it is missing, or cannot take the network, there is none.
+            with contextlib.suppress(Exception):
+                engines["ONNX Runtime"] = of_onnx(onnx_file(network, bundle.frame_len))
         for engine, encode in engines.items():
             rates = {}
             for batch in BATCHES:
@@ -85,31 +87,38 @@ def encoders(models, product, device="cpu", seconds=1.0):
     return rows, best
 
 
-def _torch_script(network, device):
+def of_torch(network, device="cpu"):
+    """A torch module as a function of frames, float32 (N, frame_len, 2) → (N, dim)."""
     import torch
 
     network = network.to(device)
 
     def encode(frames):
         with torch.inference_mode():
-            return network(torch.from_numpy(frames).to(device)).cpu().numpy()
+            return network(torch.from_numpy(frames).to(device)).float().cpu().numpy()
 
     return encode
 
 
-def _onnx(network, frame_len):
-    """The network in ONNX Runtime as a function of frames; None where that is not installed."""
-    try:
-        import onnxruntime
-        import torch
+def onnx_file(network, frame_len):
+    """A torch module as the bytes of an ONNX file, for batches of any size."""
+    import torch
 
-        file = io.BytesIO()
-        axes = {"iq": {0: "n"}, "z": {0: "n"}}
-        torch.onnx.export(
-            network, (torch.zeros(2, frame_len, 2),), file, dynamo=False, dynamic_axes=axes,
-            input_names=["iq"], output_names=["z"],
-        )  # fmt: skip
-        session = onnxruntime.InferenceSession(file.getvalue(), providers=["CPUExecutionProvider"])
-    except Exception:  # a yardstick: where it is missing, or cannot take the network, there is none
-        return None
+    file = io.BytesIO()
+    axes = {"iq": {0: "n"}, "z": {0: "n"}}
+    torch.onnx.export(
+        network, (torch.zeros(2, frame_len, 2),), file, dynamo=False, dynamic_axes=axes,
+        input_names=["iq"], output_names=["z"],
+    )  # fmt: skip
+    return file.getvalue()
+
+
+def of_onnx(content):
+    """The bytes of an ONNX file in ONNX Runtime, with as many threads as torch, as a function of frames."""
+    import onnxruntime
+    import torch
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     return lambda frames: session.run(None, {"iq": frames})[0]

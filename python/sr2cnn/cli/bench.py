@@ -76,7 +76,8 @@ def measure(model, device, parts, rate, seconds, say=lambda what: None):
     product = machine[0].value
     if {"encoder", "flowgraph"} & set(parts):
         say("encoders")
-        rows, best = encoders([FAITHFUL, model], product, device, seconds)
+        models = [FAITHFUL, model] if "encoder" in parts else [model]
+        rows, best = encoders(models, product, device, seconds)
         if "encoder" in parts:
             yield from rows
             ratio = best[model] / best[FAITHFUL]

@@ -206,7 +206,7 @@ class SigmfAnnotations(Output):
             info["core:metadata_only"] = True
         head = {"global": info, "captures": list(self._captures)}
         head["global"] = _with_version(head)
-        self._validate({**head, "annotations": self._others})
+        self._validate({**head, "annotations": []})  # those of others were when they were read
         del self._texts[-1:]  # the last may have been extended since
         new = list(map(_with_comment, annotations[len(self._texts) :]))
         for first in range(0, len(new), VALIDATED):
