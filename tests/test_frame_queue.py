@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The frame queue in flowgraphs: what it keeps, what it drops and what it says about it."""
 
+import contextlib
 import threading
 import time
 from pathlib import Path
@@ -92,8 +93,11 @@ def overrun(n, capacity, **kw):
 
 def block_threads():
     """Names of the threads of GNU Radio's blocks."""
-    names = (Path(task) / "comm" for task in Path("/proc/self/task").iterdir())
-    return [name.read_text() for name in names if name.read_text().startswith("sr2cnn_")]
+    names = []
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):  # any thread of the process may end while we look
+            names.append((task / "comm").read_text())
+    return [name for name in names if name.startswith("sr2cnn_")]
 
 
 @pytest.mark.parametrize("most", [3, 100, None])
