@@ -57,11 +57,9 @@ class encoder(gr.sync_block):
         self._status = StatusPort(self, self.stats)
 
     def _tuned(self):
-        import torch
-
         tuning = kept(self.bundle)
         if tuning.threads:
-            torch.set_num_threads(tuning.threads)
+            self.bundle.use_threads(tuning.threads)
         return tuning.batch_size
 
     def warm_up(self):

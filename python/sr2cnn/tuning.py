@@ -80,13 +80,13 @@ def tune(bundle, seconds=SECONDS, progress=lambda rate: None):
     before, rates = torch.get_num_threads(), {}
     try:
         for threads in thread_counts():
-            torch.set_num_threads(threads)
+            bundle.use_threads(threads)
             for n in BATCHES:
                 rate = best_rate(n, lambda: bundle.encode(frames[:n], n), seconds)
                 rates[Tuning(n, threads)] = rate
                 progress(rate)
     finally:
-        torch.set_num_threads(before)
+        bundle.use_threads(before)
     fastest = max(rates.values())
     enough = [tuning for tuning, rate in rates.items() if rate >= ENOUGH * fastest]
     best = min(enough, key=lambda tuning: (tuning.threads, tuning.batch_size))

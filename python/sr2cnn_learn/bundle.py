@@ -9,10 +9,11 @@ model is and where it comes from, ``semantics.npz`` holds the class centers and 
 say how to read attributes of a signal from its semantic vector.
 
 Bundles come from strangers: card and semantics are read with size limits and without pickle, and a network
-that does not fit its card is refused. All calls of TorchScript are in this file, so that another engine can
-take its place here.
+that does not fit its card is refused. All calls of TorchScript are in this file; where ONNX Runtime is
+installed, it takes TorchScript's place as the engine of the encoder on a processor.
 """
 
+import contextlib
 import io
 import json
 import math
@@ -26,11 +27,15 @@ import numpy as np
 
 from .attributes import FREQUENCIES, look, read_attributes
 from .discriminator import DISTANCES, THETA2, Discriminator
+from .onnx_runtime import onnx_encoder, onnx_file
 
 SCHEMA = 1
 MODELS = Path(__file__).parent / "models"
 MAX_CARD_BYTES = 2**20
 MAX_SEMANTICS_BYTES = 2**28
+ENGINES = "auto", "TorchScript", "ONNX Runtime"
+TRIED = 16  # frames on which ONNX Runtime must agree with TorchScript
+AGREEMENT = 1e-3  # of the largest coordinate
 
 
 def find(model):
@@ -177,6 +182,13 @@ def _read_semantics(data):
         return {key: npz[key] for key in npz.files}
 
 
+def _padded(batch, batch_size):
+    """A batch with zeros behind it, to a power of two or batch_size."""
+    n = len(batch)
+    more = min(batch_size, 1 << (n - 1).bit_length()) - n
+    return np.concatenate([batch, np.zeros((more, *batch.shape[1:]), batch.dtype)]) if more > 0 else batch
+
+
 class Bundle:
     """A model bundle, read from a file by ``Bundle.read`` or ``Bundle.load``.
 
@@ -210,6 +222,7 @@ class Bundle:
         self.attribute_weights = None if weights is None else weights.astype(np.float64)
         self._judge = None
         self._network = None
+        self._onnx = None
 
     @classmethod
     def read(cls, model):
@@ -237,20 +250,30 @@ class Bundle:
         return cls(path, card, semantics)
 
     @classmethod
-    def load(cls, model, device="cpu"):
+    def load(cls, model, device="cpu", engine="auto"):
         """The whole bundle, its network on ``device`` and tried on one frame.
 
         Args:
             model: path, or the bare name of a shipped model
             device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:<n>"``
+            engine: of the encoder, of ``ENGINES``; ``"auto"`` is ONNX Runtime on the CPU where it is
+                installed and gives the same semantic vectors, else TorchScript
 
         Raises:
-            FileNotFoundError, ValueError: as ``read``; also a device that is absent, and a network that
-                cannot be loaded or does not fit its card
+            FileNotFoundError, ValueError: as ``read``; also a device that is absent, a network that
+                cannot be loaded or does not fit its card, and an engine that is not there or cannot take it
         """
+        if engine not in ENGINES:
+            raise ValueError(f"engine is {engine!r}, expected one of {', '.join(ENGINES)}")
         bundle = cls.read(model)
         bundle.device = torch_device(device)
-        bundle._load_network()
+        stored, _ = bundle.stored_network()
+        bundle._load_network(stored)
+        if engine == "ONNX Runtime":
+            bundle._take_onnx_runtime(stored)
+        elif engine == "auto" and bundle.device.type == "cpu":
+            with contextlib.suppress(ValueError):
+                bundle._take_onnx_runtime(stored)
         return bundle
 
     def stored_network(self):
@@ -274,15 +297,14 @@ class Bundle:
         half = any(parameter.dtype == torch.float16 for parameter in network.parameters())
         return network.float().eval(), half
 
-    def _load_network(self):
+    def _load_network(self, stored):
         import torch
 
-        network, _ = self.stored_network()
-        extra = [name for name in ("classify", "reconstruct") if hasattr(network, name)]
+        extra = [name for name in ("classify", "reconstruct") if hasattr(stored, name)]
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)
-                network = torch.jit.freeze(network, preserved_attrs=extra).to(self.device)
+                network = torch.jit.freeze(stored, preserved_attrs=extra).to(self.device)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[0]
             raise ValueError(f"{self.path}: its network cannot be loaded ({reason})") from error
@@ -302,6 +324,39 @@ class Bundle:
                 f"{self.path}: its network gives {z.shape} and {logits.shape}, "
                 f"expected finite {expected[0]} and {expected[1]} from its card"
             )
+
+    def _take_onnx_runtime(self, stored):
+        """Make ONNX Runtime the encoder's engine; ValueError, and all as before, where it cannot be."""
+        import torch
+
+        if self.device.type != "cpu":
+            raise ValueError(f"device is '{self.device}', expected 'cpu' for ONNX Runtime")
+        frames = np.random.default_rng(0).standard_normal((TRIED, self.frame_len, 2)).astype(np.float32)
+        frames[0] = 0
+        try:
+            content = onnx_file(stored, self.frame_len)
+            encode = onnx_encoder(content, torch.get_num_threads())
+            expected, z = self.encode(frames), encode(frames)
+        except Exception as error:  # it is missing, or the network has what ONNX has not
+            reason = f"{type(error).__name__}, {error}"
+            raise ValueError(f"{self.path}: no ONNX Runtime for its network ({reason})") from error
+        limit = AGREEMENT * np.abs(expected).max()
+        if z.shape != expected.shape or not np.abs(z - expected).max() <= limit:
+            raise ValueError(f"{self.path}: ONNX Runtime gives other semantic vectors than TorchScript")
+        self._onnx_content, self._onnx = content, encode
+
+    @property
+    def engine(self):
+        """Which of ``ENGINES`` encodes."""
+        return "TorchScript" if self._onnx is None else "ONNX Runtime"
+
+    def use_threads(self, n):
+        """Compute with n threads; what TorchScript computes takes as many in the whole process."""
+        import torch
+
+        torch.set_num_threads(n)
+        if self._onnx is not None:
+            self._onnx = onnx_encoder(self._onnx_content, n)
 
     def _run(self, method, array):
         import torch
@@ -326,8 +381,8 @@ class Bundle:
     def encode(self, frames, batch_size=256):
         """Semantic vectors of frames.
 
-        Batches are of one size, the rest padded to a power of two: each new batch size makes TorchScript
-        prepare its kernels again.
+        Batches are of one size. TorchScript gets the rest padded to a power of two: each new batch size makes
+        it prepare its kernels again.
 
         Args:
             frames: complex64 (N, frame_len) or float32 (N, frame_len, 2)
@@ -341,10 +396,10 @@ class Bundle:
         for start in range(0, len(frames), batch_size):
             batch = frames[start : start + batch_size]
             n = len(batch)
-            if n < batch_size:
-                padded = min(batch_size, 1 << (n - 1).bit_length())
-                batch = np.concatenate([batch, np.zeros((padded - n, *batch.shape[1:]), np.float32)])
-            encoded = self._run(self._network, batch)
+            if self._onnx is None:
+                encoded = self._run(self._network, _padded(batch, batch_size))
+            else:
+                encoded = self._onnx(batch)
             if encoded.shape[1:] != (self.dim,):
                 raise RuntimeError(f"network gives vectors of {encoded.shape[1:]}, not {self.dim}")
             z[start : start + n] = encoded[:n]

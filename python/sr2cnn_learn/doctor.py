@@ -144,4 +144,4 @@ def _model() -> Finding:
         bundle = importlib.import_module(f"{__package__}.bundle").Bundle.load("sr2cnn")
     except (OSError, ValueError, ImportError) as error:
         return Finding("model", "fault", str(error), "run make build in a whole checkout")
-    return Finding("model", "ok", f"{bundle.path}, {len(bundle.classes)} classes")
+    return Finding("model", "ok", f"{bundle.path}, {len(bundle.classes)} classes, {bundle.engine}")

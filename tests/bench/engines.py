@@ -3,10 +3,9 @@
 
     .venv/bin/python tests/bench/engines.py sr2cnn
 
-Each is compared with the frozen TorchScript that `Bundle.encode` runs, at one batch size, on frames of the
+Each is compared with frozen TorchScript, at one batch size, on frames of the
 project's own transmitters. An engine pays if it is faster and the ids are the same on 99.9 % of the frames.
-torch.compile needs a compiler; ONNX Runtime, and int8 with it, the packages onnxruntime and onnx. What
-fails says so and is passed over.
+torch.compile needs a compiler. What fails says so and is passed over.
 """
 
 import tempfile
@@ -16,11 +15,12 @@ import click
 import numpy as np
 import torch
 from gnuradio import sr2cnn
-from gnuradio.sr2cnn.benchmark.encoders import of_onnx, of_torch, onnx_file
+from gnuradio.sr2cnn.benchmark.encoders import of_torch
 from gnuradio.sr2cnn.benchmark.row import best_rate
 from gnuradio.sr2cnn.synthesis import synthesize
 from sr2cnn_learn.bundle import Bundle
 from sr2cnn_learn.nets.residual import ResidualNet
+from sr2cnn_learn.onnx_runtime import onnx_encoder, onnx_file
 
 MODULATIONS = "BPSK", "QPSK", "QAM16", "GFSK", "2FSK", "AM-DSB", "OFDM", "NOISE"
 SNR, N_EACH, SEED = 14, 500, 90031
@@ -72,21 +72,21 @@ def int8(content, calibration):
         whole, small = Path(folder) / "float32.onnx", Path(folder) / "int8.onnx"
         whole.write_bytes(content)
         quantize_static(str(whole), str(small), Reader(), per_channel=True)
-        return of_onnx(small.read_bytes())
+        return onnx_encoder(small.read_bytes(), torch.get_num_threads())
 
 
 @click.command(help=__doc__.splitlines()[0])
 @click.argument("model", default="sr2cnn")
 @click.option("--seconds", default=3.0, show_default=True, help="For each measurement.")
 def main(model, seconds):
-    bundle, samples = Bundle.load(model), frames()
+    bundle, samples = Bundle.load(model, engine="TorchScript"), frames()
     module = eager(bundle)
     engines = {
         "frozen TorchScript": lambda: bundle.encode,
         "eager": lambda: of_torch(module),
         "bfloat16": lambda: bfloat16(module),
         "torch.compile": lambda: of_torch(torch.compile(module)),
-        "ONNX Runtime": lambda: of_onnx(onnx_file(module, bundle.frame_len)),
+        "ONNX Runtime": lambda: Bundle.load(model, engine="ONNX Runtime").encode,
         "ONNX Runtime, int8": lambda: int8(onnx_file(module, bundle.frame_len), samples[:CALIBRATION]),
     }
     click.echo(f"{model}, {len(samples)} frames, batch {BATCH}, {torch.get_num_threads()} threads")

@@ -2,7 +2,6 @@
 """Encoders against the machine's matrix product."""
 
 import contextlib
-import io
 
 import numpy as np
 from sr2cnn_learn.bundle import Bundle
@@ -47,7 +46,7 @@ def flop_of(network, frame_len):
 
 
 def encoders(models, product, device="cpu", seconds=1.0):
-    """Rows of each model's encoder, stored and frozen TorchScript and, where it is installed, ONNX Runtime.
+    """Rows of each model's encoder: as stored, as frozen TorchScript and, where it is there, in ONNX Runtime.
 
     Args:
         models: names or paths of bundles
@@ -55,35 +54,30 @@ def encoders(models, product, device="cpu", seconds=1.0):
         device, seconds: as of ``matrix_products``
 
     Returns:
-        rows; dict of model → frames/s of the frozen encoder at its best batch
+        rows; dict of model → frames/s of the encoder at its best engine and batch
     """
     rows, best = [], {}
     for model in models:
-        bundle = Bundle.load(model, device)
+        bundle = Bundle.load(model, device, "TorchScript")
         network, _ = bundle.stored_network()
         faithful = bundle.name == FAITHFUL
         flop = FAITHFUL_FLOP if faithful else flop_of(network, bundle.frame_len)
-        engines = {"as stored": of_torch(network, device), "frozen": bundle.encode}
-        if device == "cpu":
-            # A yardstick: where it is missing, or cannot take the network, there is none.
-            with contextlib.suppress(Exception):
-                engines["ONNX Runtime"] = of_onnx(onnx_file(network, bundle.frame_len))
+        stored = of_torch(network, device)
+        engines = {"as stored": lambda frames, _: stored(frames), "frozen": bundle.encode}
+        with contextlib.suppress(ValueError):
+            engines["ONNX Runtime"] = Bundle.load(model, device, "ONNX Runtime").encode
         for engine, encode in engines.items():
             rates = {}
             for batch in BATCHES:
                 frames = np.random.default_rng(0).standard_normal((batch, bundle.frame_len, 2))
                 frames = frames.astype(np.float32)
-                if engine == "frozen":
-                    rates[batch] = best_rate(batch, lambda: encode(frames, batch), seconds)
-                else:
-                    rates[batch] = best_rate(batch, lambda: encode(frames), seconds)
+                rates[batch] = best_rate(batch, lambda: encode(frames, batch), seconds)
             for batch, rate in rates.items():
                 at_least = 0.9 if faithful and engine == "frozen" and rate == max(rates.values()) else None
                 what = f"{bundle.name}, {engine}, batch {batch}"
                 share = rate * flop / product
                 rows.append(Row("encoder", what, rate, "frames/s", share, "matrix product", at_least))
-            if engine == "frozen":
-                best[model] = max(rates.values())
+            best[model] = max(best.get(model, 0), *rates.values())
     return rows, best
 
 
@@ -98,27 +92,3 @@ def of_torch(network, device="cpu"):
             return network(torch.from_numpy(frames).to(device)).float().cpu().numpy()
 
     return encode
-
-
-def onnx_file(network, frame_len):
-    """A torch module as the bytes of an ONNX file, for batches of any size."""
-    import torch
-
-    file = io.BytesIO()
-    axes = {"iq": {0: "n"}, "z": {0: "n"}}
-    torch.onnx.export(
-        network, (torch.zeros(2, frame_len, 2),), file, dynamo=False, dynamic_axes=axes,
-        input_names=["iq"], output_names=["z"],
-    )  # fmt: skip
-    return file.getvalue()
-
-
-def of_onnx(content):
-    """The bytes of an ONNX file in ONNX Runtime, with as many threads as torch, as a function of frames."""
-    import onnxruntime
-    import torch
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    return lambda frames: session.run(None, {"iq": frames})[0]
