@@ -27,7 +27,7 @@ import numpy as np
 
 from .attributes import FREQUENCIES, look, read_attributes
 from .discriminator import DISTANCES, THETA2, Discriminator
-from .onnx_runtime import onnx_encoder, onnx_file
+from .onnx_runtime import OnnxEncoder, onnx_file
 
 SCHEMA = 1
 MODELS = Path(__file__).parent / "models"
@@ -335,7 +335,7 @@ class Bundle:
         frames[0] = 0
         try:
             content = onnx_file(stored, self.frame_len)
-            encode = onnx_encoder(content, torch.get_num_threads())
+            encode = OnnxEncoder(content, torch.get_num_threads())
             expected, z = self.encode(frames), encode(frames)
         except Exception as error:  # it is missing, or the network has what ONNX has not
             reason = f"{type(error).__name__}, {error}"
@@ -356,7 +356,7 @@ class Bundle:
 
         torch.set_num_threads(n)
         if self._onnx is not None:
-            self._onnx = onnx_encoder(self._onnx_content, n)
+            self._onnx = OnnxEncoder(self._onnx_content, n)
 
     def _run(self, method, array):
         import torch

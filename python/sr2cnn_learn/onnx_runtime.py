@@ -56,21 +56,29 @@ def _exact_atan2():
         torch.onnx.unregister_custom_op_symbolic("aten::atan2", OPSET)
 
 
-def onnx_encoder(content, threads):
-    """The bytes of an ONNX file as a function of frames, float32 (N, frame_len, 2) → (N, dim).
+class OnnxEncoder:
+    """An ONNX file as a function of frames, float32 (N, frame_len, 2) → (N, dim).
 
     Args:
-        content: as from `onnx_file`
+        content: bytes, as from `onnx_file`
         threads: to compute with
 
     Raises:
         ImportError: there is no onnxruntime
     """
-    import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3  # errors
-    options.enable_mem_pattern = False  # one would be kept for each batch size
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    return lambda frames: session.run(None, {"iq": frames})[0]
+    def __init__(self, content, threads):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3  # errors
+        options.enable_mem_pattern = False  # one would be kept for each batch size
+        # A thread that spins for more work takes a processor from the rest of a live flowgraph.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = onnxruntime.InferenceSession(
+            content, options, providers=["CPUExecutionProvider"]
+        )
+
+    def __call__(self, frames):
+        return self._session.run(None, {"iq": frames})[0]

@@ -20,7 +20,7 @@ from gnuradio.sr2cnn.benchmark.row import best_rate
 from gnuradio.sr2cnn.synthesis import synthesize
 from sr2cnn_learn.bundle import Bundle
 from sr2cnn_learn.nets.residual import ResidualNet
-from sr2cnn_learn.onnx_runtime import onnx_encoder, onnx_file
+from sr2cnn_learn.onnx_runtime import OnnxEncoder, onnx_file
 
 MODULATIONS = "BPSK", "QPSK", "QAM16", "GFSK", "2FSK", "AM-DSB", "OFDM", "NOISE"
 SNR, N_EACH, SEED = 14, 500, 90031
@@ -72,7 +72,7 @@ def int8(content, calibration):
         whole, small = Path(folder) / "float32.onnx", Path(folder) / "int8.onnx"
         whole.write_bytes(content)
         quantize_static(str(whole), str(small), Reader(), per_channel=True)
-        return onnx_encoder(small.read_bytes(), torch.get_num_threads())
+        return OnnxEncoder(small.read_bytes(), torch.get_num_threads())
 
 
 @click.command(help=__doc__.splitlines()[0])

@@ -22,33 +22,32 @@ CHANNELS = (48, 80, 128)  # of the stages
 REDUCTION = 8  # samples of a frame for one column behind the last stage
 
 
-def unit_power(iq: torch.Tensor) -> torch.Tensor:
-    """Each frame at unit mean power; an all-zero frame stays zero. (N, L, 2) → same."""
-    power = iq.square().sum(dim=2, keepdim=True).mean(dim=1, keepdim=True)
-    return iq * torch.rsqrt(power.clamp_min(1e-30))
+def unit_power(i: torch.Tensor, q: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Each frame at unit mean power; an all-zero frame stays zero. I and Q, (N, L) each → same."""
+    power = (i * i + q * q).mean(dim=1, keepdim=True)
+    scale = torch.rsqrt(power.clamp_min(1e-30))
+    return i * scale, q * scale
 
 
-def without_phase(iq: torch.Tensor) -> torch.Tensor:
-    """Turn each frame so that Σx⁴ is real and positive. (N, L, 2) → same.
+def without_phase(i: torch.Tensor, q: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Turn each frame so that Σx⁴ is real and positive. I and Q, (N, L) each → same.
 
     For PAM, QPSK and QAM this takes the carrier's phase out up to a multiple of 90° (the fourth-power phase
     estimate; Moeneclaey and de Jonghe, IEEE Trans. Commun. 42, 1994); for the rest it does no harm.
     """
-    i, q = iq[..., 0], iq[..., 1]
     i2, q2 = i * i - q * q, 2 * i * q
     i4, q4 = i2 * i2 - q2 * q2, 2 * i2 * q2
     phase = torch.atan2(q4.sum(dim=1, keepdim=True), i4.sum(dim=1, keepdim=True)) / 4
     cos, sin = torch.cos(phase), torch.sin(phase)
-    return torch.stack([i * cos + q * sin, q * cos - i * sin], dim=2)
+    return i * cos + q * sin, q * cos - i * sin
 
 
 def frame_features(iq: torch.Tensor, remove_phase: bool = True) -> torch.Tensor:
     """What the encoder sees of a frame: I, Q, envelope, phase step / π. (N, L, 2) → (N, 4, L)."""
-    x = unit_power(iq)
+    i, q = unit_power(*iq.unbind(2))
     if remove_phase:
-        x = without_phase(x)
-    i, q = x[..., 0], x[..., 1]
-    envelope = torch.sqrt(i.square() + q.square())
+        i, q = without_phase(i, q)
+    envelope = torch.sqrt(i * i + q * q)
     real = i[:, 1:] * i[:, :-1] + q[:, 1:] * q[:, :-1]
     imaginary = q[:, 1:] * i[:, :-1] - i[:, 1:] * q[:, :-1]
     step = functional.pad(torch.atan2(imaginary, real) / math.pi, [1, 0])
@@ -133,7 +132,8 @@ class ResidualNet(nn.Module):
         x = frame_features(iq, self.remove_phase).unsqueeze(2)
         x = self.stages(self.stem(x.contiguous(memory_format=torch.channels_last))).squeeze(2)
         mean = x.mean(dim=2)
-        deviation = torch.sqrt((x - mean.unsqueeze(2)).square().mean(dim=2) + 1e-6)
+        variance = (x.square().mean(dim=2) - mean.square()).clamp_min(0)
+        deviation = torch.sqrt(variance + 1e-6)
         return self.project(self.dropout(torch.cat([mean, deviation], dim=1)))
 
     def training_outputs(self, iq):
