@@ -32,19 +32,38 @@ def stream(n_known=N_KNOWN, n_unknown=N_UNKNOWN, dim=DIM, seed=0):
     return options, covariances, z.astype(np.float32)
 
 
-def plain_loop(z, centers, covariances, lambda1):
-    """The known class of each frame, or −1, as one would write Eq. 8 and 9 down: frame by frame, class by
-    class, full matrices. What the kernel is compared with; it discovers nothing."""
+def plain_loop(z, centers, covariances, lambda1, lambda2=0.0):
+    """Class ids as of Algorithm 2, written down as the authors' released code does: frame by frame, class by
+    class, each distance through a full t × t matrix, Euclidean ones through an identity made on the spot.
+    What the kernel is compared with."""
     inverses = [np.linalg.inv(covariance) for covariance in covariances]
-    threshold = lambda1 * 3 * np.sqrt(z.shape[1])
-    ids = []
+    dim = z.shape[1]
+    threshold = lambda1 * 3 * np.sqrt(dim)
+
+    def length(offset, matrix):
+        return np.sqrt(np.dot(np.dot(offset, matrix), offset))
+
+    discovered, ids = [], []  # of each class center and number of members
     for frame in z:
-        distances = []
+        generalised, euclidean = [], []
         for center, inverse in zip(centers, inverses):
             offset = frame - center
-            distances.append(np.sqrt(np.dot(np.dot(offset, inverse), offset)))
-        nearest = int(np.argmin(distances))
-        ids.append(nearest if distances[nearest] < threshold else -1)
+            generalised.append(length(offset, inverse))
+            euclidean.append(length(offset, np.eye(dim)))
+        nearest = int(np.argmin(generalised))
+        if generalised[nearest] < threshold:
+            ids.append(nearest)
+            continue
+        recorded = [length(frame - center, np.eye(dim)) for center, _ in discovered]
+        theta2 = (min(euclidean) + lambda2 * np.median(euclidean)) / (1 + lambda2)
+        if recorded and min(recorded) <= theta2:
+            found = int(np.argmin(recorded))
+            center, members = discovered[found]
+            discovered[found] = center + (frame - center) / (members + 1), members + 1
+        else:
+            found = len(discovered)
+            discovered.append((frame, 1))
+        ids.append(-1 - found)
     return np.array(ids)
 
 
