@@ -74,15 +74,13 @@ def measure(model, device, parts, rate, seconds, say=lambda what: None):
     machine = matrix_products(device, seconds)
     yield from machine
     product = machine[0].value
-    if {"encoder", "flowgraph"} & set(parts):
+    if "encoder" in parts:
         say("encoders")
-        models = [FAITHFUL, model] if "encoder" in parts else [model]
-        rows, best = encoders(models, product, device, seconds)
-        if "encoder" in parts:
-            yield from rows
-            ratio = best[model] / best[FAITHFUL]
-            what = f"{model} at its best"
-            yield Row("encoder", what, best[model], "frames/s", ratio, f"{FAITHFUL} at its best", 20)
+        rows, best = encoders([FAITHFUL, model], product, device, seconds)
+        yield from rows
+        ratio = best[model] / best[FAITHFUL]
+        what = f"{model} at its best"
+        yield Row("encoder", what, best[model], "frames/s", ratio, f"{FAITHFUL} at its best", 20)
     if "discriminator" in parts:
         say("discriminator")
         yield from kernels(seconds)
@@ -91,7 +89,7 @@ def measure(model, device, parts, rate, seconds, say=lambda what: None):
         yield from framing(2 * seconds)
     if "flowgraph" in parts:
         say("flowgraph")
-        yield from flowgraph(model, best[model], device, 4 * seconds)
+        yield from flowgraph(model, device, 4 * seconds)
     if "latency" in parts:
         say(f"latency at {rate:g} samples/s")
         yield from latency(model, rate, device, 10 * seconds)
