@@ -133,6 +133,10 @@ def sr2cnn():
     "--teacher", help="Bundle of the same classes to learn from, too; not with preset paper."
 )
 @click.option(
+    "--channels", type=click.IntRange(min=1), nargs=3,
+    help="Of the encoder's three stages, instead of the preset's; not with preset paper.",
+)  # fmt: skip
+@click.option(
     "--epochs", type=click.IntRange(min=1), help="Number of epochs; the preset's if not given."
 )
 @click.option("--snr", "snrs", type=Snrs(), help="SNRs to use, e.g. 16,18; default: all.")
@@ -141,7 +145,7 @@ def sr2cnn():
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--decoder", is_flag=True, help="Keep the decoder in the bundle: twice the size.")
 @click.option("--json", "as_json", is_flag=True, help="Print the card as JSON on stdout.")
-def train(data, out, as_json, **options):
+def train(data, out, channels, as_json, **options):
     """Train a network and write its model bundle.
 
     A checkpoint beside OUT follows each epoch: the same command takes up again where a killed one
@@ -164,6 +168,8 @@ def train(data, out, as_json, **options):
         raise click.BadParameter(
             f"{preset!r}, expected one of {', '.join(PRESETS)}", param_hint="--preset"
         )
+    if channels and preset == "paper":
+        raise click.BadParameter("preset paper has its own", param_hint="--channels")
     with progress_bar(console) as progress:
         task = progress.add_task("reading the data", total=None)
 
@@ -188,6 +194,7 @@ def train(data, out, as_json, **options):
             provenance=_data_recipes(console, data=data, background_data=options["background"]),
             on_epoch=on_epoch,
             on_batch=on_batch,
+            overrides={"channels": channels} if channels else None,
             **options,
         )
     console.print(f"wrote {out}")

@@ -11,7 +11,6 @@ Hendrycks et al., ICLR 2019). Then the semantic space is whitened by the known c
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -51,7 +50,7 @@ class BestRecipe:
     theta2_limit: float = 1.0
     merge_separation: float = 3.8
     rival_support: int = 100
-    channels: ClassVar[tuple[int, int, int]] = CHANNELS
+    channels: tuple[int, int, int] = CHANNELS
 
 
 @dataclass(frozen=True)
