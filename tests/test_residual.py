@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from sr2cnn_learn.nets.residual import ResidualNet, frame_features, unit_power, without_phase
+from sr2cnn_learn.nets.residual import ResidualNet, frame_features, statistics, unit_power, without_phase
 from sr2cnn_learn.trainers.best import augment
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -88,6 +88,17 @@ def test_features_by_hand():
         kept = frame_features(turned(x, angle))[:, 2:] - frame_features(x)[:, 2:]
         kept[:, 1] = torch.remainder(kept[:, 1] + 1, 2) - 1  # steps of −π and π are one
         assert kept.abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_statistics_of_little_change_around_a_large_mean(dtype):
+    rng = np.random.default_rng(0)
+    x = torch.from_numpy(5 + 0.1 * rng.standard_normal((3, 4, 16))).to(dtype)
+    with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+        mean, deviation = statistics(x).split(4, dim=1)
+    exact = x.double().numpy()
+    np.testing.assert_allclose(mean, exact.mean(2), rtol=1e-5)
+    np.testing.assert_allclose(deviation, exact.std(2), rtol=0.01)
 
 
 def test_silence_is_finite(network):

@@ -54,6 +54,14 @@ def frame_features(iq: torch.Tensor, remove_phase: bool = True) -> torch.Tensor:
     return torch.stack([i, q, envelope, step], dim=1)
 
 
+def statistics(x: torch.Tensor) -> torch.Tensor:
+    """Mean and standard deviation of each channel over time. (N, C, L) → (N, 2 C)."""
+    x = x.float()  # in training's bfloat16 nothing would be left of a small variance
+    mean = x.mean(dim=2)
+    variance = (x.square().mean(dim=2) - mean.square()).clamp_min(0)
+    return torch.cat([mean, torch.sqrt(variance + 1e-6)], dim=1)
+
+
 def conv(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> nn.Conv2d:
     """Convolution over time in front of a batch norm: padded, without bias (see nets/sr2cnn.py)."""
     return nn.Conv2d(
@@ -131,10 +139,7 @@ class ResidualNet(nn.Module):
         """Semantic vectors without the axis of evidence: (N, frame_len, 2) → (N, embedding_dim)."""
         x = frame_features(iq, self.remove_phase).unsqueeze(2)
         x = self.stages(self.stem(x.contiguous(memory_format=torch.channels_last))).squeeze(2)
-        mean = x.mean(dim=2)
-        variance = (x.square().mean(dim=2) - mean.square()).clamp_min(0)
-        deviation = torch.sqrt(variance + 1e-6)
-        return self.project(self.dropout(torch.cat([mean, deviation], dim=1)))
+        return self.project(self.dropout(statistics(x)))
 
     def training_outputs(self, iq):
         """What the losses need: embedding (N, embedding_dim) and logits of all classes (N, K + B)."""
