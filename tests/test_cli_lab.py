@@ -108,7 +108,7 @@ def test_train(data, tmp_path):
 def test_max_per_key_and_channels(data, tmp_path):
     """On the file of the training no frame is judged by that may have been trained on."""
     out, options = tmp_path / "few.pt", ("--max-per-key", 10)
-    channels = ("--channels", 8, 16, 24)
+    channels = ("--preset", "lite", "--channels", 8, 16, 24)
     result = run_cli("train", "--data", data, "--out", out, "--epochs", 1, *channels, *options)
     assert result.returncode == 0, result.stderr
     provenance = Bundle.read(out).card["provenance"]
@@ -133,8 +133,8 @@ def test_train_refusals(data, tmp_path):
     fails(train("--data", data, "--snr", "30"), "data.pkl", "no SNR of 30")
     fails(train("--data", data, "--device", "tpu"), "tpu")
     fails(train("--data", data, "--preset", "x"), "--preset", "paper", status=2)
-    fails(train("--data", data, "--preset", "paper", "--channels", 8, 8, 8), "--channels", status=2)
-    fails(train("--data", data, "--channels", 8, 0, 8), "--channels", status=2)
+    fails(train("--data", data, "--preset", "best", "--channels", 8, 8, 8), "--channels", status=2)
+    fails(train("--data", data, "--preset", "lite", "--channels", 8, 0, 8), "--channels", status=2)
     fails(train("--data", data, "--background", data), "background class 'BPSK'")
     data.write_bytes(data.read_bytes()[:5000])
     fails(train("--data", data), "data.pkl", "pickle")

@@ -247,7 +247,7 @@ def test_each_flush_validates_what_is_new(tmp_path, monkeypatch):
         validate(self, metadata)
 
     monkeypatch.setattr(SigmfAnnotations, "_validate", counting)
-    often, once = (SigmfAnnotations(tmp_path / name) for name in ("often", "once"))
+    often, once = (SigmfAnnotations(tmp_path / name, interval=1e6) for name in ("often", "once"))
     for n in range(300):
         event = label(128 * n, 1, ("QPSK", "BPSK")[n // 7 % 2])  # runs of seven, in pieces
         often.write("labels", event)

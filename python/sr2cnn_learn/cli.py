@@ -134,7 +134,7 @@ def sr2cnn():
 )
 @click.option(
     "--channels", type=click.IntRange(min=1), nargs=3,
-    help="Of the encoder's three stages, instead of the preset's; not with preset paper.",
+    help="Of the encoder's three stages, instead of the preset's; preset lite only.",
 )  # fmt: skip
 @click.option(
     "--epochs", type=click.IntRange(min=1), help="Number of epochs; the preset's if not given."
@@ -168,8 +168,8 @@ def train(data, out, channels, as_json, **options):
         raise click.BadParameter(
             f"{preset!r}, expected one of {', '.join(PRESETS)}", param_hint="--preset"
         )
-    if channels and preset == "paper":
-        raise click.BadParameter("preset paper has its own", param_hint="--channels")
+    if channels and preset != "lite":
+        raise click.BadParameter(f"preset {preset} has its own", param_hint="--channels")
     with progress_bar(console) as progress:
         task = progress.add_task("reading the data", total=None)
 

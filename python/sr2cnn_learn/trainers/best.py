@@ -11,6 +11,7 @@ Hendrycks et al., ICLR 2019). Then the semantic space is whitened by the known c
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -50,7 +51,7 @@ class BestRecipe:
     theta2_limit: float = 1.0
     merge_separation: float = 3.8
     rival_support: int = 100
-    channels: tuple[int, int, int] = CHANNELS
+    channels: ClassVar[tuple[int, int, int]] = CHANNELS
 
 
 @dataclass(frozen=True)
