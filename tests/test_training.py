@@ -296,7 +296,7 @@ def test_lite_learns_what_its_teacher_says(data, tmp_path):
     card = train(data, tmp_path / "b.pt", preset="lite", teacher=teacher, **FEW_FRAMES)
     provenance = card["provenance"]
     assert provenance["recipe"]["preset"] == "lite"
-    assert provenance["recipe"]["channels"] == (32, 56, 96)
+    assert provenance["recipe"]["channels"] == (32, 48, 96)
     assert provenance["teacher_sha256"] == hashlib.sha256(teacher.read_bytes()).hexdigest()
     bundle, dataset = Bundle.load(tmp_path / "b.pt"), load_dataset(data)
     known = dataset.labels != "noise"

@@ -59,7 +59,7 @@ class LiteRecipe(BestRecipe):
     """A network of less than half the cost; a teacher makes up for most of what that loses."""
 
     preset: str = "lite"
-    channels: tuple[int, int, int] = (32, 56, 96)
+    channels: tuple[int, int, int] = (32, 48, 96)
 
 
 def augment(iq):
