@@ -49,7 +49,7 @@ def test_all_discriminators_of_the_benchmark_agree():
         assert np.array_equal(ids, Discriminator(**full).predict(z))
         assert len(kernel.discovered) == N_UNKNOWN and set(ids[ids >= 0]) == set(range(N_KNOWN))
         matrices = covariances if distance == "mahalanobis" else [np.diag(v) for v in variances]
-        plain = plain_loop(z, options["centers"], matrices, options["lambda1"])
+        plain = plain_loop(z, options["centers"], matrices, options["lambda1"], options["lambda2"])
         assert np.array_equal(plain, ids)
 
 

@@ -32,7 +32,7 @@ def stream(n_known=N_KNOWN, n_unknown=N_UNKNOWN, dim=DIM, seed=0):
     return options, covariances, z.astype(np.float32)
 
 
-def plain_loop(z, centers, covariances, lambda1, lambda2=0.0):
+def plain_loop(z, centers, covariances, lambda1, lambda2):
     """Class ids as of Algorithm 2, written down as the authors' released code does: frame by frame, class by
     class, each distance through a full t × t matrix, Euclidean ones through an identity made on the spot.
     What the kernel is compared with."""
@@ -73,7 +73,8 @@ def kernels(seconds=1.0):
     variances = np.diagonal(covariances, axis1=1, axis2=2).copy()
     diagonal = np.stack([np.diag(v) for v in variances])
     few = z[:64]
-    plain = best_rate(len(few), lambda: plain_loop(few, options["centers"], diagonal, 0.6), seconds)
+    known = options["centers"], diagonal, options["lambda1"], options["lambda2"]
+    plain = best_rate(len(few), lambda: plain_loop(few, *known), seconds)
     shape = f"{N_KNOWN} classes, t = {DIM}"
     rows = [Row("discriminator", f"plain loop, full matrices, {shape}", plain, "frames/s")]
     for distance in ("diagonal", "isotropic", "euclidean", "mahalanobis"):
