@@ -13,8 +13,6 @@ from .sr2cnn_python import input_ended
 
 BURSTS = pmt.intern("bursts")
 RX_TIME, RX_FREQ, RX_RATE = map(pmt.intern, ("rx_time", "rx_freq", "rx_rate"))
-# Samples. Bursts come out at one go, and a block whose output is full takes nothing in.
-ROOM = 1 << 17
 MOST_WAITING = 1 << 18  # samples put out later; no more is taken in meanwhile
 
 
@@ -39,7 +37,6 @@ class burst_cutter(gr.basic_block):
         )
         self.set_tag_propagation_policy(gr.TPP_DONT)
         self.message_port_register_out(BURSTS)
-        self.set_min_output_buffer(ROOM)
         self._log, self._given, self._piece = log, sample_rate, piece
         self._samples_per_symbol, self._offsets = samples_per_symbol, offsets
         self._reset()
