@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from cli_support import run_cli
+from gnuradio.sr2cnn.benchmark import Limit, encoders, limit
 from gnuradio.sr2cnn.benchmark.encoders import flop_of
 from gnuradio.sr2cnn.benchmark.live import bursts
 from gnuradio.sr2cnn.benchmark.parts import N_KNOWN, N_UNKNOWN, plain_loop, stream
@@ -28,7 +29,12 @@ def test_every_part_as_typed(tmp_path, tiny_bundle):
         assert np.isfinite(row["value"])
     spent = [row["ratio"] for row in rows if row["unit"] == "s in work"]
     assert sum(spent) == pytest.approx(1) and min(spent) >= 0
-    assert "matrix product" in result.stdout
+    shares = [row["ratio"] for row in rows if row["of"] in ("limit", "encoder alone")]
+    assert len(shares) > 20 and 0 < min(shares) and max(shares) <= 1
+    (named,) = (row["what"] for row in rows if row["what"].startswith("limit: "))
+    assert named in result.stdout
+    products = {row["what"] for row in rows if row["part"] == "machine"} - {named}
+    assert products == {"torch.mm", "oneDNN convolution", "ONNX Runtime MatMul", "numpy.matmul"}
 
 
 def test_wrong_part_is_named():
@@ -51,6 +57,36 @@ def test_all_discriminators_of_the_benchmark_agree():
         matrices = covariances if distance == "mahalanobis" else [np.diag(v) for v in variances]
         plain = plain_loop(z, options["centers"], matrices, options["lambda1"], options["lambda2"])
         assert np.array_equal(plain, ids)
+
+
+def test_an_encoder_faster_than_every_product_is_the_limit(tiny_bundle, monkeypatch):
+    """As on processors whose widest registers torch.mm leaves idle."""
+    monkeypatch.setattr(limit, "products", lambda device: [("slow", 1.0, lambda: None)])
+    yardstick = Limit()
+    rows, best = encoders([tiny_bundle], yardstick, seconds=0.01)
+    shares = {row.what: row.ratio for row in rows}
+    fastest = max(shares, key=shares.get)
+    assert shares[fastest] == 1 and fastest.startswith("tiny, ")
+    name, most = yardstick.best()
+    assert name == fastest
+    whole, slow = yardstick.rows()
+    assert (whole.what, whole.value) == (f"limit: {fastest}", most)
+    assert slow.what == "slow" and 0 < slow.ratio < 1 and slow.of == "limit"
+    assert best == {tiny_bundle: max(row.value for row in rows)}
+
+
+def test_each_product_takes_part_at_its_best():
+    of = {}
+    for name, flop, work in limit.products():
+        work()
+        of.setdefault(name, []).append(flop)
+    squares = [2 * size**3 for size in limit.SIZES]
+    assert of.pop("oneDNN convolution") == [2 * 64 * 64 * 3 * 256**2]
+    assert of == dict.fromkeys(["torch.mm", "numpy.matmul", "ONNX Runtime MatMul"], squares)
+    yardstick = Limit()
+    yardstick.note("torch.mm", 2.0)
+    yardstick.note("torch.mm", 1.0)
+    assert yardstick.best() == ("torch.mm", 2.0)
 
 
 def test_flop_by_hand():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Encoders against the machine's matrix product."""
+"""Encoders against the machine's limit."""
 
 import contextlib
 
@@ -8,31 +8,12 @@ from sr2cnn_learn.bundle import Bundle
 
 from .row import Row, best_rate
 
-SIZE = 1024  # of the square matrices
 BATCHES = (1, 64, 256, 1024)
 FAITHFUL = "sr2cnn-paper"
 # The faithful encoder without its multiplications by the zero padding above and below the two rows, which is
 # 49 M; those that the flop counter has go over the padding, too.
 FAITHFUL_FLOP = 2 * 49.0e6
-
-
-def matrix_products(device="cpu", seconds=1.0):
-    """Rows of the machine's matrix products, FLOP/s: float32, and bfloat16 where it is a CUDA device."""
-    import torch
-
-    def rate(dtype):
-        a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
-
-        def work():
-            a @ b
-            if device != "cpu":
-                torch.cuda.synchronize()
-
-        return best_rate(2 * size**3, work, seconds)
-
-    size = SIZE if device == "cpu" else 8 * SIZE
-    types = [torch.float32] if device == "cpu" else [torch.float32, torch.bfloat16]
-    return [Row("machine", f"matrix product, {str(t)[6:]}", rate(t), "FLOP/s") for t in types]
+FAITHFUL_SHARE = 0.7  # of the limit, at its best: the aim
 
 
 def flop_of(network, frame_len):
@@ -45,39 +26,42 @@ def flop_of(network, frame_len):
     return counter.get_total_flops() / 2
 
 
-def encoders(models, product, device="cpu", seconds=1.0):
+def encoders(models, limit, device="cpu", seconds=1.0):
     """Rows of each model's encoder: as stored, as frozen TorchScript and, where it is there, in ONNX Runtime.
 
     Args:
         models: names or paths of bundles
-        product: FLOP/s of the matrix product that they are compared with
-        device, seconds: as of ``matrix_products``
+        limit: a `Limit`, which is measured again between the models and takes note of their rates
+        device, seconds: as of the limit
 
     Returns:
         rows; dict of model → frames/s of the encoder at its best engine and batch
     """
-    rows, best = [], {}
+    rates, flops = {}, {}
     for model in models:
+        limit.measure(seconds)
         bundle = Bundle.load(model, device, "TorchScript")
         network, _ = bundle.stored_network()
-        faithful = bundle.name == FAITHFUL
-        flop = FAITHFUL_FLOP if faithful else flop_of(network, bundle.frame_len)
+        flop = FAITHFUL_FLOP if bundle.name == FAITHFUL else flop_of(network, bundle.frame_len)
         stored = of_torch(network, device)
         engines = {"as stored": lambda frames, _: stored(frames), "frozen": bundle.encode}
         with contextlib.suppress(ValueError):
             engines["ONNX Runtime"] = Bundle.load(model, device, "ONNX Runtime").encode
         for engine, encode in engines.items():
-            rates = {}
             for batch in BATCHES:
                 frames = np.random.default_rng(0).standard_normal((batch, bundle.frame_len, 2))
                 frames = frames.astype(np.float32)
-                rates[batch] = best_rate(batch, lambda: encode(frames, batch), seconds)
-            for batch, rate in rates.items():
-                at_least = 0.9 if faithful and engine == "frozen" and rate == max(rates.values()) else None
                 what = f"{bundle.name}, {engine}, batch {batch}"
-                share = rate * flop / product
-                rows.append(Row("encoder", what, rate, "frames/s", share, "matrix product", at_least))
-            best[model] = max(best.get(model, 0), *rates.values())
+                rate = best_rate(batch, lambda: encode(frames, batch), seconds)
+                limit.note(what, rate * flop)
+                rates[model, what], flops[what] = rate, flop
+    limit.measure(seconds)
+    _, most = limit.best()
+    best = {model: max(rate for (of, _), rate in rates.items() if of == model) for model in models}
+    rows = []
+    for (model, what), rate in rates.items():
+        at_least = FAITHFUL_SHARE if model == FAITHFUL and rate == best[model] else None
+        rows.append(Row("encoder", what, rate, "frames/s", rate * flops[what] / most, "limit", at_least))
     return rows, best
 
 

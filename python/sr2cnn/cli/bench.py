@@ -66,21 +66,23 @@ def measure(model, device, parts, rate, seconds, say=lambda what: None):
         say: called with what is measured next
     """
     os.environ["GR_CONF_PERFCOUNTERS_ON"] = "True"  # before GNU Radio makes the first block
-    from ..benchmark import encoders, flowgraph, framing, kernels, latency, matrix_products
+    from ..benchmark import Limit, encoders, flowgraph, framing, kernels, latency
     from ..benchmark.encoders import FAITHFUL
     from ..benchmark.row import Row
 
-    say("matrix product")
-    machine = matrix_products(device, seconds)
-    yield from machine
-    product = machine[0].value
+    say("the machine's limit")
+    limit = Limit(device)
+    limit.measure(seconds)
     if "encoder" in parts:
         say("encoders")
-        rows, best = encoders([FAITHFUL, model], product, device, seconds)
+        rows, best = encoders([FAITHFUL, model], limit, device, seconds)
+        yield from limit.rows()
         yield from rows
         ratio = best[model] / best[FAITHFUL]
         what = f"{model} at its best"
         yield Row("encoder", what, best[model], "frames/s", ratio, f"{FAITHFUL} at its best", 20)
+    else:
+        yield from limit.rows()
     if "discriminator" in parts:
         say("discriminator")
         yield from kernels(seconds)
