@@ -22,7 +22,7 @@ class label_display(gr.top_block):
         gr.top_block.__init__(self, "Label display")
         self.source = sr2cnn.radioml_source(path, repeat=True)
         self.throttle = blocks.throttle(gr.sizeof_gr_complex, rate)
-        self.recognizer = sr2cnn.recognizer(model, batch_size=64)
+        self.recognizer = sr2cnn.recognizer(model, batch_size=64, condition=False)  # RadioML's are centered
         self.display = sr2cnn.label_display(model, sample_rate=rate)
         self.connect(self.source, self.throttle, self.recognizer)
         for port in ("labels", "novel", "status"):

@@ -24,7 +24,7 @@ def main():
 
     top = gr.top_block("RadioML replay")
     source = sr2cnn.radioml_source(options.path, order="shuffled", seed=options.seed)
-    recognizer = sr2cnn.recognizer(options.model)
+    recognizer = sr2cnn.recognizer(options.model, condition=False)  # RadioML's signals are centered
     scorer = sr2cnn.scorer(options.model)
     events = sr2cnn.event_sink(options.events)
     top.connect(source, recognizer, scorer)

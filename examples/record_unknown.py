@@ -136,7 +136,7 @@ def main():
         rate, frequency = source.recording.sample_rate or rate, source.recording.center_frequency
     else:
         source = sdr(options)
-    recognizer = sr2cnn.recognizer(options.model, live=not options.file, condition=True, sample_rate=rate)
+    recognizer = sr2cnn.recognizer(options.model, live=not options.file, sample_rate=rate)
     record = recorder(options.folder, rate, frequency, most=options.most, least=options.least)
     top.connect(source, recognizer)
     top.connect(source, record)

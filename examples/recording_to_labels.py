@@ -30,7 +30,7 @@ def main():
     recognizer = sr2cnn.recognizer(options.model)
     events = sr2cnn.event_sink(options.events)
     top.connect(source, recognizer)
-    for port in ("labels", "novel", "status"):
+    for port in ("labels", "novel", "bursts", "status"):
         top.msg_connect((recognizer, port), (events, port))
 
     try:

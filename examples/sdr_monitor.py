@@ -52,7 +52,6 @@ class sdr_monitor(gr.top_block):
         self.recognizer = sr2cnn.recognizer(
             options.model,
             live=not options.file,  # a file waits for the network, a radio does not
-            condition=True,
             sample_rate=rate,
         )
         self.events = sr2cnn.event_sink(options.events)

@@ -46,7 +46,6 @@ def main():
     recognizer = sr2cnn.recognizer(
         options.model,
         live=not options.file,  # a file waits for the network, a radio does not
-        condition=True,
         sample_rate=0 if options.file else options.rate,  # the file says its own
     )
     events = sr2cnn.event_sink(options.events, zmq=options.publish, rotate_bytes=20_000_000)

@@ -35,7 +35,8 @@ def stream():
 
 
 def make(path, model=MODEL, **parameters):
-    return sr2cnn.recognizer(str(model), device="cpu", registry=path and str(path), **parameters)
+    registry = path and str(path)
+    return sr2cnn.recognizer(str(model), device="cpu", condition=False, registry=registry, **parameters)
 
 
 def run(recognizer, frames=None):

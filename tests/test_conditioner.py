@@ -101,7 +101,7 @@ def test_frequencies_are_shares_where_the_rate_is_unknown(stream):
 
 
 def test_recognizer_labels_bursts_alone_and_tells_where_they_were(stream, bundle):
-    chain = sr2cnn.recognizer(str(bundle), condition=True, sample_rate=RATE)
+    chain = sr2cnn.recognizer(str(bundle), sample_rate=RATE)
     sink, messages = run(stream, chain, ["labels", "novel", "bursts", "status"])
     labels = messages["labels"]
     assert sum(one["n_frames"] for one in labels) == len(sink.data()) > 0
@@ -153,7 +153,7 @@ def test_odd_tags_and_messages_are_passed_over(stream):
 
 
 def test_noise_alone_gives_nothing(bundle):
-    chain = sr2cnn.recognizer(str(bundle), condition=True)
+    chain = sr2cnn.recognizer(str(bundle))
     sink, messages = run(noise(300_000).astype(np.complex64), chain, ["labels", "bursts"])
     assert not len(sink.data()) and not messages["labels"] and not messages["bursts"]
 

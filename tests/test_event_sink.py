@@ -98,7 +98,7 @@ def recording(tmp_path, mixed_samples):
 def flowgraph(recording, model, sink):
     top_block = gr.top_block()
     source = sr2cnn.recording_source(str(recording))
-    recognizer = sr2cnn.recognizer(str(model), batch_size=32)
+    recognizer = sr2cnn.recognizer(str(model), batch_size=32, condition=False)
     top_block.connect(source, recognizer)
     for port in ("labels", "novel", "status"):
         top_block.msg_connect((recognizer, port), (sink, port))

@@ -311,7 +311,7 @@ class LiveRun:
     """
 
     def __init__(self, model, samples, before_encoding, repeat=False, **parameters):
-        self.recognizer = sr2cnn.recognizer(str(model), device="cpu", live=True, **parameters)
+        self.recognizer = sr2cnn.recognizer(str(model), device="cpu", live=True, condition=False, **parameters)
         self.source = blocks.vector_source_c(samples, repeat)
         self.log = message_log("labels", "status")
         self.numbers = []

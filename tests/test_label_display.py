@@ -109,7 +109,7 @@ class Watched(gr.top_block):
         gr.top_block.__init__(self)
         self.source = blocks.vector_source_c(samples.tolist(), True)
         self.throttle = blocks.throttle(gr.sizeof_gr_complex, 128_000)
-        self.recognizer = sr2cnn.recognizer(str(bundle), device="cpu", max_run=20)
+        self.recognizer = sr2cnn.recognizer(str(bundle), device="cpu", condition=False, max_run=20)
         self.debug = blocks.message_debug()
         self.connect(self.source, self.throttle, self.recognizer)
         for port in PORTS:
@@ -145,7 +145,7 @@ def test_everything_is_counted_when_a_file_ends(application, make, tiny_bundle, 
     display = make()
     top = gr.top_block()
     source = sr2cnn.radioml_source(str(replay))
-    recognizer = sr2cnn.recognizer(str(tiny_bundle), device="cpu")
+    recognizer = sr2cnn.recognizer(str(tiny_bundle), device="cpu", condition=False)
     top.connect(source, recognizer)
     for port in PORTS:
         top.msg_connect((recognizer, port), (display, port))

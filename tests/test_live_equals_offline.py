@@ -19,7 +19,7 @@ def live(model, samples, folder, hop=0, max_noutput_items=None):
     path = folder / "samples.cf32"
     samples.tofile(path)
     source = blocks.file_source(gr.sizeof_gr_complex, str(path))
-    recognizer, sink = sr2cnn.recognizer(str(model), hop, "cpu"), blocks.vector_sink_s()
+    recognizer, sink = sr2cnn.recognizer(str(model), hop, "cpu", condition=False), blocks.vector_sink_s()
     top_block = gr.top_block()
     top_block.connect(source, recognizer, sink)
     if max_noutput_items:

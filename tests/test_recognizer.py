@@ -6,13 +6,15 @@ import time
 import numpy as np
 import pmt
 import pytest
+from cli_support import events, run_cli
 from gnuradio import blocks, gr, sr2cnn
 from message_log import message_log
 from sr2cnn_learn.bundle import Bundle
 
 
 def run(samples, bundle, sink=None, **parameters):
-    recognizer = sr2cnn.recognizer(str(bundle), device="cpu", **parameters)
+    """A recognizer of samples that are centered already."""
+    recognizer = sr2cnn.recognizer(str(bundle), device="cpu", condition=False, **parameters)
     source, log = blocks.vector_source_c(samples), message_log("labels", "novel", "status")
     top_block = gr.top_block()
     top_block.connect(source, recognizer)
@@ -23,6 +25,35 @@ def run(samples, bundle, sink=None, **parameters):
     top_block.run()
     log.drain()
     return recognizer, log
+
+
+def fsk_burst(path, rate=250e3, offset=31e3):
+    """A recording of a burst of 2FSK beside the middle of the band, above noise."""
+    rng = np.random.default_rng(6)
+    frequency = np.repeat(rng.choice([-1, 1], 1500), 20) * 6e3 + offset
+    burst = np.exp(2j * np.pi * np.cumsum(frequency) / rate)
+    samples = rng.normal(size=(80_000, 2)) @ [0.02, 0.02j]
+    samples[30_000 : 30_000 + len(burst)] += burst
+    samples.astype(np.complex64).tofile(path)
+
+
+def test_labels_by_default_are_those_of_classify(tmp_path):
+    path = tmp_path / "burst.cf32"
+    fsk_burst(path)
+    source, recognizer = sr2cnn.recording_source(str(path), sample_rate=250e3), sr2cnn.recognizer()
+    log, top_block = message_log("labels"), gr.top_block()
+    top_block.connect(source, recognizer)
+    top_block.msg_connect((recognizer, "labels"), (log, "labels"))
+    top_block.run()
+    recognizer.drain()
+    log.drain()
+    result = run_cli("classify", path, "--rate", "250000")
+    assert result.returncode == 0, result.stderr
+    theirs = [event for event in events(result.stdout) if event["event"] == "label"]
+    keys = "label", "n_frames", "start_sample", "n_samples"
+    assert [[one[key] for key in keys] for one in log["labels"]] == [[one[key] for key in keys] for one in theirs]
+    frames = sum(one["n_frames"] for one in theirs)
+    assert sum(one["n_frames"] for one in theirs if one["label"] == "2FSK") > 0.8 * frames > 50
 
 
 @pytest.mark.parametrize("connected", [True, False])
@@ -101,7 +132,7 @@ def test_every_setter_is_passed_through(tiny_bundle, name, value):
 
 
 def test_commands_while_running(tiny_bundle, mixed_samples):
-    recognizer = sr2cnn.recognizer(str(tiny_bundle), device="cpu")
+    recognizer = sr2cnn.recognizer(str(tiny_bundle), device="cpu", condition=False)
     source = blocks.vector_source_c(mixed_samples[: 128 * 100], True)
     throttle = blocks.throttle(gr.sizeof_gr_complex, 128 * 200)
     command = blocks.message_strobe(pmt.to_pmt({"lambda1": 0.9, "nonsense": 1}), 100)

@@ -90,7 +90,7 @@ def test_a_radio_that_goes_away_is_opened_again(end, tmp_path, tiny_bundle, mixe
     source = reopening.reopening_source(
         "test:", radios, 868e6, reports.append, patience=0.5, backoff=Backoff(0.02, 0.1)
     )
-    chain = sr2cnn.recognizer(str(tiny_bundle), live=True)
+    chain = sr2cnn.recognizer(str(tiny_bundle), live=True, condition=False)
     path = tmp_path / "events.jsonl"
     sink, iq = sr2cnn.event_sink(str(path)), blocks.vector_sink_c()
     top_block = gr.top_block()
@@ -131,7 +131,7 @@ def test_discovered_classes_live_on(tiny_bundle, mixed_samples):
     """What is announced as new after a gap was not there before."""
     radios = Radios(np.tile(mixed_samples, 2), 2, "ends")
     source = reopening.reopening_source("test:", radios, report=print, backoff=Backoff(0.02, 0.1))
-    chain, novel = sr2cnn.recognizer(str(tiny_bundle)), message_log("novel")
+    chain, novel = sr2cnn.recognizer(str(tiny_bundle), condition=False), message_log("novel")
     top_block = gr.top_block()
     top_block.connect(source, chain)
     top_block.msg_connect((chain, "novel"), (novel, "novel"))

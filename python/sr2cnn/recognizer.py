@@ -16,10 +16,10 @@ BUFFERED_BATCHES = 4  # in front of and behind the encoder, so that it finds who
 class recognizer(gr.hier_block2):
     """Framer, encoder and discriminator of a model: samples in, class ids and messages out.
 
-    With ``condition`` a `conditioner` comes first, for signals as they are on the air: then frames are cut
-    from bursts only, message output ``bursts`` tells of these, and ``labels`` and ``novel`` are in samples
-    and hertz of the stream that came in. Without it, the signal must be centered and have the samples a
-    symbol of the model.
+    A `conditioner` comes first, for signals as a receiver hears them: frames are cut from bursts only,
+    message output ``bursts`` tells of these, and ``labels`` and ``novel`` are in samples and hertz of the
+    stream that came in. Without it (``condition=False``), the signal must be centered and have the samples a
+    symbol of the model, as in RadioML.
 
     Input: complex. Output (may be left unconnected): int16, a class id a frame, see `discriminator`.
     Message outputs ``labels``, ``novel`` and ``status``, message input ``cmd``: the
@@ -45,7 +45,7 @@ class recognizer(gr.hier_block2):
         live: for radios: where the network cannot keep up, drop the oldest frames and never make the
             blocks before this one wait; ``status`` counts them. Otherwise nothing is lost.
         queue_frames: of a live recognizer, most frames that wait for the network
-        condition: whether to find bursts, center and resample them
+        condition: whether to find bursts, center and resample them; False for what is centered already
         sample_rate: for the conditioner, see there
         registry: file that keeps the discovered classes, with sample frames of each: what it holds is
             taken up, and from then on it is kept up to date, see `class_registry`; None: none
@@ -81,7 +81,7 @@ class recognizer(gr.hier_block2):
         merge_separation=None,
         live=False,
         queue_frames=1024,
-        condition=False,
+        condition=True,
         sample_rate=0.0,
         registry=None,
         registry_period=5.0,

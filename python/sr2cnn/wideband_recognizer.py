@@ -53,7 +53,8 @@ class wideband_recognizer(gr.hier_block2):
             raise ValueError(f"n_channels is {n_channels}, expected at least 2")
         if not 0 <= sample_rate < float("inf"):
             raise ValueError(f"sample_rate is {sample_rate}, expected a rate in Hz, or 0")
-        self.recognizer = recognizer(model, live=live, **options)
+        # What comes out of the cutter is conditioned.
+        self.recognizer = recognizer(model, live=live, condition=False, **options)
         bundle = self.recognizer.encoder.bundle
         # Channel k is k channel rates above the center, the upper half of them below it.
         offsets = [k - n_channels if k >= (n_channels + 1) // 2 else k for k in range(n_channels)]

@@ -51,7 +51,7 @@ def flowgraph(model, device="cpu", seconds=4.0):
         for run in range(RUNS):
             top_block = gr.top_block()
             source = blocks.file_source(gr.sizeof_gr_complex, str(path), True)
-            chain = recognizer(model, device=device, max_unknown=CAPPED)
+            chain = recognizer(model, device=device, condition=False, max_unknown=CAPPED)
             bundle, batch_size = chain.encoder.bundle, chain.encoder.batch_size
             frame_len = bundle.frame_len
             frames = samples[: len(samples) // frame_len * frame_len].reshape(-1, frame_len)
@@ -100,7 +100,9 @@ def latency(model, rate=1e6, device="cpu", seconds=10.0):
     top_block = gr.top_block()
     source = blocks.vector_source_c(bursts(pause=0), True)
     paced = clock(rate)
-    chain = recognizer(model, device=device, live=True, max_run=MAX_RUN, max_unknown=CAPPED)
+    chain = recognizer(
+        model, device=device, condition=False, live=True, max_run=MAX_RUN, max_unknown=CAPPED
+    )
     latencies = Latencies(WARM)
     sink = event_sink(path="", outputs=[latencies])
     top_block.connect(source, paced, chain)

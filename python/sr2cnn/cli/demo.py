@@ -139,7 +139,7 @@ def _play(console, replay, events, bundle, model, device, seed):
     from .flowgraph import run
 
     source = radioml_source(str(replay), order="shuffled", seed=seed)
-    chain = recognizer(model=model, device=device)
+    chain = recognizer(model=model, device=device, condition=False)  # RadioML's signals are centered
     score, lines = scorer(bundle.classes), event_sink(str(events))
     iq, ids = blocks.vector_sink_c(), blocks.vector_sink_s()
     top_block = gr.top_block("demo")
