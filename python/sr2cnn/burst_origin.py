@@ -3,6 +3,7 @@
 
 import pmt
 from gnuradio import gr
+from sr2cnn_learn.names import shown
 
 PORTS = tuple(map(pmt.intern, ("labels", "novel")))
 START_SAMPLE, N_SAMPLES = map(pmt.intern, ("start_sample", "n_samples"))
@@ -62,5 +63,5 @@ class burst_origin(gr.basic_block):
                 meta = pmt.dict_add(meta, pmt.intern(key), pmt.to_pmt(value))
             return pmt.cons(meta, pmt.cdr(message))
         except Exception as error:  # a message is not worth the flowgraph
-            self.logger.error(f"message left as it is: {error}")
+            self.logger.error(shown(f"message left as it is: {error}"))
             return message

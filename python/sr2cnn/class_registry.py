@@ -12,6 +12,7 @@ import numpy as np
 import pmt
 from gnuradio import gr
 from sr2cnn_learn.bundle import Bundle
+from sr2cnn_learn.names import shown
 from sr2cnn_learn.registry import FRAMES_PER_CLASS, Registry, locked
 
 from .event_sink import plain
@@ -135,7 +136,7 @@ class class_registry(gr.sync_block):
             self._stamp = self._stamp_of_file()
         except Exception as error:  # the flowgraph is worth more than the file, and there is a next time
             if str(error) != self.fault:
-                self.logger.error(f"{self._path}: not saved: {error}")
+                self.logger.error(shown(f"{self._path}: not saved: {error}"))
             self.fault = str(error) or type(error).__name__
             return
         self.saved_frames = frames
@@ -155,7 +156,7 @@ class class_registry(gr.sync_block):
                 self._hold()
             except (ValueError, OSError) as error:
                 self.fault = str(error)
-                self.logger.error(f"{error}; nothing is saved in this run")
+                self.logger.error(shown(f"{error}; nothing is saved in this run"))
         self._jobs = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work_off, args=(self._jobs,), daemon=True)
         self._thread.start()
@@ -229,7 +230,7 @@ class class_registry(gr.sync_block):
             said = "done", f"{name}: {command(plain(value))}"
         except Exception as error:  # of what strangers send
             said = "error", f"{name}: {str(error) or type(error).__name__}"
-            self.logger.error(f"cmd {said[1]}")
+            self.logger.error(shown(f"cmd {said[1]}"))
         status = pmt.dict_add(status, *map(pmt.intern, said))
         self.message_port_pub(STATUS, status)
 

@@ -5,6 +5,7 @@ import math
 
 import pmt
 from gnuradio import gr
+from sr2cnn_learn.names import shown
 
 NOVEL = pmt.intern("novel")
 DESCRIPTION = pmt.intern("description")
@@ -52,6 +53,6 @@ class describer(gr.basic_block):
             return pmt.cons(pmt.dict_add(meta, DESCRIPTION, pmt.to_pmt(description)), pmt.cdr(message))
         except Exception as error:  # a message is not worth the flowgraph
             if not self._fault:
-                self.logger.error(f"class not described: {error}")
+                self.logger.error(shown(f"class not described: {error}"))
             self._fault = True
             return message

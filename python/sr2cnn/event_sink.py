@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pmt
 from gnuradio import gr
+from sr2cnn_learn.names import shown
 
 PORTS = {"labels": "label", "novel": "novel", "bursts": "burst", "status": "status", "gap": "gap"}
 
@@ -134,7 +135,7 @@ class event_sink(gr.basic_block):
             about = {"event": PORTS[port]} | event(message) | {"event": PORTS[port]}
         except Exception as error:  # of what strangers send
             if not self.refused:
-                self.logger.error(f"no event: {error}")
+                self.logger.error(shown(f"no event: {error}"))
             self.refused += 1
             return
         for output in self.outputs:
@@ -151,7 +152,7 @@ def event(message):
         return plain(message)
     if pmt.is_pair(message) and pmt.is_dict(pmt.car(message)):
         return {**plain(pmt.car(message)), "vector": plain(pmt.cdr(message))}
-    raise ValueError(f"message is {str(message)[:60]}, expected a dict or a PDU")
+    raise ValueError(f"message is {shown(message, 60)}, expected a dict or a PDU")
 
 
 def plain(value):

@@ -4,6 +4,7 @@
 import numpy as np
 import pmt
 from gnuradio import gr
+from sr2cnn_learn.names import shown
 from sr2cnn_learn.recordings import open_recording
 
 
@@ -44,7 +45,7 @@ class recording_source(gr.sync_block):
             return -1
         except (OSError, ValueError) as error:
             self.error = error
-            self.logger.error(str(error))
+            self.logger.error(shown(error))
             return -1
         if self.samples_read == 0:
             self._tag("rx_rate", self.recording.sample_rate)

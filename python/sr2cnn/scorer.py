@@ -6,6 +6,7 @@ import pmt
 from gnuradio import gr
 from sr2cnn_learn.bundle import Bundle
 from sr2cnn_learn.evaluation.running import RunningScore
+from sr2cnn_learn.names import shown
 
 from .status import StatusPort
 
@@ -66,7 +67,7 @@ class scorer(gr.sync_block):
             self._score.update([self._truth] * len(ids), ids)
         except ValueError as error:
             self.frames_unscored += len(ids)
-            self.logger.error(str(error))
+            self.logger.error(shown(error))
 
     def stop(self):
         self._port.publish()

@@ -27,6 +27,7 @@ import numpy as np
 
 from .attributes import FREQUENCIES, look, read_attributes
 from .discriminator import DISTANCES, THETA2, Discriminator
+from .names import check_name
 from .onnx_runtime import OnnxEncoder, onnx_file
 
 SCHEMA = 1
@@ -91,11 +92,12 @@ def check_card(card):
         raise ValueError(f"card is a {type(card).__name__}, expected an object")
     if card.get("schema") != SCHEMA:
         raise ValueError(f"card has schema {card.get('schema')!r}, expected {SCHEMA}")
-    if not isinstance(card.get("name"), str):
-        raise ValueError(f"card has name {card.get('name')!r}, expected a string")
+    check_name(card.get("name"), "model name")
     classes = card.get("classes")
-    if not isinstance(classes, list) or not all(isinstance(c, str) and c for c in classes):
+    if not isinstance(classes, list):
         raise ValueError("card has no list of class names under 'classes'")
+    for name in classes:
+        check_name(name)
     if not 2 <= len(set(classes)) == len(classes) <= 2**15:
         raise ValueError(f"card has {len(classes)} classes, expected at least two, each once")
     for key in ("frame_len", "dim"):

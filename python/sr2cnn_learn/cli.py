@@ -10,10 +10,13 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TimeRemainingColumn
+from rich.protocol import is_renderable
 from rich.table import Table
+from rich.text import Text
 
 from . import __version__
+from .names import shown
 
 CANCELLED = 130  # exit status after Ctrl-C, as shells have it
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -72,19 +75,50 @@ class _Group(click.Group):
             if error.errno == errno.EPIPE:  # the reader of a pipe has seen enough; click knows
                 raise
             where = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-            raise click.ClickException(where) from None
+            raise click.ClickException(shown(where)) from None
         except (ValueError, ImportError) as error:
-            raise click.ClickException(str(error)) from None
+            raise click.ClickException(shown(error)) from None
+        except click.ClickException as error:
+            error.message = shown(error.message)
+            raise
+
+
+class _Console(Console):
+    """Prints text as it is: one string one line, no markup, what is not printable escaped.
+
+    Names of files, classes and models come from strangers, and would else command the terminal.
+    """
+
+    def __init__(self, **options):
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def print(self, *objects, **options):
+        super().print(*(each if is_renderable(each) else str(each) for each in objects), **options)
+
+    def render_str(self, text, **options):
+        return super().render_str(shown(text), **options)
+
+
+def stdout_console(**options) -> Console:
+    """Results for people go here."""
+    return _Console(**options)
 
 
 def stderr_console() -> Console:
     """Progress and summaries go here, so that stdout holds results alone."""
-    return Console(stderr=True, highlight=False)
+    return _Console(stderr=True)
+
+
+class _Task(ProgressColumn):
+    """What a task is, as text that strangers may have written."""
+
+    def render(self, task):
+        return Text(shown(task.description))
 
 
 def progress_bar(console: Console) -> Progress:
     return Progress(
-        TextColumn("{task.description}"),
+        _Task(),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -223,7 +257,6 @@ def _data_recipes(console, **files) -> dict:
             console.print(
                 f"warning: {beside} is left out of the card: its sha256 is not that of {file.name}",
                 soft_wrap=True,
-                markup=False,
             )
     return recipes
 
@@ -254,8 +287,9 @@ def info(bundle, as_json):
         report = {"path": str(bundle.path), "card": bundle.card, "semantics": semantics}
         click.echo(json.dumps(report, indent=2))
         return
-    console = Console(highlight=False)
-    console.print(f"[bold]{bundle.name}[/bold]  {bundle.path}", soft_wrap=True)
+    console = stdout_console()
+    console.print(bundle.name, style="bold", end="  ", soft_wrap=True)
+    console.print(bundle.path, soft_wrap=True)
     console.print(
         f"{bundle.frame_len} samples a frame, {bundle.samples_per_symbol} a symbol; "
         f"{bundle.dim} semantic dimensions",
@@ -274,7 +308,7 @@ def info(bundle, as_json):
     if isinstance(figures, dict):
         console.print(_figures_table(figures))
     for key, value in provenance.items():
-        console.print(f"{key}: {value}", soft_wrap=True, markup=False)
+        console.print(f"{key}: {value}", soft_wrap=True)
 
 
 @sr2cnn.command()
@@ -333,7 +367,7 @@ def evaluate(bundle, data, snrs, max_per_key, orders, seed, vote, device, as_jso
     if as_json:
         click.echo(json.dumps({**about, **figures}, indent=2))
         return
-    console = Console(highlight=False)
+    console = stdout_console()
     console.print(f"{loaded.name} on {data}: {figures['frames']} frames, {part}", soft_wrap=True)
     burst = figures.pop("burst", None)
     console.print(_evaluation_table(figures))
@@ -385,14 +419,14 @@ def doctor(as_json):
     if as_json:
         click.echo(json.dumps([vars(finding) for finding in findings], indent=2))
     else:
-        console = Console(highlight=False)
+        console = stdout_console()
         colors = {"ok": "green", "hint": "yellow", "fault": "red"}
         for finding in findings:
-            mark = f"[{colors[finding.state]}]{finding.state:5}[/]"
-            console.print(f"{mark} [bold]{finding.part}[/bold]: ", end="")
-            console.print(finding.detail, markup=False, soft_wrap=True)
+            console.print(f"{finding.state:5} ", style=colors[finding.state], end="")
+            console.print(finding.part, style="bold", end="")
+            console.print(f": {finding.detail}", soft_wrap=True)
             if finding.remedy:
-                console.print(f"      → {finding.remedy}", markup=False, soft_wrap=True)
+                console.print(f"      → {finding.remedy}", soft_wrap=True)
     if any(finding.state == "fault" for finding in findings):
         sys.exit(1)
 

@@ -8,12 +8,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from .bundle import Bundle
-from .cli import FILE, percent, stderr_console
+from .cli import FILE, percent, stderr_console, stdout_console
 from .registry import EXPORT_FORMATS, Registry, locked
 
 IDS = {"ignore_unknown_options": True}  # -3 is a class
@@ -68,11 +66,10 @@ def list_classes(registry, model, as_json):
         click.echo(json.dumps(about, indent=2))
         return
     bundle = _bundle_for_looks(held, model)
-    console = Console(highlight=False)
+    console = stdout_console()
     console.print(
         f"{registry}: {len(held.classes)} classes discovered by {held.model} in {held.frames} frames",
         soft_wrap=True,
-        markup=False,
     )
     looks = ["looks like"] if bundle else []
     table = Table("id", "name", "frames", "samples", "first seen", "last seen", *looks)
@@ -84,7 +81,7 @@ def list_classes(registry, model, as_json):
             looks = [in_words(bundle.describe(known.center))]
         times = map(_minute, (known.samples.first_seen, known.samples.last_seen))
         cells = (known.id, known.name, known.count, len(known.samples.frames), *times, *looks)
-        table.add_row(*(Text(str(cell)) for cell in cells))  # a name is not markup
+        table.add_row(*map(str, cells))
     if held.classes:
         console.print(table)
 
@@ -217,7 +214,7 @@ def promote(registry, which, out, model, name, rest):
         share = new.taken[loser]
         loss = f"{percent(share)} of {loser}" if share else "–"
         cells = (new.name, f"unknown_{-new.id}", new.frames, percent(new.named), loss)
-        table.add_row(*(Text(str(cell)) for cell in cells))
+        table.add_row(*map(str, cells))
     for path in filter(None, (out, rest)):
-        console.print(f"wrote {path}", soft_wrap=True, markup=False)
-    Console(highlight=False).print(table)
+        console.print(f"wrote {path}", soft_wrap=True)
+    stdout_console().print(table)

@@ -19,6 +19,7 @@ from .datasets import load_dataset, split
 from .datasets.arrays import file_sha256
 from .discriminator import Discriminator
 from .evaluation.metrics import open_set_metrics
+from .names import check_name
 from .trainers.best import BestRecipe, BestTrainer, LiteRecipe
 from .trainers.paper import PaperRecipe, PaperTrainer
 from .trainers.trainer import encode
@@ -138,6 +139,7 @@ def train(
     out = Path(out)
     if not out.parent.is_dir():
         raise ValueError(f"{out}: no folder {out.parent}")
+    name = check_name(name or out.stem, "model name")
     device = torch_device(device)
 
     dataset = load_dataset(data, snrs=snrs, max_per_key=max_per_key)
@@ -201,7 +203,7 @@ def train(
     )
     card = dict(
         schema=SCHEMA,
-        name=name or out.stem,
+        name=name,
         classes=classes,
         frame_len=frames.shape[1],
         dim=recipe.dim,

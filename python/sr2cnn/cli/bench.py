@@ -6,9 +6,8 @@ import os
 from dataclasses import asdict
 
 import click
-from rich.console import Console
 from rich.table import Table
-from sr2cnn_learn.cli import FILE, Names, stderr_console
+from sr2cnn_learn.cli import FILE, Names, stderr_console, stdout_console
 
 WIDTH = 140  # of the table in a file
 PARTS = ("encoder", "discriminator", "framing", "flowgraph", "latency")
@@ -52,7 +51,7 @@ def bench(model, device, parts, rate, seconds, json_path):
     for row in rows:
         table.add_row(*cells(row))
     wide = None if console.is_terminal else WIDTH
-    Console(highlight=False, width=wide).print(table)
+    stdout_console(width=wide).print(table)
     if json_path:
         report = {"machine": title, "rows": [asdict(row) for row in rows]}
         json_path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

@@ -200,7 +200,8 @@ def _summary(console, file, recording, chain, ids, rate):
     ):
         if n:
             notes.append(f"{n} {what}")
-    console.print(f"[bold]{file}[/bold]: {', '.join(notes)}", soft_wrap=True)
+    console.print(file, style="bold", end="", soft_wrap=True)
+    console.print(f": {', '.join(notes)}", soft_wrap=True)
     table = Table("label", "frames", "share", *["looks like"] * bool(looks))
     for i, n in Counter(judged.tolist()).most_common():
         label = bundle.classes[i] if i >= 0 else f"unknown_{-i}"

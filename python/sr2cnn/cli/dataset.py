@@ -6,10 +6,19 @@ import os
 
 import click
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 from sr2cnn_learn.atomic import write_atomically
-from sr2cnn_learn.cli import DATA, FILE, MAX_PER_KEY, Names, Snrs, percent, progress_bar, stderr_console
+from sr2cnn_learn.cli import (
+    DATA,
+    FILE,
+    MAX_PER_KEY,
+    Names,
+    Snrs,
+    percent,
+    progress_bar,
+    stderr_console,
+    stdout_console,
+)
 
 
 @click.group()
@@ -236,7 +245,7 @@ def modulations(as_json):
             row["description"],
             ", ".join(ranges),
         )
-    Console(highlight=False).print(table)
+    stdout_console().print(table)
 
 
 @dataset.command()
@@ -273,8 +282,8 @@ def info(file, as_json):
         }
         click.echo(json.dumps(report, indent=2))
         return
-    console = Console(highlight=False)
-    console.print(f"{file}\nsha256 {data.sha256}", soft_wrap=True)
+    console = stdout_console()
+    console.print(file, f"sha256 {data.sha256}", sep="\n", soft_wrap=True)
     console.print(f"{len(data)} frames, {data.skipped} left out for NaN or Inf")
     table = Table("modulation", "frames", "SNRs", "frames a key")
     for modulation in data.modulations:
@@ -353,4 +362,4 @@ def leakage(file, snrs, seed, test_frames, max_per_key, as_json):
             f"{row['p95']:.3f}",
             percent(row["share_above_0.95"]),
         )
-    Console(highlight=False).print(table)
+    stdout_console().print(table)

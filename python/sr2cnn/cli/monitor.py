@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 from rich.live import Live
 from sr2cnn_learn.cli import FILE, stderr_console
+from sr2cnn_learn.names import shown
 from sr2cnn_learn.recordings import DATATYPES
 
 from ..sources.address import EXAMPLES, Address, parse_quantity
@@ -300,7 +301,7 @@ class _Window:
 
 
 def _say(line):
-    click.echo(line, err=True)
+    click.echo(shown(line), err=True)
 
 
 @contextlib.contextmanager

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import click
 from click.core import ParameterSource
-from rich.console import Console
-from sr2cnn_learn.cli import FILE, Names, Snrs, percent, progress_bar, stderr_console
+from sr2cnn_learn.cli import FILE, Names, Snrs, percent, progress_bar, stderr_console, stdout_console
 from sr2cnn_learn.reproduce import EXPERIMENTS, ON_SECOND_DATA
 from sr2cnn_learn.reproduce import reproduce as run_experiment
 
@@ -94,17 +93,18 @@ def reproduce(context, names, budget, epochs, out, **options):
     for preset in sorted({"best" if name == ABLATION else "paper" for name in names}):
         if chosen[preset] < full[preset]:
             console.print(
-                f"[yellow]{_count(chosen[preset], 'epoch')} a training: the networks are undertrained, "
-                f"preset {preset} has {full[preset]}[/]"
+                f"{_count(chosen[preset], 'epoch')} a training: the networks are undertrained, "
+                f"preset {preset} has {full[preset]}",
+                style="yellow",
             )
     with progress_bar(console) as progress:
         runs = _Runs(progress, epochs=chosen, **options)
         for name in names:
             report, laboratories = runs.run(name)
             report.write(out, name, provenance(laboratories, _command(context, name)))
-            Console(highlight=False).print(report.table())
+            stdout_console().print(report.table())
             for remark in report.all_remarks():
-                console.print(f"- {remark}", markup=False)
+                console.print(f"- {remark}")
             console.print(f"wrote {out / name}.md and .png", soft_wrap=True)
 
 
@@ -252,7 +252,7 @@ def _callbacks(progress):
     console, task = progress.console, progress.add_task("", total=None)
 
     def on_training(what, kept):
-        console.print(f"{'kept' if kept else 'training'}: {what}", markup=False)
+        console.print(f"{'kept' if kept else 'training'}: {what}")
 
     def on_batch(epoch, n_epochs, batch, n_batches):
         description = f"epoch {epoch} of {n_epochs}"

@@ -2,10 +2,8 @@
 """`sr2cnn tune`: batch size and threads for this machine."""
 
 import click
-from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
-from sr2cnn_learn.cli import stderr_console
+from sr2cnn_learn.cli import progress_bar, stderr_console, stdout_console
 
 
 @click.command()
@@ -27,7 +25,7 @@ def tune(model):
     from ..tuning import tune as measure
 
     bundle = Bundle.load(model)
-    with Progress(console=stderr_console(), transient=True) as progress:
+    with progress_bar(stderr_console()) as progress:
         task = progress.add_task(bundle.name, total=len(BATCHES) * len(thread_counts()))
         best, rates = measure(bundle, progress=lambda rate: progress.advance(task))
     threads = thread_counts()
@@ -35,7 +33,7 @@ def tune(model):
     for batch in BATCHES:
         of = {tuning.threads: rate for tuning, rate in rates.items() if tuning.batch_size == batch}
         table.add_row(str(batch), *(f"{of[n]:,.0f}" for n in threads))
-    console = Console(highlight=False)
+    console = stdout_console()
     console.print(table)
     console.print(
         f"{bundle.name}: {best.batch_size} frames a call, {best.threads} threads; kept in {cache_path()}",

@@ -7,11 +7,10 @@ import time
 from dataclasses import dataclass
 
 import click
-from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
-from sr2cnn_learn.cli import percent
+from sr2cnn_learn.cli import percent, stdout_console
+from sr2cnn_learn.names import check_name, shown
 
 from ..outputs.output import Output
 from ..sources.address import connectable
@@ -48,7 +47,7 @@ def watch(address, as_json):
 
     address = connectable(address)
     seen = Seen()
-    console = Console(highlight=False)
+    console = stdout_console()
     with zmq.Context() as context, context.socket(zmq.SUB) as socket:
         socket.linger = 0
         socket.maxmsgsize = CUT_OFF
@@ -165,13 +164,13 @@ class Seen:
 
     def table(self, title):
         """A rich table of it all."""
-        table = Table("class", "share", "frames", "last heard", "mean score", title=escape(title))
+        table = Table("class", "share", "frames", "last heard", "mean score", title=title)
         total = sum(heard.frames for heard in self.classes.values())
         order = sorted(self.classes.items(), key=lambda item: -item[1].frames)
         now = time.monotonic()
         for label, heard in order[:MAX_ROWS]:
             table.add_row(
-                escape(label) + ("" if heard.known else "  new"),
+                shown(label, LONGEST_LABEL) + ("" if heard.known else "  new"),
                 percent(heard.frames / total if total else None),
                 str(heard.frames),
                 f"{now - heard.last:.0f} s ago",
@@ -186,7 +185,7 @@ class Seen:
         notes += [f"gaps {self.gaps}"] * bool(self.gaps)
         notes += [f"missed {self.missed}"] * bool(self.missed)
         notes += [f"ignored {self.ignored}"] * bool(self.ignored)
-        table.caption = escape(", ".join(notes) or "nothing heard yet")
+        table.caption = ", ".join(notes) or "nothing heard yet"
         return table
 
 
@@ -242,9 +241,7 @@ def check(kind, event):
     """
     if kind not in ("labels", "novel"):
         return
-    label = event.get("label")
-    if not isinstance(label, str) or not 0 < len(label) <= LONGEST_LABEL or not label.isprintable():
-        raise ValueError(f"label {repr(label)[:60]}")  # not printable: it would command the terminal
+    check_name(event.get("label"))
     if not isinstance(event.get("known"), bool):
         raise ValueError(f"known {repr(event.get('known'))[:60]}")
     if not _is_count(event.get("n_frames")):
@@ -266,8 +263,7 @@ def _is_finite(value):
 def _shown(value):
     if _is_finite(value):
         return f"{value:.4g}" if isinstance(value, float) else str(value)
-    text = value if isinstance(value, str) else "?"
-    return text[:LONGEST_LABEL] if text.isprintable() else "?"
+    return shown(value, LONGEST_LABEL) if isinstance(value, str) else "?"
 
 
 def _finite(digits):

@@ -5,6 +5,8 @@ import logging
 import threading
 import time
 
+from sr2cnn_learn.names import shown
+
 QUIET = 60.0  # seconds in which an output that fails time and again is not reported anew
 
 
@@ -71,7 +73,7 @@ class Output:
         self.fault = f"{self.name}: {str(error) or type(error).__name__}"
         now = time.monotonic()
         if now >= self._quiet_until:
-            self._report(f"{self.fault}; the flowgraph goes on")
+            self._report(shown(f"{self.fault}; the flowgraph goes on"))
         self._quiet_until = now + QUIET
 
     def _write(self, kind, event):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..names import check_name
 from .safe_pickle import read_arrays
 
 _NPZ_MEMBERS = ("frames", "labels", "snrs")
@@ -25,6 +26,7 @@ class KeyedArrays:
     def __init__(self, path: Path, arrays: dict, frame_len: int):
         self._path, self._arrays, self._frame_len = path, arrays, frame_len
         for key, frames in arrays.items():
+            check_label(path, key[0])
             _check_frames(path, key, frames, frame_len)
         self.counts = {key: len(frames) for key, frames in arrays.items()}
 
@@ -33,6 +35,14 @@ class KeyedArrays:
 
     def sha256(self) -> str:
         return file_sha256(self._path)
+
+
+def check_label(path: Path, label: str) -> None:
+    """Raise ValueError, naming the file, unless its label is a class name."""
+    try:
+        check_name(label)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def file_sha256(path: Path) -> str:

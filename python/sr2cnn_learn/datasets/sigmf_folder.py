@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..recordings import ANNOTATOR, Recording, open_recording
-from .arrays import file_sha256
+from .arrays import check_label, file_sha256
 
 #: The SNR of recordings that state none.
 SNR_NOT_STATED = 999
@@ -41,6 +41,7 @@ class SigMFFolder:
         self._starts: dict[tuple[str, int], list[tuple[Recording, np.ndarray]]] = {}
         for meta, recording in self._recordings:
             for start, count, label, snr in self._labelled(meta, recording):
+                check_label(meta, label)
                 starts = start + frame_len * np.arange(count // frame_len)
                 if len(starts):
                     self._starts.setdefault((label, snr), []).append((recording, starts))
