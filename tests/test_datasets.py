@@ -187,6 +187,16 @@ def test_zip_bomb(tmp_path):
         load_dataset(path)
 
 
+def test_a_shape_that_the_file_does_not_hold(tmp_path):
+    path = tmp_path / "some.npz"
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (70368744177664, 2, 128)}\n"
+    with zipfile.ZipFile(path, "w") as archive:
+        npy = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+        archive.writestr("frames.npy", npy)
+    with pytest.raises(ValueError, match="frames is cut short"):
+        load_dataset(path)
+
+
 @given(st.binary(max_size=100))
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_random_bytes(tmp_path, data):

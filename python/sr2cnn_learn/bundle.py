@@ -28,6 +28,7 @@ import numpy as np
 from .attributes import FREQUENCIES, look, read_attributes
 from .discriminator import DISTANCES, THETA2, Discriminator
 from .names import check_name
+from .npz import members, read_header, read_member, read_numbers
 from .onnx_runtime import OnnxEncoder, onnx_file
 
 SCHEMA = 1
@@ -37,6 +38,7 @@ MAX_SEMANTICS_BYTES = 2**28
 ENGINES = "auto", "TorchScript", "ONNX Runtime"
 TRIED = 16  # frames on which ONNX Runtime must agree with TorchScript
 AGREEMENT = 1e-3  # of the largest coordinate
+LARGEST = 1e100  # number in a card; its square is finite
 
 
 def find(model):
@@ -80,9 +82,10 @@ def torch_device(device):
 def _number(card, key, kind, positive=True):
     value = card.get(key)
     valid = isinstance(value, kind) and not isinstance(value, bool)
-    if not valid or not math.isfinite(value) or (positive and value <= 0):
+    # An integer may be too large for a float; only a small one is compared with it.
+    if not valid or not abs(value) <= LARGEST or (positive and value <= 0):
         expected = "a positive number" if positive else "a finite number"
-        raise ValueError(f"card has {key} = {value!r}, expected {expected}")
+        raise ValueError(f"card has {key} = {value!r:.60}, expected {expected}")
     return value
 
 
@@ -91,7 +94,7 @@ def check_card(card):
     if not isinstance(card, dict):
         raise ValueError(f"card is a {type(card).__name__}, expected an object")
     if card.get("schema") != SCHEMA:
-        raise ValueError(f"card has schema {card.get('schema')!r}, expected {SCHEMA}")
+        raise ValueError(f"card has schema {card.get('schema')!r:.60}, expected {SCHEMA}")
     check_name(card.get("name"), "model name")
     classes = card.get("classes")
     if not isinstance(classes, list):
@@ -107,39 +110,72 @@ def check_card(card):
         _number(card, key, (int, float))
     for key, choices in (("distance", DISTANCES), ("theta2", THETA2)):
         if card.get(key) not in choices:
-            raise ValueError(f"card has {key} {card.get(key)!r}, expected one of {', '.join(choices)}")
+            raise ValueError(f"card has {key} {card.get(key)!r:.60}, expected one of {', '.join(choices)}")
     rival_support = card.get("rival_support", 0)
-    if not isinstance(rival_support, int) or isinstance(rival_support, bool) or rival_support < 0:
-        raise ValueError(f"card has rival_support {rival_support!r}, expected an integer of at least 0")
+    whole = isinstance(rival_support, int) and not isinstance(rival_support, bool)
+    if not whole or not 0 <= rival_support < 2**31:
+        raise ValueError(f"card has rival_support {rival_support!r:.60}, expected an integer of at least 0")
     for key in ("theta2_limit", "merge_separation"):
         limit = card.get(key, 0)
-        if not isinstance(limit, (int, float)) or isinstance(limit, bool) or not 0 <= limit < math.inf:
-            raise ValueError(f"card has {key} {limit!r}, expected a number of at least 0")
+        number = isinstance(limit, (int, float)) and not isinstance(limit, bool)
+        if not number or not 0 <= limit <= LARGEST:
+            raise ValueError(f"card has {key} {limit!r:.60}, expected a number of at least 0")
     thresholds = card.get("thresholds")
     if thresholds is not None:
         if not isinstance(thresholds, list) or len(thresholds) != len(classes):
-            raise ValueError(f"card has thresholds {thresholds!r}, expected one a class")
+            raise ValueError(f"card has thresholds {thresholds!r:.60}, expected one a class")
         for value in thresholds:
             _number({"thresholds": value}, "thresholds", (int, float))
     if card.get("attributes") is not None:
         _check_attributes(card["attributes"])
+    if card.get("provenance") is not None:
+        _check_provenance(card["provenance"])
 
 
 def _check_attributes(attributes):
     if not isinstance(attributes, dict):
-        raise ValueError(f"card has attributes {attributes!r}, expected an object of names and r2")
+        raise ValueError(f"card has attributes {attributes!r:.60}, expected an object of names and r2")
     names, r2 = attributes.get("names"), attributes.get("r2")
     if not isinstance(names, list) or not all(isinstance(n, str) and n for n in names):
         raise ValueError("card has no list of attribute names under 'attributes'")
     if not 1 <= len(set(names)) == len(names) <= 1000:
         raise ValueError(f"card has {len(names)} attributes, expected at least one, each once")
     if not isinstance(r2, list) or len(r2) != len(names):
-        raise ValueError(f"card has r2 {r2!r} under 'attributes', expected one a name")
+        raise ValueError(f"card has r2 {r2!r:.60} under 'attributes', expected one a name")
     for value in r2:
         _number({"r2": value}, "r2", (int, float), positive=False)
 
 
-def _check_semantics(semantics, card):
+def _check_provenance(provenance):
+    """What others read of it; the rest is for people."""
+    if not isinstance(provenance, dict):
+        raise ValueError(f"card has provenance {provenance!r:.60}, expected an object")
+    if "data_sha256" in provenance:  # then it says which frames the training has seen
+        unknown, seed = provenance.get("unknown"), provenance.get("seed")
+        if not isinstance(unknown, list) or not all(isinstance(name, str) for name in unknown):
+            raise ValueError(f"card has provenance.unknown {unknown!r:.60}, expected a list of names")
+        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**64:
+            raise ValueError(f"card has provenance.seed {seed!r:.60}, expected an integer of at least 0")
+
+
+def _parsed_card(data):
+    """The object in ``card.json``, of JSON that can be written and shown again."""
+    text = data.decode()
+    card = json.loads(text, object_pairs_hook=_each_key_once)
+    check_card(card)
+    json.dumps(card, ensure_ascii=False).encode()  # no half of a surrogate pair, not nested too deep
+    return card
+
+
+def _each_key_once(pairs):
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("card has a key twice")
+    return found
+
+
+def _expected_arrays(keys, card):
+    """The shape of each array that semantics.npz needs for its card."""
     n_classes, dim = len(card["classes"]), card["dim"]
     full = card["distance"] == "mahalanobis"
     spread, shape = (
@@ -147,41 +183,64 @@ def _check_semantics(semantics, card):
     )
     expected = {"centers": (n_classes, dim), spread: shape, "counts": (n_classes,)}
     attributes = card.get("attributes")
-    if (attributes is None) != ("attribute_weights" not in semantics):
+    if (attributes is None) != ("attribute_weights" not in keys):
         raise ValueError(
             "card's 'attributes' and semantics.npz's 'attribute_weights': expected both or none"
         )
     if attributes is not None:
         expected["attribute_weights"] = (dim + 1, len(attributes["names"]))
-    for key, shape in expected.items():
-        if key not in semantics:
+    for key in expected:
+        if key not in keys:
             raise ValueError(f"semantics.npz has no {key!r}, which distance {card['distance']!r} needs")
-        array = semantics[key]
-        if array.shape != shape or array.dtype.kind not in "fiu":
-            raise ValueError(
-                f"semantics.npz has {key} {array.dtype}{array.shape}, expected numbers of shape {shape}"
-            )
-        if not np.all(np.isfinite(array)):
-            raise ValueError(f"semantics.npz has NaN or infinity in {key}")
+    return expected
 
 
-def _read_member(archive, name, limit):
+def _check_array(key, array, shape):
+    """ValueError unless an array, or the header of one, is of numbers and has the shape."""
+    if array.shape != shape or array.dtype.kind not in "fiu":
+        raise ValueError(
+            f"semantics.npz has {key} {array.dtype}{array.shape}, expected numbers of shape {shape}"
+        )
+
+
+def _check_finite(key, array):
+    if not np.all(np.isfinite(array)):
+        raise ValueError(f"semantics.npz has NaN or infinity in {key}")
+    if key in ("variances", "counts") and array.size and array.min() < 0:
+        raise ValueError(f"semantics.npz has a negative number in {key}")
+
+
+def _check_semantics(semantics, card):
+    for key, shape in _expected_arrays(semantics, card).items():
+        array = np.asarray(semantics[key])
+        _check_array(key, array, shape)
+        _check_finite(key, array)
+
+
+def _read_extra(archive, name, limit):
     """The one file ``<archive>/extra/<name>`` of a TorchScript archive."""
-    found = [m for m in archive.infolist() if m.filename.endswith(f"/extra/{name}")]
+    found = [m for m in members(archive).values() if m.filename.endswith(f"/extra/{name}")]
     if len(found) != 1:
         raise ValueError(f"not a model bundle: it has no {name}")
-    if found[0].file_size > limit:
-        raise ValueError(f"{name} has {found[0].file_size} bytes, expected at most {limit}")
-    return archive.read(found[0])
+    return read_member(archive, found[0], limit)
 
 
-def _read_semantics(data):
-    with zipfile.ZipFile(io.BytesIO(data)) as npz:  # np.load would inflate whatever size is claimed
-        size = sum(member.file_size for member in npz.infolist())
+def _read_semantics(data, card):
+    """The arrays that a card needs; no other is looked at, none is larger than the card says."""
+    semantics = {}
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        arrays = {name.removesuffix(".npy"): member for name, member in members(archive).items()}
+        expected = _expected_arrays(arrays, card)
+        size = 8 * sum(math.prod(shape) for shape in expected.values())
         if size > MAX_SEMANTICS_BYTES:
-            raise ValueError(f"semantics.npz has {size} bytes, expected at most {MAX_SEMANTICS_BYTES}")
-    with np.load(io.BytesIO(data), allow_pickle=False) as npz:
-        return {key: npz[key] for key in npz.files}
+            raise ValueError(f"semantics.npz needs {size} bytes, expected at most {MAX_SEMANTICS_BYTES}")
+        for key, shape in expected.items():
+            with archive.open(arrays[key]) as stream:
+                header = read_header(stream)
+                _check_array(key, header, shape)
+                semantics[key] = read_numbers(stream, header)
+            _check_finite(key, semantics[key])
+    return semantics
 
 
 def _padded(batch, batch_size):
@@ -240,15 +299,14 @@ class Bundle:
         path = find(model)
         try:
             with zipfile.ZipFile(path) as archive:
-                card = json.loads(_read_member(archive, "card.json", MAX_CARD_BYTES))
-                check_card(card)
-                data = _read_member(archive, "semantics.npz", MAX_SEMANTICS_BYTES)
-            semantics = _read_semantics(data)
-            _check_semantics(semantics, card)
-        except zipfile.BadZipFile as error:
-            raise ValueError(f"{path}: not a model bundle ({error})") from error
-        except (ValueError, KeyError, EOFError, OSError, NotImplementedError, RecursionError) as error:
+                card = _parsed_card(_read_extra(archive, "card.json", MAX_CARD_BYTES))
+                semantics = _read_semantics(
+                    _read_extra(archive, "semantics.npz", MAX_SEMANTICS_BYTES), card
+                )
+        except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
+        except Exception as error:  # zipfile, zlib and json each have their own for a damaged file
+            raise ValueError(f"{path}: not a model bundle ({error or type(error).__name__})") from error
         return cls(path, card, semantics)
 
     @classmethod

@@ -11,7 +11,6 @@ import contextlib
 import copy
 import io
 import json
-import math
 import os
 import re
 import stat
@@ -32,6 +31,7 @@ from .discriminator import (
     merge_classes,
     rename_class,
 )
+from .npz import Header, members, read_header, read_member, read_numbers
 
 FORMAT = "sr2cnn-registry"
 VERSION = 1
@@ -390,9 +390,9 @@ class Registry:
 
     @classmethod
     def _parse(cls, data, frames_per_class, seed):
-        members = _members(data)
+        contents = _members(data)
         try:
-            about = json.loads(members[JSON_NAME])
+            about = json.loads(contents[JSON_NAME])
         except RecursionError:
             raise ValueError(f"{JSON_NAME} is nested too deep") from None
         if not isinstance(about, dict) or about.get("format") != FORMAT:
@@ -419,8 +419,8 @@ class Registry:
         if not all(isinstance(entry, dict) for entry in entries):
             raise ValueError("a class is no object")
         sizes = [_whole(entry, "samples", 0, MOST_FILE_BYTES) for entry in entries]
-        centers = _array(members, CENTERS_NAME, np.float64, (len(entries), registry.dim))
-        frames = _array(members, FRAMES_NAME, np.complex64, (sum(sizes), registry.frame_len))
+        centers = _array(contents, CENTERS_NAME, np.float64, (len(entries), registry.dim))
+        frames = _array(contents, FRAMES_NAME, np.complex64, (sum(sizes), registry.frame_len))
         if not (np.abs(centers) < LARGEST_CENTER).all():
             raise ValueError("a center is not finite, or too large")
         starts = np.cumsum([0, *sizes])
@@ -495,35 +495,33 @@ def _members(data):
     """The three members of the archive; nothing is inflated."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = {member.filename: member for member in archive.infolist()}
-            if set(members) != {JSON_NAME, CENTERS_NAME, FRAMES_NAME}:
+            found = members(archive)
+            if set(found) != {JSON_NAME, CENTERS_NAME, FRAMES_NAME}:
                 raise ValueError("its members are not those of a registry")
-            for member in members.values():
-                if member.compress_type != zipfile.ZIP_STORED or member.file_size > len(data):
-                    raise ValueError(f"{member.filename} is compressed, or cut short")
-            if members[JSON_NAME].file_size > MOST_JSON_BYTES:
-                raise ValueError(f"{JSON_NAME} is too long")
-            return {name: archive.read(member) for name, member in members.items()}
+            for member in found.values():
+                if member.compress_type != zipfile.ZIP_STORED:
+                    raise ValueError(f"{member.filename} is compressed")
+            most = {JSON_NAME: MOST_JSON_BYTES}
+            return {
+                name: read_member(archive, member, most.get(name, len(data)))
+                for name, member in found.items()
+            }
     except Exception as error:  # zipfile raises all sorts for what is no zip file
         raise ValueError(str(error) or type(error).__name__) from None
 
 
-def _array(members, name, dtype, shape):
+def _array(contents, name, dtype, shape):
     """The array of a member, which must have just this type, shape and size."""
-    file = io.BytesIO(members[name])
+    file = io.BytesIO(contents[name])
     try:
-        version = np.lib.format.read_magic(file)
-        if version != (1, 0):
-            raise ValueError(f"version {version}")
-        found = np.lib.format.read_array_header_1_0(file)
-    except Exception as error:  # numpy evaluates the header as a literal
-        raise ValueError(f"{name} has no header of an array: {str(error)[:100]}") from None
-    if found != (shape, False, np.dtype(dtype)):
-        raise ValueError(f"{name} is not {np.dtype(dtype)} of shape {shape}")
-    left = members[name][file.tell() :]
-    if len(left) != math.prod(shape) * np.dtype(dtype).itemsize:
-        raise ValueError(f"{name} is cut short, or goes on after its end")
-    return np.frombuffer(left, dtype).reshape(shape).copy()
+        header = read_header(file)
+        if header != Header(shape, False, np.dtype(dtype)):
+            raise ValueError(f"expected {np.dtype(dtype)} of shape {shape}")
+        if header.nbytes > len(contents[name]):
+            raise ValueError("an array that is cut short")
+        return read_numbers(file, header)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _whole(about, key, low, high):

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ..names import check_name
+from ..npz import members, read_header, read_numbers
 from .safe_pickle import read_arrays
 
 _NPZ_MEMBERS = ("frames", "labels", "snrs")
@@ -71,14 +72,11 @@ def read_npz(path: Path, frame_len: int) -> KeyedArrays:
     """An ``.npz`` that `save_radioml` wrote."""
     try:
         with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-        if size > MAX_COMPRESSION * path.stat().st_size:
-            raise ValueError(f"it would unpack to {size} bytes")
-        with np.load(path, allow_pickle=False) as archive:
-            missing = [name for name in _NPZ_MEMBERS if name not in archive]
-            if missing:
-                raise ValueError(f"no array {missing[0]!r}, expected {', '.join(_NPZ_MEMBERS)}")
-            frames, labels, snrs = (archive[name] for name in _NPZ_MEMBERS)
+            found = members(archive)
+            size = sum(member.file_size for member in found.values())
+            if size > MAX_COMPRESSION * path.stat().st_size:
+                raise ValueError(f"it would unpack to {size} bytes")
+            frames, labels, snrs = (_array(archive, found, name) for name in _NPZ_MEMBERS)
     except Exception as error:  # zipfile, zlib and numpy each have their own for a damaged file
         reason = str(error) or type(error).__name__
         raise ValueError(f"{path}: not a data set in .npz, or damaged: {reason}") from None
@@ -99,6 +97,17 @@ def read_npz(path: Path, frame_len: int) -> KeyedArrays:
         for snr in np.unique(snrs[of_label]):
             arrays[str(modulation), int(snr)] = frames[of_label & (snrs == snr)]
     return KeyedArrays(path, arrays, frame_len)
+
+
+def _array(archive, found, name):
+    if f"{name}.npy" not in found:
+        raise ValueError(f"no array {name!r}, expected {', '.join(_NPZ_MEMBERS)}")
+    member = found[f"{name}.npy"]
+    with archive.open(member) as stream:
+        header = read_header(stream)
+        if header.nbytes > member.file_size:
+            raise ValueError(f"{name} is cut short")
+        return read_numbers(stream, header)
 
 
 def save_radioml(path: str | Path, mapping: Mapping[tuple[str, int], np.ndarray]) -> None:
