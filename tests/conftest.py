@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fixtures of more than one test file."""
 
+import ctypes
+import faulthandler
 import signal
+import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +19,56 @@ CLASSES = ["BPSK", "QPSK", "GFSK"]
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
+ENDING = 60  # seconds that a flowgraph may take to end
+
 # A shell starts its background jobs deaf to Ctrl-C, and so would be the programs that tests interrupt.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def flowgraphs(monkeypatch):
+    """The top blocks that the test started and did not wait for. They end with it, whatever happens.
+
+    One that is let go of while it runs would hang pytest: GNU Radio then joins its threads holding the
+    interpreter's lock, for which Python blocks wait.
+    """
+    running = []
+    if "gnuradio" in sys.modules:  # else the test has no flowgraph
+        from gnuradio import gr
+
+        start, wait = gr.top_block.start, gr.top_block.wait
+
+        def start_and_keep(top_block, *arguments):
+            start(top_block, *arguments)
+            running.append(top_block)
+
+        def wait_and_let_go(top_block):
+            wait(top_block)
+            if top_block in running:
+                running.remove(top_block)
+
+        monkeypatch.setattr(gr.top_block, "start", start_and_keep)
+        monkeypatch.setattr(gr.top_block, "wait", wait_and_let_go)
+    yield running
+    for top_block in list(running):
+        end(top_block)
+
+
+def end(top_block):
+    """Stop it and wait. What does not end is never let go of."""
+
+    def stop_and_wait():
+        top_block.stop()
+        top_block.wait()
+
+    thread = threading.Thread(target=stop_and_wait, daemon=True)
+    thread.start()
+    thread.join(ENDING)
+    if thread.is_alive():
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(top_block))
+        faulthandler.dump_traceback(all_threads=True)
+        pytest.fail(f"a flowgraph did not end within {ENDING} s")
 
 
 def _frames_of_classes(n, seed):

@@ -9,6 +9,7 @@ import pmt
 import pytest
 from gnuradio import blocks, gr, sr2cnn
 from sr2cnn_learn.discriminator import INVALID, Discriminator
+from waiting import until
 
 CLASSES = ["near", "right", "up"]
 CENTERS = np.array([[0, 0], [10, 0], [0, 20]], dtype=float)
@@ -350,9 +351,7 @@ def test_status_comes_while_frames_do_not():
     top.msg_connect((strobe, "strobe"), (block, "upstream"))
     top.msg_connect((block, "status"), (log, "store"))
     top.start()
-    deadline = time.monotonic() + 30
-    while log.num_messages() < 2 and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(lambda: log.num_messages() >= 2)
     seen = [pmt.to_python(log.get_message(k)) for k in range(log.num_messages())]
     top.stop()
     top.wait()

@@ -11,9 +11,10 @@ import pmt
 import pytest
 from gnuradio import blocks, gr, sr2cnn
 from message_log import message_log
+from waiting import PATIENCE, until
 
 FRAME_LEN = 64
-PATIENCE = 60  # seconds until a test gives up on what should have happened
+STEADY = 0.3  # seconds without a change after which the blocks wait for each other
 
 
 def numbered(n):
@@ -48,6 +49,8 @@ class Run:
     """Numbered frames through a queue into a slow reader, as a flowgraph to be run."""
 
     def __init__(self, n, capacity, overload, is_open=lambda: True, tags=(), hop=0, repeat=False):
+        self._others = block_threads()
+        self.capacity = capacity
         self.source = blocks.vector_source_c(numbered(n), repeat, FRAME_LEN, list(tags))
         self.queue = sr2cnn.frame_queue(FRAME_LEN, capacity, overload, hop)
         self.gate = gate(is_open)
@@ -59,6 +62,21 @@ class Run:
     def counts(self):
         counts = self.queue.count()
         return (counts.frames_in, counts.frames_out, counts.frames_dropped, counts.frames_waiting)
+
+    @property
+    def threads(self):
+        """Those of its blocks of this module."""
+        return block_threads() - self._others
+
+    def until_full(self):
+        """The counts once the queue is full and nothing moves any more."""
+
+        def held_up():
+            _, out, _, waiting = self.counts
+            return waiting == self.capacity and (out, waiting)
+
+        until(held_up, steady=STEADY)
+        return self.counts
 
     @property
     def numbers(self):
@@ -92,12 +110,13 @@ def overrun(n, capacity, **kw):
 
 
 def block_threads():
-    """Names of the threads of GNU Radio's blocks."""
-    names = []
+    """Numbers of the process's threads of blocks of this module."""
+    found = set()
     for task in Path("/proc/self/task").iterdir():
         with contextlib.suppress(OSError):  # any thread of the process may end while we look
-            names.append((task / "comm").read_text())
-    return [name for name in names if name.startswith("sr2cnn_")]
+            if (task / "comm").read_text().startswith("sr2cnn_"):
+                found.add(task.name)
+    return found
 
 
 @pytest.mark.parametrize("most", [3, 100, None])
@@ -120,13 +139,10 @@ def as_text(tag):
 
 def test_block_waits_for_the_reader_and_loses_nothing():
     n = 5000
-    run = Run(n, 10, "block", lambda: ready.is_set())
     ready = threading.Event()
+    run = Run(n, 10, "block", ready.is_set)
     run.top.start()
-    deadline = time.monotonic() + PATIENCE
-    while run.counts[3] < 10 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    in_, out, dropped, waiting = run.counts
+    in_, out, dropped, waiting = run.until_full()
     assert (in_, dropped, waiting) == (out + 10, 0, 10)
     assert in_ < n  # the source waits
     ready.set()
@@ -204,7 +220,7 @@ def test_all_ends_when_the_reader_does(overload):
     run.top.connect(run.gate, head, run.sink)
     run.top.run()
     assert len(run.numbers) == 5000
-    assert not block_threads()
+    until(lambda: not run.threads)  # the kernel lists them a little longer
 
 
 @pytest.mark.parametrize("overload", ["block", "drop"])
@@ -217,13 +233,12 @@ def test_stop_leaves_no_thread(overload, is_open):
         run.top.disconnect(run.source, run.queue)
         run.top.connect(run.source, closed, run.queue)
     run.top.start()
-    deadline = time.monotonic() + PATIENCE
-    while not is_open and run.counts[3] < 16 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert len(block_threads()) == 2
+    until(lambda: len(run.threads) == 2)
+    if not is_open:
+        run.until_full()
     run.top.stop()
     run.top.wait()
-    assert not block_threads()
+    until(lambda: not run.threads)  # the kernel lists them a little longer
     in_, out, dropped, waiting = run.counts
     assert in_ == out + dropped + waiting
 
@@ -234,12 +249,10 @@ def test_lock_and_unlock():
     run = Run(n, 10, "block", ready.is_set)
     run.top.start()
     for _ in range(5):
-        deadline = time.monotonic() + PATIENCE
-        while run.counts[3] < 10 and time.monotonic() < deadline:
-            time.sleep(0.01)
+        run.until_full()
         run.top.lock()
         run.top.unlock()
-        assert len(block_threads()) == 2
+        until(lambda: len(run.threads) == 2)
     ready.set()
     run.top.wait()
     # With unlock() GNU Radio empties its buffers and counts from 0; from then on nothing is lost.
@@ -248,16 +261,14 @@ def test_lock_and_unlock():
     assert np.array_equal(run.numbers, np.arange(n - out, n))
     assert run.counts == (out, out, 0, 0)
     assert not run.tags("frame_start")
-    assert not block_threads()
+    until(lambda: not run.threads)
 
 
 @pytest.mark.parametrize("overload", ["block", "drop"])
 def test_a_second_run_begins_anew(overload):
     run = Run(1000, 16, overload, lambda: False, repeat=True)
     run.top.start()
-    deadline = time.monotonic() + PATIENCE
-    while run.counts[3] < 16 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    run.until_full()
     run.top.stop()
     run.top.wait()
     assert run.counts[3] == 16  # left over
@@ -270,7 +281,7 @@ def test_a_second_run_begins_anew(overload):
     assert overload == "drop" or dropped == 0
     assert run.numbers[-1] == 999 and len(run.numbers) == out
     assert run.starts(FRAME_LEN) == (FRAME_LEN * run.numbers).tolist()
-    assert not block_threads()
+    until(lambda: not run.threads)
 
 
 def test_status_counts_what_was_dropped():
@@ -311,6 +322,7 @@ class LiveRun:
     """
 
     def __init__(self, model, samples, before_encoding, repeat=False, **parameters):
+        self._others = block_threads()
         self.recognizer = sr2cnn.recognizer(str(model), device="cpu", live=True, condition=False, **parameters)
         self.source = blocks.vector_source_c(samples, repeat)
         self.log = message_log("labels", "status")
@@ -328,6 +340,10 @@ class LiveRun:
         self.top.connect(self.source, self.recognizer)
         for port in ("labels", "status"):
             self.top.msg_connect((self.recognizer, port), (self.log, port))
+
+    @property
+    def threads(self):
+        return block_threads() - self._others
 
     @property
     def queued(self):
@@ -393,15 +409,14 @@ def test_status_comes_while_the_network_is_busy(tiny_bundle):
     samples = np.repeat(np.arange(1000), 128).astype(np.complex64)
     run = LiveRun(tiny_bundle, samples, busy, repeat=True, queue_frames=50, batch_size=16)
     run.top.start()
-    while len(told()) < 2 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: len(told()) >= 2)
     run.top.stop()
     run.top.wait()
     first, second = told()[:2]
     assert first["frames_out"] == second["frames_out"] == 0
     assert second["frames_in"] > first["frames_in"]
     assert second["frames_dropped"] > first["frames_dropped"]
-    assert not block_threads()
+    until(lambda: not run.threads)
 
 
 def test_a_second_live_run_counts_anew(tiny_bundle):
@@ -414,7 +429,7 @@ def test_a_second_live_run_counts_anew(tiny_bundle):
         last = run.log["status"][-1]
         assert last["frames_in"] == n == last["frames_out"] + last["frames_dropped"]
         assert run.log["labels"][-1]["start_sample"] == 128 * (n - 1)
-    assert not block_threads()
+    until(lambda: not run.threads)
 
 
 def test_only_a_live_recognizer_has_a_queue(tiny_bundle):

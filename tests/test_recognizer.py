@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The recognizer: the whole chain in one block."""
 
-import time
-
 import numpy as np
 import pmt
 import pytest
@@ -10,6 +8,7 @@ from cli_support import events, run_cli
 from gnuradio import blocks, gr, sr2cnn
 from message_log import message_log
 from sr2cnn_learn.bundle import Bundle
+from waiting import until
 
 
 def run(samples, bundle, sink=None, **parameters):
@@ -143,9 +142,7 @@ def test_commands_while_running(tiny_bundle, mixed_samples):
     for port in ("labels", "novel", "status"):
         top_block.msg_connect((recognizer, port), (log, port))
     top_block.start()
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and not any("error" in status for status in log["status"]):
-        time.sleep(0.05)
+    until(lambda: any("error" in status for status in log["status"]))
     top_block.stop()
     top_block.wait()
     assert recognizer.discriminator.lambda1() == 0.9

@@ -24,6 +24,7 @@ pytest.importorskip("gnuradio")
 
 from gnuradio import blocks, gr, sr2cnn  # noqa: E402
 from registry_support import MODEL, UNKNOWN, make, run, stream  # noqa: E402
+from waiting import until  # noqa: E402
 
 DIM, FRAME_LEN = 2, 8
 CENTERS = np.array([[0.0, 0], [10, 0], [0, 20]])
@@ -92,13 +93,6 @@ class endless:
         self._top.stop()
         self._top.wait()
 
-    def until(self, condition):
-        end = time.monotonic() + 60
-        while not (found := condition()):
-            assert time.monotonic() < end
-            time.sleep(0.02)
-        return found
-
     def answer(self, key, word):
         """The status message that has the word under the key, when it is there."""
 
@@ -109,7 +103,7 @@ class endless:
                     return status
             return None
 
-        return self.until(look)
+        return until(look)
 
 
 def test_a_second_run_goes_on_with_ids_names_and_counts(tmp_path):
@@ -166,13 +160,13 @@ def test_commands_while_it_runs(tmp_path):
         def discovered(least=40):
             return [c for c in recognizer.discriminator.discovered() if c.count >= least]
 
-        first, second, *_ = flowgraph.until(lambda: len(discovered()) >= 2 and discovered())
+        first, second, *_ = until(lambda: len(discovered()) >= 2 and discovered())
         send(recognizer, {"rename": {"id": first.id, "name": "DECT"}, "export": {"path": str(folder)}})
         assert str(folder) in flowgraph.answer("done", "export")["done"]
         send(recognizer, {"promote": {"label": "DECT", "path": str(new), "rest": str(rest)}})
         assert "DECT" in flowgraph.answer("done", "promote")["done"]
         send(recognizer, {"merge": {"from": second.id, "into": "DECT"}})
-        flowgraph.until(lambda: second.id in recognizer.discriminator.merged())
+        until(lambda: second.id in recognizer.discriminator.merged())
         for wrong, word in (
             ({"promote": {"id": -9999, "path": str(new)}}, "-9999"),
             ({"promote": {"path": str(new)}}, "id or label"),
@@ -199,12 +193,12 @@ def test_a_save_that_fails_is_told_and_tried_again(tmp_path):
     folder.mkdir()
     with endless(folder / "radio.classes") as flowgraph:
         registry = flowgraph.recognizer.registry
-        flowgraph.until(lambda: registry.saved_frames)
+        until(lambda: registry.saved_frames)
         folder.rename(away)
-        flowgraph.until(lambda: registry.fault)
+        until(lambda: registry.fault)
         flowgraph.answer("registry_fault", "here")
         away.rename(folder)
-        flowgraph.until(lambda: registry.fault is None)
+        until(lambda: registry.fault is None)
     assert Registry.load(folder / "radio.classes").frames == flowgraph.recognizer.discriminator.frames()
 
 

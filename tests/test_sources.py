@@ -25,6 +25,7 @@ from hypothesis import example, given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from message_log import message_log  # noqa: E402
 from sr2cnn_learn.recordings import DATATYPES, open_recording  # noqa: E402
+from waiting import until  # noqa: E402
 
 RATE = 1e6
 LONGEST = 60  # seconds until a test gives up
@@ -72,19 +73,18 @@ class Radios:
 
 def run_until(top_block, reached):
     top_block.start()
-    give_up = time.monotonic() + LONGEST
-    while not (there := reached()) and time.monotonic() < give_up:
-        time.sleep(0.02)
+    until(reached)
     top_block.stop()
     top_block.wait()
-    assert there
 
 
 # -- a radio that goes away, in a flowgraph -------------------------------------------------------------
 
 
 @pytest.mark.parametrize("end", ["ends", "raises", "is silent", "hangs"])
-def test_a_radio_that_goes_away_is_opened_again(end, tmp_path, tiny_bundle, mixed_samples, monkeypatch):
+def test_a_radio_that_goes_away_is_opened_again(
+    end, tmp_path, tiny_bundle, mixed_samples, monkeypatch, flowgraphs
+):
     monkeypatch.setattr(reopening, "PATIENCE", 0.3)
     radios, reports = Radios(mixed_samples, 3, end), []
     source = reopening.reopening_source(
@@ -125,6 +125,8 @@ def test_a_radio_that_goes_away_is_opened_again(end, tmp_path, tiny_bundle, mixe
     assert any("no such device" in line for line in reports)
     if end == "hangs":
         assert any("left behind" in line for line in reports)
+        for left in reopening._hung:
+            flowgraphs.remove(left)
 
 
 def test_discovered_classes_live_on(tiny_bundle, mixed_samples):
@@ -211,22 +213,16 @@ def test_a_zmq_publisher_that_goes_away_and_comes_back():
     top_block.start()
     first.start()
 
-    def wait_for(reached):
-        give_up = time.monotonic() + LONGEST
-        while not reached() and time.monotonic() < give_up:
-            time.sleep(0.02)
-        assert reached()
-
-    wait_for(lambda: source.samples > 1000)
+    until(lambda: source.samples > 1000)
     first.stop()
     first.wait()
     first.disconnect_all()
     del first  # its socket, and with it the port
     gc.collect()
-    wait_for(lambda: any("no samples" in line for line in reports))
+    until(lambda: any("no samples" in line for line in reports))
     second = publisher(address.argument)
     second.start()
-    wait_for(lambda: sink.num_messages() == 1)
+    until(lambda: sink.num_messages() == 1)
     gap = pmt.to_python(sink.get_message(0))
     second.stop()
     second.wait()
