@@ -13,6 +13,7 @@ import sys
 from gnuradio import blocks, gr, sr2cnn
 from PyQt5.QtCore import QTimer
 from PyQt5.QtWidgets import QApplication
+from sr2cnn_learn.quantities import parse_hertz
 
 
 class label_display(gr.top_block):
@@ -36,7 +37,7 @@ def main():
     )
     parser.add_argument("path", help="RML2016.10a, 10b or 04C file, or .npz")
     parser.add_argument("--model", default="sr2cnn-zeroshot", help="bundle, or a shipped model")
-    parser.add_argument("--rate", type=float, default=64000, help="samples a second")
+    parser.add_argument("--rate", type=parse_hertz, default=64000, help="samples a second")
     options = parser.parse_args()
 
     application = QApplication(sys.argv[:1])

@@ -23,6 +23,7 @@ import sigmf
 from gnuradio import gr, soapy, sr2cnn
 from gnuradio.sr2cnn.event_sink import event
 from sr2cnn_learn.atomic import write_atomically
+from sr2cnn_learn.quantities import parse_hertz
 
 LABELS = pmt.intern("labels")
 
@@ -120,8 +121,8 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--device", default="driver=rtlsdr", help="Soapy device arguments")
-    parser.add_argument("--freq", type=float, default=868.95e6, help="center frequency in Hz")
-    parser.add_argument("--rate", type=float, default=1.024e6, help="sample rate in Hz, if no file says it")
+    parser.add_argument("--freq", type=parse_hertz, default=868.95e6, help="center frequency, as 868.95M")
+    parser.add_argument("--rate", type=parse_hertz, default=1.024e6, help="sample rate, as 1.6M, if no file says it")
     parser.add_argument("--file", help="recording in the SDR's place")
     parser.add_argument("--model", default="sr2cnn", help="bundle, or a shipped model")
     parser.add_argument("--folder", default="unknown", help="for the recordings")

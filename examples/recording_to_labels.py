@@ -12,6 +12,7 @@ import os
 os.environ.setdefault("GR_CONF_LOG_LOG_FILE", "stderr")  # stdout is for the JSON lines
 
 from gnuradio import gr, sr2cnn  # noqa: E402
+from sr2cnn_learn.quantities import parse_hertz  # noqa: E402
 
 
 def main():
@@ -20,13 +21,14 @@ def main():
     )
     parser.add_argument("path", help="SigMF, WAV, cf32, ci16, ci8 or cu8 recording")
     parser.add_argument("--datatype", help="of raw samples, where the name does not say it")
-    parser.add_argument("--rate", type=float, help="sample rate in Hz; wins over the recording's")
+    parser.add_argument("--rate", type=parse_hertz, help="sample rate, as 1.6M; wins over the recording's")
+    parser.add_argument("--freq", type=parse_hertz, help="center frequency; wins over the recording's")
     parser.add_argument("--model", default="sr2cnn", help="bundle, or a shipped model")
     parser.add_argument("--events", default="-", help="file for the JSON lines, - for stdout")
     options = parser.parse_args()
 
     top = gr.top_block("Recording to labels")
-    source = sr2cnn.recording_source(options.path, options.datatype, options.rate)
+    source = sr2cnn.recording_source(options.path, options.datatype, options.rate, options.freq)
     recognizer = sr2cnn.recognizer(options.model)
     events = sr2cnn.event_sink(options.events)
     top.connect(source, recognizer)

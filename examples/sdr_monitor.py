@@ -21,6 +21,7 @@ from gnuradio import blocks, fft, gr, qtgui, soapy, sr2cnn  # noqa: E402
 from PyQt5 import sip  # noqa: E402
 from PyQt5.QtCore import Qt, QTimer  # noqa: E402
 from PyQt5.QtWidgets import QApplication, QSplitter, QWidget  # noqa: E402
+from sr2cnn_learn.quantities import parse_hertz  # noqa: E402
 
 SPECTRUM = 1024  # points
 
@@ -78,8 +79,8 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--device", default="driver=rtlsdr", help="Soapy device arguments")
-    parser.add_argument("--freq", type=float, default=868.95e6, help="center frequency in Hz")
-    parser.add_argument("--rate", type=float, default=1.024e6, help="sample rate in Hz")
+    parser.add_argument("--freq", type=parse_hertz, default=868.95e6, help="center frequency, as 868.95M")
+    parser.add_argument("--rate", type=parse_hertz, default=1.024e6, help="sample rate, as 1.6M")
     parser.add_argument("--gain", type=float, help="gain in dB; automatic if not given")
     parser.add_argument("--file", help="recording in the SDR's place")
     parser.add_argument("--model", default="sr2cnn", help="bundle, or a shipped model")

@@ -16,6 +16,7 @@ import signal
 os.environ.setdefault("GR_CONF_LOG_LOG_FILE", "stderr")  # stdout is for the JSON lines
 
 from gnuradio import gr, soapy, sr2cnn  # noqa: E402
+from sr2cnn_learn.quantities import parse_hertz  # noqa: E402
 
 
 def sdr(options):
@@ -35,8 +36,8 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--device", default="driver=rtlsdr", help="Soapy device arguments")
-    parser.add_argument("--freq", type=float, default=868.5e6, help="center frequency in Hz")
-    parser.add_argument("--rate", type=float, default=2.048e6, help="sample rate in Hz")
+    parser.add_argument("--freq", type=parse_hertz, default=868.5e6, help="center frequency, as 868.95M")
+    parser.add_argument("--rate", type=parse_hertz, default=2.048e6, help="sample rate, as 1.6M")
     parser.add_argument("--channels", type=int, default=8, help="number of them")
     parser.add_argument("--gain", type=float, help="gain in dB; automatic if not given")
     parser.add_argument("--file", help="recording in the SDR's place")

@@ -70,6 +70,25 @@ def test_every_whole_frame_gets_a_label(bundle, samples, tmp_path, suffix):
     assert "looks like" in result.stderr and " envelope" in result.stderr
 
 
+@pytest.mark.parametrize("condition", [(), ("--no-condition",)])
+def test_rate_and_frequency_of_raw_samples(condition, bundle, samples, tmp_path):
+    path = tmp_path / "a.cf32"
+    air = np.zeros(4 * len(samples), np.complex64)  # a burst, for the conditioner
+    air[len(samples) : 2 * len(samples)] = samples
+    noise = np.random.default_rng(3).standard_normal((len(air), 2)) @ [1e-3, 1e-3j]
+    (air + noise).astype(np.complex64).tofile(path)
+    result = run_cli("classify", path, *condition, "--rate", "48k", "--freq", "868.95MHz", "--model", bundle)
+    assert result.returncode == 0, result.stderr
+    recording, *lines = events(result.stdout)
+    assert (recording["sample_rate"], recording["center_frequency"]) == (48e3, 868.95e6)
+    labels = [event for event in lines if event["event"] == "label"]
+    assert labels
+    for label in labels:
+        assert label["sample_rate"] == 48e3
+        assert abs(label["rx_freq"] - 868.95e6) <= (0 if condition else 24e3)  # that of its burst, conditioned
+    fails(run_cli("classify", path, "--rate", "fast", "--model", bundle), "--rate", "868.95M", status=2)
+
+
 def test_several_files_to_one(bundle, samples, tmp_path):
     paths = [tmp_path / "a.bin", tmp_path / "b.bin"]
     for path in paths:
@@ -111,7 +130,7 @@ def test_bad_input(bundle, samples, tmp_path):
     fails(classify(path), "a.cf32: no such file")
     fails(classify(good, path), "a.cf32: no such file")
     fails(classify(good, "--datatype", "cf99"), "good.cf32", "cf99", "ci16")
-    fails(classify(good, "--rate", "-1"), "sample rate is -1")
+    fails(classify(good, "--rate", "-1"), "--rate", "more than 0 Hz", status=2)
     fails(classify(good, "--hop", "-1"), "hop", status=2)
     fails(classify(good, "--device", "tpu"), "tpu")
     fails(classify(good, model=tmp_path / "none.pt"), "none.pt: no such model file")

@@ -125,6 +125,23 @@ def test_a_recording(fast, recording, model):
     assert ("frames_overrun" in status) == (not fast)  # only a live recognizer drops
 
 
+@pytest.mark.parametrize("kind", ["raw", "sigmf"])
+def test_frequency_and_rate_of_a_file(kind, recording, samples, model, tmp_path):
+    """What is given wins over what the metadata says, and raw samples say nothing."""
+    file = recording
+    if kind == "raw":
+        file = tmp_path / "air.ci8"
+        np.round(samples.view(np.float32) * 20).astype("i1").tofile(file)
+    result = run_cli(
+        "monitor", "--source", f"file:{file}", "--freq", "433.92 MHz", "--rate", "250kHz", "--model", model, RAW,
+        "--fast", "--out", "-",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    labels = [event for event in events(result.stdout) if event["event"] == "label"]
+    assert labels
+    assert all(label["rx_freq"] == 433.92e6 and label["sample_rate"] == 250e3 for label in labels)
+
+
 @pytest.mark.skipif(not CAPTURES.is_dir(), reason=f"no recordings in {CAPTURES}")
 def test_a_capture_as_it_was_received(model):
     """Of a wireless meter: bursts, and labels within them."""
@@ -316,11 +333,12 @@ def test_window(recording, model):
 def test_config(recording, model, tmp_path):
     config, out = tmp_path / "monitor.toml", tmp_path / "labels.jsonl"
     config.write_text(
-        f'source = "file:{recording}"\nmodel = "none.pt"\nrate = "25k"\nfast = true\nout = "{out}"\n'
+        f'source = "file:{recording}"\nmodel = "none.pt"\nrate = "25 kHz"\nfreq = 868950000\nfast = true\nout = "{out}"\n'
     )
     result = run_cli("monitor", "--model", model, RAW, "--config", config)  # the command line wins
     assert result.returncode == 0, result.stderr
-    assert events(out.read_text())[0]["sample_rate"] == 25e3
+    first = events(out.read_text())[0]
+    assert (first["sample_rate"], first["rx_freq"]) == (25e3, 868.95e6)
 
 
 @pytest.mark.parametrize(
@@ -334,6 +352,8 @@ def test_config(recording, model, tmp_path):
         ('source = "file:x"\nrate = "1MM"', ["1MM"], 2),
         ('source = "file:x"\nfast = "perhaps"', ["perhaps"], 2),
         ("source = 7", ["'7'"], 1),
+        ('source = "file:x"\nfreq = nan', ["--freq"], 2),
+        ('source = "file:x"\nrate = -1.0', ["--rate"], 2),
         ("\x00", ["not TOML"], 1),
     ],
 )
@@ -352,9 +372,9 @@ def test_configs_that_are_none(text, words, status, tmp_path):
         (["--out", "-"], ["--source"], 2),
         (["--source", "rtl:0", "--out", "-"], ["rtl:0", "soapy:driver=rtlsdr"], 1),
         (["--source", "file:none.sigmf-meta", "--out", "-"], ["none.sigmf-meta", "no such file"], 1),
-        (["--source", "file:none.cf32", "--freq", "1M", "--out", "-"], ["frequency"], 1),
+        (["--source", "file:none.cf32", "--freq", "-1M", "--out", "-"], ["--freq", "-1e+06 Hz"], 2),
         (["--source", "stdin:cf32", "--out", "-"], ["--rate"], 1),
-        (["--source", "stdin:cf32", "--rate", "0", "--out", "-"], ["0 Hz"], 1),
+        (["--source", "stdin:cf32", "--rate", "0", "--out", "-"], ["0 Hz"], 2),
         (["--source", "stdin:cf32", "--rate", "abc", "--out", "-"], ["abc"], 2),
         (["--source", "stdin:cf32", "--rate", "1M", "--fast", "--out", "-"], ["--fast"], 2),
         (["--source", "stdin:cf32", "--rate", "1M", "--sigmf"], ["--sigmf"], 2),

@@ -3,10 +3,13 @@
 
 import hashlib
 import json
+import math
 
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sr2cnn_learn.recordings import open_recording
 
 N = 1000
@@ -51,6 +54,9 @@ def test_given_datatype(tmp_path):
             open_recording(path, bad)
     with pytest.raises(ValueError, match="sample rate is -1"):
         open_recording(path, "ci16", -1)
+    for bad in (-1.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match="center frequency is"):
+            open_recording(path, "ci16", 1e6, bad)
 
 
 def test_trailing_bytes_are_counted(tmp_path):
@@ -109,7 +115,8 @@ def test_sigmf(sigmf_files):
         recording = open_recording(path)
         assert (recording.sample_rate, recording.center_frequency) == (200e3, 868e6)
         np.testing.assert_allclose(recording.samples(), SAMPLES, atol=1e-4)
-    assert open_recording(meta_path, sample_rate=1e6).sample_rate == 1e6
+    given = open_recording(meta_path, sample_rate=1e6, center_frequency=2.4e9)
+    assert (given.sample_rate, given.center_frequency) == (1e6, 2.4e9)
     with pytest.raises(ValueError, match="is ci16_le, not cu8"):
         open_recording(meta_path, "cu8")
 
@@ -132,7 +139,13 @@ def test_sigmf_refusals(sigmf_files):
         ({"core:datatype": "rf32_le"}, "datatype 'rf32_le'"),
         ({"core:datatype": "nonsense"}, "not SigMF metadata"),
         ({"core:num_channels": 2}, "2 channels"),
-        ({"core:sample_rate": "fast"}, "not SigMF metadata"),
+        ({"core:sample_rate": "fast"}, "not SigMF metadata: global.core:sample_rate: 'fast'"),
+        ({"core:sample_rate": -1}, "core:sample_rate"),
+        ({"core:sample_rate": 0}, "core:sample_rate"),
+        ({"core:sample_rate": math.nan}, "NaN is no number"),
+        ({"core:sample_rate": math.inf}, "Infinity is no number"),
+        ({"core:dataset": "/"}, "core:dataset"),
+        ({"core:dataset": "a\x1b[2J"}, "core:dataset"),
     ]:
         meta_path.write_text(json.dumps({**meta, "global": {**meta["global"], **change}}))
         with pytest.raises(ValueError, match=f"a.sigmf-.*: .*{reason}"):
@@ -151,6 +164,88 @@ def test_sigmf_refusals(sigmf_files):
     meta_path.unlink()
     with pytest.raises(FileNotFoundError, match="a.sigmf-meta: no such file"):
         open_recording(data_path)
+
+
+@pytest.mark.parametrize("number", [2**62, 2**62 - 1, 2**63 - 1, 2**63, 2**64, 10**30, "1" + "0" * 5000])
+def test_counts_beyond_every_recording(sigmf_files, number):
+    """Refused in one line, with the file; nothing overflows, and nothing is allocated."""
+    meta, meta_path, _ = sigmf_files
+    text = json.dumps(meta).replace
+    annotation = '"annotations": [{"core:sample_start": %s, "core:sample_count": %s}]'
+    for mutated in (
+        text('"annotations": []', annotation % (number, 1)),
+        text('"annotations": []', annotation % (0, number)),
+        text('"annotations": []', annotation % (number, number)),
+        text('"core:sample_start": 0', f'"core:sample_start": {number}'),
+        text('"core:version"', f'"core:num_channels": {number}, "core:version"'),
+    ):
+        assert mutated != json.dumps(meta)
+        meta_path.write_text(mutated)
+        with pytest.raises(ValueError, match=r"a\.sigmf-.*: ") as caught:
+            open_recording(meta_path)
+        assert len(str(caught.value)) < 500 and "\n" not in str(caught.value)
+
+
+def test_a_part_of_a_split_recording(sigmf_files):
+    """SigMF's indices are absolute; ours are those of the file."""
+    meta, meta_path, _ = sigmf_files
+    for offset in (5000, 2**62):
+        meta["global"]["core:offset"] = offset
+        meta["annotations"] = [{"core:sample_start": offset + 100, "core:sample_count": 900}]
+        meta_path.write_text(json.dumps(meta))
+        assert open_recording(meta_path).annotations[0]["core:sample_start"] == 100
+        for start, reason in ((offset + 101, "reach to 1001: truncated"), (offset - 1, "before core:offset")):
+            meta["annotations"][0]["core:sample_start"] = start
+            meta_path.write_text(json.dumps(meta))
+            with pytest.raises(ValueError, match=reason):
+                open_recording(meta_path)
+
+
+NUMBERS = st.one_of(
+    st.sampled_from([0, -1, 2**31, 2**62, 2**63 - 1, 2**63, 2**64, 10**400, math.nan, math.inf, -math.inf, 1e308]),
+    st.integers(),
+    st.floats(),
+    st.booleans(),
+    st.none(),
+    st.text(max_size=5),
+)
+FIELDS = {
+    "global": ["core:sample_rate", "core:offset", "core:num_channels", "core:trailing_bytes", "core:datatype"]
+    + ["core:dataset"],
+    "captures": ["core:sample_start", "core:frequency", "core:header_bytes", "core:global_index"],
+    "annotations": ["core:sample_start", "core:sample_count", "core:freq_lower_edge", "core:label"],
+}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.sampled_from(sorted(FIELDS)).flatmap(
+            lambda part: st.tuples(st.just(part), st.sampled_from(FIELDS[part]), NUMBERS)
+        ),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_mutated_metadata(sigmf_files, mutations):
+    """Opened as something that can be read, or refused in one line that names the file."""
+    meta, meta_path, _ = sigmf_files
+    meta = json.loads(json.dumps({**meta, "annotations": [{"core:sample_start": 0, "core:sample_count": 10}]}))
+    for part, key, value in mutations:
+        (meta[part] if part == "global" else meta[part][0])[key] = value
+    meta_path.write_text(json.dumps(meta))
+    try:
+        recording = open_recording(meta_path)
+    except (ValueError, FileNotFoundError) as error:
+        assert "a.sigmf-" in str(error) or isinstance(error, FileNotFoundError)
+        assert len(str(error).splitlines()) == 1 and str(error).isprintable()
+        return
+    assert recording.n_samples == N and len(recording.samples()) == N
+    assert recording.sample_rate is None or 0 < recording.sample_rate < math.inf
+    assert recording.center_frequency is None or 0 <= recording.center_frequency < math.inf
+    for annotation in recording.annotations:
+        start = annotation["core:sample_start"]
+        assert 0 <= start <= start + annotation.get("core:sample_count", 0) <= N
 
 
 @pytest.mark.parametrize(

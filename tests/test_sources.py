@@ -16,7 +16,7 @@ pytest.importorskip("gnuradio")
 
 from gnuradio import blocks, gr, sr2cnn, zeromq  # noqa: E402
 from gnuradio.sr2cnn.sources import reopening_source as reopening  # noqa: E402
-from gnuradio.sr2cnn.sources.address import KINDS, Address, connectable, parse_quantity  # noqa: E402
+from gnuradio.sr2cnn.sources.address import KINDS, Address, connectable  # noqa: E402
 from gnuradio.sr2cnn.sources.pacer import pacer  # noqa: E402
 from gnuradio.sr2cnn.sources.radio import open_source  # noqa: E402
 from gnuradio.sr2cnn.sources.raw_source import raw_source  # noqa: E402
@@ -445,7 +445,6 @@ def test_connectable():
         ("stdin:cf32", (None, None, None), "--rate"),
         ("zmq:5555", (None, None, None), "--rate"),
         ("zmq:5555", (1e6, None, 30.0), "gain"),
-        ("file:x", (None, 1e6, None), "frequency"),
     ],
 )
 def test_tuning_that_is_none(source, tuning, words):
@@ -458,39 +457,7 @@ def test_tuning():
     Address.parse("soapy:driver=x").check_tuning(1e6, 1e9, -3.0)
     Address.parse("zmq:5555").check_tuning(1e6, 868e6, None)
     Address.parse("file:x").check_tuning(None, None, None)
-
-
-@pytest.mark.parametrize(
-    "text, value",
-    [("868.95M", 868.95e6), ("1.6M", 1.6e6), ("250k", 250e3), ("2.4G", 2.4e9), ("1e6", 1e6), ("-3", -3.0)]
-    + [("0", 0.0), (" 5 ", 5.0), (".5k", 500.0), ("1.e3k", 1e6)],
-)
-def test_quantities(text, value):
-    assert parse_quantity(text) == pytest.approx(value, rel=1e-15)
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "M", "1m", "1K", "1 M", "1MM", "nan", "inf", "1_000", "0x10", "1e999", "1,6M", "٣M", "868MHz"],
-)
-def test_quantities_that_are_none(text):
-    with pytest.raises(ValueError, match="no number"):
-        parse_quantity(text)
-
-
-@given(st.floats(allow_nan=False, allow_infinity=False), st.sampled_from(["", "k"]))
-def test_numbers_are_quantities(value, suffix):
-    scale = 1000 if suffix else 1
-    if math.isfinite(value * scale):
-        assert parse_quantity(f"{value!r}{suffix}") == value * scale
-
-
-@given(st.text())
-def test_any_text_is_a_quantity_or_refused(text):
-    try:
-        assert math.isfinite(parse_quantity(text))
-    except ValueError as error:
-        assert "\n" not in str(error)
+    Address.parse("file:x").check_tuning(None, 868e6, None)
 
 
 # -- pipes and pacing -----------------------------------------------------------------------------------

@@ -11,11 +11,11 @@ from sr2cnn_learn.recordings import open_recording
 class recording_source(gr.sync_block):
     """Plays a recording once: SigMF, WAV, or raw cf32, ci16, ci8, cu8.
 
-    The first sample carries the tags ``rx_rate`` and ``rx_freq`` (double) where the recording
-    says its sample rate and center frequency.
+    The first sample carries the tags ``rx_rate`` and ``rx_freq`` (double) where the sample rate and the
+    center frequency are given, or the recording says them.
 
     Args:
-        path, datatype, sample_rate: see `sr2cnn_learn.recordings.open_recording`
+        path, datatype, sample_rate, center_frequency: see `sr2cnn_learn.recordings.open_recording`
 
     Attributes:
         recording: the open `Recording`
@@ -26,11 +26,11 @@ class recording_source(gr.sync_block):
         FileNotFoundError, ValueError: the recording is missing, damaged or empty
     """
 
-    def __init__(self, path, datatype=None, sample_rate=None):
+    def __init__(self, path, datatype=None, sample_rate=None, center_frequency=None):
         gr.sync_block.__init__(
             self, name="SR2CNN Recording Source", in_sig=None, out_sig=[np.complex64]
         )
-        self.recording = open_recording(path, datatype, sample_rate)
+        self.recording = open_recording(path, datatype, sample_rate, center_frequency)
         self._blocks = self.recording.read_blocks()
         self._rest = np.empty(0, np.complex64)
         self.samples_read = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from rich.text import Text
 
 from . import __version__
 from .names import shown
+from .quantities import parse_hertz
 
 CANCELLED = 130  # exit status after Ctrl-C, as shells have it
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -60,6 +62,28 @@ class Snrs(click.ParamType):
         except ValueError:
             self.fail(f"{value!r}; expected, for example, 16,18 or -20:18:2")
         return tuple(sorted(snrs))
+
+
+class Hertz(click.ParamType):
+    """``868.95M``, ``48 kHz`` or ``1.6e6`` to a float, more than 0 or, for a frequency, at least 0."""
+
+    name = "Hz"
+
+    def __init__(self, zero=False):
+        self._zero = zero
+
+    def convert(self, value, param, ctx):
+        try:
+            value = value if isinstance(value, float) else parse_hertz(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if not (0 < value < math.inf or self._zero and value == 0):
+            self.fail(f"{value:g} Hz, expected {'0 Hz or more' if self._zero else 'more than 0 Hz'}", param, ctx)
+        return value
+
+
+RATE = Hertz()
+FREQUENCY = Hertz(zero=True)
 
 
 class _Group(click.Group):

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+
+from .names import shown
+from .quantities import loads_finite
 
 BLOCK = 1 << 16  # samples
 SUFFIXES = {
@@ -24,6 +26,7 @@ SUFFIXES = {
     ".cu8": "cu8",
 }
 DATATYPES = ("cf32", "cf64", "ci8", "ci16", "ci32", "cu8", "cu16")
+LONGEST_REASON = 300  # characters of what a stranger's metadata is told about
 ANNOTATOR = "gr-sr2cnn"  # core:generator of annotations that say what a model heard, not the truth
 _HILBERT_TAPS = 255
 
@@ -88,7 +91,7 @@ class _Wav(Recording):
     """Stereo is I and Q. Mono is a real signal: its analytic signal is taken, by a Hilbert filter
     of 255 taps, so that a carrier at f in the audio is one at +f in the samples."""
 
-    def __init__(self, path, sample_rate):
+    def __init__(self, path, sample_rate, center_frequency):
         import soundfile
 
         try:
@@ -98,7 +101,7 @@ class _Wav(Recording):
             raise ValueError(f"{path}: not a WAV file, or damaged: {error}") from None
         if self._channels > 2:
             raise ValueError(f"{path}: {self._channels} channels, expected 2 (I, Q) or 1 (real)")
-        super().__init__(path, "wav", sample_rate or float(rate), None, frames, 0)
+        super().__init__(path, "wav", sample_rate or float(rate), center_frequency, frames, 0)
 
     def read_blocks(self, n=BLOCK):
         import soundfile
@@ -130,7 +133,10 @@ def _analytic(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
 
 
 def open_recording(
-    path: str | Path, datatype: str | None = None, sample_rate: float | None = None
+    path: str | Path,
+    datatype: str | None = None,
+    sample_rate: float | None = None,
+    center_frequency: float | None = None,
 ) -> Recording:
     """Open a recording; its samples are not read yet.
 
@@ -139,7 +145,7 @@ def open_recording(
     path : a SigMF recording (either file of it, or their common name), a WAV file, or raw samples.
     datatype : of raw samples, one of `DATATYPES`, with ``_le`` (default) or ``_be``; None takes it
         from the file name, see `SUFFIXES`. SigMF and WAV files say their own.
-    sample_rate : Hz; wins over what the recording says.
+    sample_rate, center_frequency : Hz; win over what the recording says.
 
     Raises
     ------
@@ -151,12 +157,14 @@ def open_recording(
     path = Path(path)
     if sample_rate is not None and not 0 < sample_rate < float("inf"):
         raise ValueError(f"sample rate is {sample_rate}, expected more than 0 Hz")
+    if center_frequency is not None and not 0 <= center_frequency < float("inf"):
+        raise ValueError(f"center frequency is {center_frequency}, expected 0 Hz or more")
     if path.suffix in (".sigmf-meta", ".sigmf-data"):
-        return _open_sigmf(path.with_suffix(".sigmf-meta"), datatype, sample_rate)
+        return _open_sigmf(path.with_suffix(".sigmf-meta"), datatype, sample_rate, center_frequency)
     if not path.exists():
         beside = path.with_name(path.name + ".sigmf-meta")
         if beside.exists():
-            return _open_sigmf(beside, datatype, sample_rate)
+            return _open_sigmf(beside, datatype, sample_rate, center_frequency)
         raise FileNotFoundError(f"{path}: no such file")
     if not path.is_file():
         raise ValueError(f"{path}: not a file")
@@ -167,14 +175,14 @@ def open_recording(
         raise ValueError(f"{path}: a SigMF archive; unpack it first (tar xf)")
     if suffix == ".wav":
         _refuse_other(path, "wav", datatype)
-        return _Wav(path, sample_rate)
+        return _Wav(path, sample_rate, center_frequency)
     if datatype is None:
         datatype = SUFFIXES.get(suffix)
     if datatype is None:
         raise ValueError(
             f"{path}: the name does not tell the datatype; give one of {', '.join(DATATYPES)}"
         )
-    return _Raw(path, datatype, sample_rate)
+    return _Raw(path, datatype, sample_rate, center_frequency)
 
 
 def read_sigmf(meta_path: str | Path):
@@ -191,15 +199,17 @@ def read_sigmf(meta_path: str | Path):
 
     data = Path(meta_path).read_bytes()
     try:
-        meta = sigmf.SigMFFile(metadata=json.loads(data))
+        meta = sigmf.SigMFFile(metadata=loads_finite(data))
         meta.validate()
     except Exception as error:  # of json, of sigmf, of the schema's validator
         reason = getattr(error, "message", None) or str(error) or type(error).__name__
-        raise ValueError(f"{meta_path}: not SigMF metadata: {reason.splitlines()[0]}") from None
+        where = getattr(error, "json_path", "$").removeprefix("$").removeprefix(".")
+        reason = f"{where}: {reason}" if where else reason
+        raise ValueError(f"{meta_path}: not SigMF metadata: {shown(reason, LONGEST_REASON)}") from None
     return meta
 
 
-def _open_sigmf(meta_path: Path, datatype, sample_rate) -> Recording:
+def _open_sigmf(meta_path: Path, datatype, sample_rate, center_frequency) -> Recording:
     if not meta_path.is_file():
         raise FileNotFoundError(f"{meta_path}: no such file; a SigMF recording needs its metadata")
     meta = read_sigmf(meta_path)
@@ -213,26 +223,43 @@ def _open_sigmf(meta_path: Path, datatype, sample_rate) -> Recording:
 
     data_path = meta_path.with_suffix(".sigmf-data")
     if "core:dataset" in info:
-        data_path = meta_path.with_name(Path(info["core:dataset"]).name)
+        name = Path(info["core:dataset"]).name
+        if not name or not name.isprintable():
+            stated = shown(info["core:dataset"], LONGEST_REASON)
+            raise ValueError(f"{meta_path}: core:dataset is '{stated}', expected a file's name")
+        data_path = meta_path.with_name(name)
     if not data_path.is_file():
         raise FileNotFoundError(f"{data_path}: no such file; {meta_path.name} describes it")
     if data_path.stat().st_size == 0:
         raise ValueError(f"{data_path}: the file is empty")
-    recording = _Raw(
-        data_path,
-        info["core:datatype"],
-        sample_rate or info.get("core:sample_rate"),
-        captures[0].get("core:frequency") if captures else None,
-    )
-    recording.annotations = meta.get_annotations()
-    promised = max(
-        (a["core:sample_start"] + a.get("core:sample_count", 1) for a in recording.annotations),
-        default=0,
-    )
-    if promised > recording.n_samples:
+    stated_rate = info.get("core:sample_rate")
+    if stated_rate is not None and stated_rate <= 0:
+        raise ValueError(f"{meta_path}: core:sample_rate is {stated_rate:g}, expected more than 0 Hz")
+    for capture in captures:
+        if capture.get("core:frequency", 0) < 0:
+            stated = capture["core:frequency"]
+            raise ValueError(f"{meta_path}: core:frequency is {stated:g}, expected 0 Hz or more")
+    if center_frequency is None and captures:
+        center_frequency = captures[0].get("core:frequency")
+    recording = _Raw(data_path, info["core:datatype"], sample_rate or stated_rate, center_frequency)
+    # Indices are absolute: those of a part of a split recording begin at its offset.
+    offset = info.get("core:offset", 0)
+    recording.annotations = [
+        {**annotation, "core:sample_start": annotation["core:sample_start"] - offset}
+        for annotation in meta.get_annotations()
+    ]
+    spans = [(a["core:sample_start"], a.get("core:sample_count", 1)) for a in recording.annotations]
+    first, end = min((s for s, _ in spans), default=0), max((s + n for s, n in spans), default=0)
+    if first < 0:
+        raise ValueError(f"{meta_path}: an annotation at {first + offset}, before core:offset, {offset}")
+    if end > recording.n_samples:
         raise ValueError(
-            f"{data_path}: {recording.n_samples} samples, but the annotations reach to {promised}: "
-            "truncated"
+            f"{data_path}: {recording.n_samples} samples, but the annotations reach to {end}: truncated"
+        )
+    last = max((capture["core:sample_start"] for capture in captures), default=0)
+    if last > offset + recording.n_samples:
+        raise ValueError(
+            f"{data_path}: {recording.n_samples} samples, but a capture begins at {last}: truncated"
         )
     if "core:sha512" in info:
         with open(data_path, "rb") as file:

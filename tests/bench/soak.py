@@ -25,6 +25,7 @@ from gnuradio import blocks, gr, sr2cnn
 from gnuradio.sr2cnn.benchmark.live import Latencies, bursts, clock, rss
 from gnuradio.sr2cnn.cli.flowgraph import run
 from gnuradio.sr2cnn.cli.monitor import ROOM
+from sr2cnn_learn.cli import RATE
 
 ROTATE_BYTES = 10_000_000
 PARSED = 100  # one event of ZeroMQ in so many: all of them would take the time that belongs to the labels
@@ -120,7 +121,7 @@ def soak(seconds, rate, model="sr2cnn", condition=False, max_run=64, folder=None
 
 @click.command(help=__doc__.splitlines()[0])
 @click.option("--minutes", type=float, default=60, show_default=True)
-@click.option("--rate", type=float, default=1e6, show_default=True, help="Samples a second.")
+@click.option("--rate", type=RATE, default="1M", show_default=True, help="Sample rate.")
 @click.option("--model", default="sr2cnn", show_default=True, help="Bundle, or a shipped model.")
 @click.option("--condition/--no-condition", default=False, show_default=True, help="As of the recognizer.")
 @click.option("--max-run", type=int, default=64, show_default=True, help="Most frames of a label.")

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 from rich.table import Table
-from sr2cnn_learn.cli import FILE, Names, stderr_console, stdout_console
+from sr2cnn_learn.cli import FILE, RATE, Names, stderr_console, stdout_console
 
 WIDTH = 140  # of the table in a file
 PARTS = ("encoder", "discriminator", "framing", "flowgraph", "latency")
@@ -19,7 +19,7 @@ PARTS = ("encoder", "discriminator", "framing", "flowgraph", "latency")
 )
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
 @click.option("--parts", type=Names(), default=PARTS, help=f"Of {','.join(PARTS)}; default: all.")
-@click.option("--rate", default=1e6, show_default=True, help="Samples a second, for latency.")
+@click.option("--rate", type=RATE, default="1M", show_default=True, help="Sample rate, for latency.")
 @click.option(
     "--seconds", type=click.FloatRange(0.01), default=1.0, show_default=True,
     help="For each measurement.",

@@ -12,7 +12,7 @@ import click
 import numpy as np
 from rich.table import Table
 from sr2cnn_learn.attributes import in_words
-from sr2cnn_learn.cli import FILE, progress_bar, stderr_console
+from sr2cnn_learn.cli import FILE, FREQUENCY, RATE, progress_bar, stderr_console
 from sr2cnn_learn.discriminator import INVALID, resolve
 from sr2cnn_learn.recordings import DATATYPES, open_recording
 
@@ -25,7 +25,8 @@ MOST_ROWS = 30  # of the table of bursts
 @click.argument("files", type=FILE, nargs=-1, required=True, metavar="FILE…")
 @click.option("--model", default="sr2cnn", show_default=True, help="Bundle, or a shipped model.")
 @click.option("--datatype", help=f"Of raw samples: {', '.join(DATATYPES)}; default: by the name.")
-@click.option("--rate", type=float, help="Sample rate in Hz; wins over the recording's.")
+@click.option("--rate", type=RATE, help="Sample rate, as 1.6M; wins over the recording's.")
+@click.option("--freq", type=FREQUENCY, help="Center frequency, as 868.95MHz; wins over the recording's.")
 @click.option(
     "--hop", type=click.IntRange(min=0), default=0,
     help="Samples from frame to frame; default: the frame length.",
@@ -38,7 +39,7 @@ MOST_ROWS = 30  # of the table of bursts
 @click.option("--out", default="-", show_default=True, help="File for the events, - is stdout.")
 @click.option("--sigmf", is_flag=True, help="Annotate: labels into each recording's .sigmf-meta, too.")
 @click.option("--zmq", metavar="ADDRESS", help="Publish, too: a port of this machine, tcp://HOST:PORT.")
-def classify(files, datatype, rate, out, sigmf, zmq, **options):
+def classify(files, datatype, rate, freq, out, sigmf, zmq, **options):
     """Label recordings: SigMF, WAV (stereo I/Q or mono), raw cf32, ci16, ci8, cu8.
 
     Each recording runs through a GNU Radio flowgraph of its own, as a radio's samples would. First the
@@ -57,17 +58,17 @@ def classify(files, datatype, rate, out, sigmf, zmq, **options):
     \b
     Examples:
       sr2cnn classify recording.sigmf-meta
-      sr2cnn classify radio.bin --datatype ci16 --rate 1.6e6 --out labels.jsonl
+      sr2cnn classify radio.bin --datatype ci16 --rate 1.6M --freq 868.95MHz --out labels.jsonl
       sr2cnn classify *.cf32 | jq -r 'select(.event == "label") | .label'
     """
     for file in files:  # before anything is written
-        recording = open_recording(file, datatype, rate)
+        recording = open_recording(file, datatype, rate, freq)
         if sigmf:
             annotations(file, recording)
     if not Path(out).absolute().parent.is_dir():
         raise FileNotFoundError(f"{out}: no such folder")
     publisher = zmq and _publisher(zmq)
-    options.update(datatype=datatype, rate=rate, sigmf=sigmf, publisher=publisher)
+    options.update(datatype=datatype, rate=rate, freq=freq, sigmf=sigmf, publisher=publisher)
     try:
         _classify_all(files, out, **options)
     finally:
@@ -125,7 +126,7 @@ def annotations(file, recording):
 
 
 def _classify(
-    file, header, events, model, datatype, rate, hop, condition, device, sigmf, publisher
+    file, header, events, model, datatype, rate, freq, hop, condition, device, sigmf, publisher
 ):
     """One recording through a flowgraph; its events go to the path `events`."""
     from gnuradio import blocks, gr
@@ -135,7 +136,7 @@ def _classify(
     from ..recording_source import recording_source
     from .flowgraph import run
 
-    source = recording_source(str(file), datatype, rate)
+    source = recording_source(str(file), datatype, rate, freq)
     recording = source.recording
     chain = recognizer(
         model=model, hop=hop, device=device, condition=condition, sample_rate=recording.sample_rate or 0.0

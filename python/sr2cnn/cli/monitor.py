@@ -12,11 +12,12 @@ from pathlib import Path
 
 import click
 from rich.live import Live
-from sr2cnn_learn.cli import FILE, stderr_console
+from sr2cnn_learn.cli import FILE, FREQUENCY, RATE, stderr_console
 from sr2cnn_learn.names import shown
+from sr2cnn_learn.quantities import parse_quantity
 from sr2cnn_learn.recordings import DATATYPES
 
-from ..sources.address import EXAMPLES, Address, parse_quantity
+from ..sources.address import EXAMPLES, Address
 
 ROOM = 1 << 17  # samples behind the source, so that what follows may be late for a moment
 GUI_MS = 50  # that the window has for itself between looks at the rest
@@ -92,8 +93,8 @@ def _take_config(ctx, param, path):
     help="TOML file of these options, as freq = \"868.95M\"; the command line wins.",
 )  # fmt: skip
 @click.option("--source", "address", metavar="SOURCE", required=True, help="Where from; see above.")
-@click.option("--freq", type=Quantity(), help="Center frequency in Hz, as 868.95M.")
-@click.option("--rate", type=Quantity(), help="Sample rate in Hz, as 1.6M; wins over a recording's.")
+@click.option("--freq", type=FREQUENCY, help="Center frequency, as 868.95MHz; wins over a recording's.")
+@click.option("--rate", type=RATE, help="Sample rate, as 1.6M; wins over a recording's.")
 @click.option("--gain", type=float, help="Of a radio, in dB; default: its gain control, if it has one.")
 @click.option("--datatype", help=f"Of a raw file: {', '.join(DATATYPES)}; default: by the name.")
 @click.option("--fast", is_flag=True, help="A file as fast as it goes, not paced at its sample rate.")
@@ -185,7 +186,7 @@ def _open(address, rate, freq, gain, datatype, fast):
         from ..recording_source import recording_source
         from ..sources.pacer import pacer
 
-        source = recording_source(address.argument, datatype, rate)
+        source = recording_source(address.argument, datatype, rate, freq)
         recording = Path(address.argument), source.recording
         if fast:
             return _Source([source], False, recording)

@@ -2,7 +2,6 @@
 """`sr2cnn watch`: what an event sink publishes, as a live table."""
 
 import json
-import math
 import time
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from sr2cnn_learn.cli import percent, stdout_console
 from sr2cnn_learn.names import check_name, shown
+from sr2cnn_learn.quantities import loads_finite
 
 from ..outputs.output import Output
 from ..sources.address import connectable
@@ -223,10 +223,7 @@ def parse(parts):
         raise ValueError(f"kind {kind[:20]!r}, expected one of {', '.join(KINDS)}")
     if len(data) > LARGEST:
         raise ValueError(f"{len(data)} bytes, expected at most {LARGEST}")
-    try:
-        event = json.loads(data, parse_constant=_refuse, parse_float=_finite)
-    except RecursionError:
-        raise ValueError("too deep") from None
+    event = loads_finite(data)
     if not isinstance(event, dict):
         raise ValueError(f"a {type(event).__name__}, expected an object")
     check(kind.decode(), event)
@@ -264,11 +261,3 @@ def _shown(value):
     if _is_finite(value):
         return f"{value:.4g}" if isinstance(value, float) else str(value)
     return shown(value, LONGEST_LABEL) if isinstance(value, str) else "?"
-
-
-def _finite(digits):
-    return float(digits) if math.isfinite(float(digits)) else _refuse(digits)
-
-
-def _refuse(digits):
-    raise ValueError(f"{digits[:20]} is no number")

@@ -11,7 +11,6 @@ from ..outputs.zmq_pub import endpoint
 
 RADIOS = ("soapy", "uhd", "osmosdr")
 KINDS = (*RADIOS, "zmq", "file", "stdin")
-SUFFIXES = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
 EXAMPLES = "soapy:driver=rtlsdr, uhd:, osmosdr:rtl=0, zmq:tcp://host:5555, file:X.sigmf-meta, stdin:cf32"
 
 
@@ -63,7 +62,7 @@ class Address:
 
         Args:
             rate: samples a second; not needed for a file
-            freq: Hz; needed for a radio, and not for a file, which says its own
+            freq: Hz; needed for a radio
             gain: dB, or None, which leaves it to the radio
 
         Raises:
@@ -77,8 +76,6 @@ class Address:
             raise ValueError(f"{self}: no center frequency; give --freq, for example --freq 868.95M")
         if freq is not None and not 0 <= freq < math.inf:
             raise ValueError(f"freq is {freq:g} Hz, expected 0 Hz or more")
-        if freq is not None and self.kind == "file":
-            raise ValueError(f"{self}: no radio; a SigMF recording says its frequency itself")
         if gain is not None and not math.isfinite(gain):
             raise ValueError(f"gain is {gain} dB, expected a finite number")
         if gain is not None and self.kind not in RADIOS:
@@ -95,16 +92,3 @@ def connectable(address):
     if address.startswith("tcp://*:") or address.endswith(":0"):
         raise ValueError(f"address is {address!r}, expected the host and port of a publisher")
     return address
-
-
-def parse_quantity(text):
-    """A number with an SI suffix or without: ``868.95M``, ``250k``, ``1.6e6``.
-
-    Raises:
-        ValueError: it is none
-    """
-    match = re.fullmatch(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)([kMG]?)", text.strip(), re.ASCII)
-    value = float(match[1]) * SUFFIXES[match[2]] if match else math.inf
-    if not math.isfinite(value):
-        raise ValueError(f"{text[:100]!r} is no number; expected, for example, 868.95M, 250k or 1.6e6")
-    return value
