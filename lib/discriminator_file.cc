@@ -13,13 +13,11 @@
 //     end
 
 #include "discriminator_core.h"
-#include <fcntl.h>
-#include <unistd.h>
+#include "whole_file.h"
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -88,42 +86,6 @@ private:
     const char* d_end;
 };
 
-std::runtime_error system_error(const std::string& path, const char* what)
-{
-    return std::runtime_error(path + ": " + what + ": " + std::strerror(errno));
-}
-
-// The old file, or the whole new one: never a part.
-void write_atomically(const std::string& path, const std::string& text)
-{
-    const std::string temporary = path + ".part";
-    const int file =
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (file < 0)
-        throw system_error(path, "cannot be written");
-    bool written = true;
-    for (std::size_t done = 0; written && done < text.size();) {
-        const auto n = ::write(file, text.data() + done, text.size() - done);
-        written = n > 0 || (n < 0 && errno == EINTR);
-        done += n > 0 ? n : 0;
-    }
-    written = written && ::fsync(file) == 0;
-    written = ::close(file) == 0 && written;
-    if (!written || std::rename(temporary.c_str(), path.c_str()) != 0) {
-        const auto error = system_error(path, "cannot be written");
-        ::unlink(temporary.c_str());
-        throw error;
-    }
-    // The rename itself is on the disk once the folder is.
-    const auto folder = std::filesystem::path(path).parent_path();
-    const int directory =
-        ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory >= 0) {
-        ::fsync(directory);
-        ::close(directory);
-    }
-}
-
 } // namespace
 
 // FNV-1a over the centers: discovered classes mean nothing in another model's space.
@@ -161,7 +123,7 @@ std::string discriminator_core::state() const
 
 void discriminator_core::save(const std::string& path) const
 {
-    write_atomically(path, state());
+    write_whole_file(path, state());
 }
 
 void discriminator_core::load(const std::string& path)
@@ -179,7 +141,7 @@ void discriminator_core::load(const std::string& path)
     std::ifstream file(path, std::ios::binary);
     std::string text(fs::file_size(path), '\0');
     if (!file.read(text.data(), text.size()))
-        throw system_error(path, "cannot be read");
+        throw std::runtime_error(path + ": cannot be read: " + std::strerror(errno));
     try {
         restore(text);
     } catch (const std::exception& e) {

@@ -525,6 +525,6 @@ def test_save_that_fails_leaves_the_old_file(remembered, tmp_path):
     with pytest.raises(RuntimeError, match="cannot be written"):
         remembered.save(str(tmp_path / "no" / "such" / "folder"))
     (tmp_path / "taken").mkdir()
-    with pytest.raises(RuntimeError, match="cannot be written"):
+    with pytest.raises(RuntimeError, match="is no regular file"):
         remembered.save(str(tmp_path / "taken"))
     assert [p.name for p in tmp_path.iterdir()] == ["taken"]

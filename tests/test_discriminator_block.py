@@ -2,6 +2,7 @@
 """The discriminator block in running flowgraphs: ids, tags, runs, messages, commands."""
 
 import json
+import os
 import time
 
 import numpy as np
@@ -313,6 +314,22 @@ def test_upstream_is_merged_into_status(run, tmp_path):
     block.to_basic_block()._post(pmt.intern("upstream"), pmt.to_pmt({"frames_skipped": 3}))
     last = run(block, [NEAR]).status[-1]
     assert (last["mean_batch"], last["frames_skipped"]) == (12.5, 3)
+
+
+def test_a_save_by_message_replaces_nothing_but_files(run, tmp_path):
+    path, pipe, victim = tmp_path / "classes", tmp_path / "pipe", tmp_path / "victim"
+    os.mkfifo(pipe)
+    victim.write_text("mine")
+    (tmp_path / "classes.part").symlink_to(victim)  # where the content went first, once
+    leader, terminal = os.openpty()  # a device
+    device = os.ttyname(terminal)
+    cmds = [{"save": str(path)} for path in (pipe, device, path)]
+    outcome = run(make(), [NEAR, FAR], cmds=cmds)
+    errors = [e["error"] for e in outcome.status if "error" in e]
+    assert errors == [f"save: {p}: is no regular file, and not replaced by one" for p in (pipe, device)]
+    assert pipe.is_fifo() and os.ttyname(terminal) == device and victim.read_text() == "mine"
+    assert path.read_text().startswith("sr2cnn-discovered") and not path.is_symlink()
+    os.close(leader), os.close(terminal)
 
 
 @pytest.mark.parametrize(

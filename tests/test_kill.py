@@ -91,7 +91,7 @@ def test_kill_at_ten_moments(tmp_path, tiny_bundle, mixed_samples):
     after = Registry.load(path)
     assert after.frames == before.frames + len(ids)
     assert {known.id for known in before.classes} <= {known.id for known in after.classes}
-    left = {file.name for file in tmp_path.iterdir()} - {".radio.classes.part"}
+    left = {file.name for file in tmp_path.iterdir()}  # what the killed were at is gone
     assert left == {"radio.classes", ".radio.classes.lock", "events.jsonl", "iq.npy"}
 
 

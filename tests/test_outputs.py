@@ -18,7 +18,6 @@ from gnuradio.sr2cnn.outputs.sigmf_annotations import SigmfAnnotations, metadata
 from gnuradio.sr2cnn.outputs.zmq_pub import ZmqPub, endpoint
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sr2cnn_learn.atomic import write_atomically
 from sr2cnn_learn.datasets import load_dataset
 from sr2cnn_learn.recordings import open_recording
 
@@ -481,18 +480,3 @@ def test_a_metrics_port_in_use_that_becomes_free():
     assert second.fault is None
     assert 'sr2cnn_label_frames_total{label="QPSK"} 2.0' in scrape(second)
     second.close()
-
-
-# -- files whole or not at all --------------------------------------------------------------------
-
-
-def test_atomic_writing(tmp_path):
-    path, link = tmp_path / "a", tmp_path / "link"
-    link.symlink_to(path)
-    write_atomically(path, "old")
-    write_atomically(link, "new")
-    assert link.is_symlink() and path.read_text() == "new"
-    with pytest.raises(UnicodeEncodeError):
-        write_atomically(path, "\ud800" * 10)
-    assert path.read_text() == "new"
-    assert {file.name for file in tmp_path.iterdir()} == {"a", "link"}

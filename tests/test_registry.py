@@ -3,6 +3,7 @@
 
 import io
 import json
+import os
 import shutil
 import time
 import zipfile
@@ -154,6 +155,7 @@ def test_one_flowgraph_started_twice_takes_up_what_was_edited_between(tmp_path):
 def test_commands_while_it_runs(tmp_path):
     path, rest = tmp_path / "radio.classes", tmp_path / "rest.classes"
     new, folder = tmp_path / "new.pt", tmp_path / "frames"
+    os.mkfifo(pipe := tmp_path / "pipe")
     with endless(path) as flowgraph:
         recognizer = flowgraph.recognizer
 
@@ -174,6 +176,7 @@ def test_commands_while_it_runs(tmp_path):
             ({"export": {"path": 5}}, "expected a text"),
             ({"export": {"path": str(tmp_path), "format": "pickle"}}, "pickle"),
             ({"export": {"path": str(new)}}, "exists"),
+            ({"promote": {"id": first.id, "path": str(pipe)}}, "is no regular file"),
             ({"nonsense": 1}, "nonsense"),
         ):
             send(recognizer, wrong)

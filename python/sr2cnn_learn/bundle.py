@@ -18,13 +18,13 @@ import io
 import json
 import math
 import os
-import tempfile
 import warnings
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from .atomic import write_atomically
 from .attributes import FREQUENCIES, look, read_attributes
 from .discriminator import DISTANCES, THETA2, Discriminator
 from .names import check_name
@@ -571,6 +571,7 @@ class Bundle:
 
         Raises:
             ValueError: card or semantics are not those of a bundle
+            OSError: it cannot be written
         """
         import torch
 
@@ -591,13 +592,10 @@ class Bundle:
                 for parameter in traced.parameters():
                     if parameter.dim() > 1:  # biases and batch norms are small and stay exact
                         parameter.data = parameter.data.half()
-            path = Path(path)
-            with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-                # The archive's inner folder takes the file's name, which must not be a temporary one.
-                whole = Path(folder) / path.name
-                extra = {
-                    "card.json": json.dumps(card, indent=2).encode(),
-                    "semantics.npz": npz.getvalue(),
-                }
-                torch.jit.save(traced, str(whole), _extra_files=extra)
-                whole.replace(path)
+            extra = {
+                "card.json": json.dumps(card, indent=2).encode(),
+                "semantics.npz": npz.getvalue(),
+            }
+            archive = io.BytesIO()
+            torch.jit.save(traced, archive, _extra_files=extra)
+        write_atomically(path, archive.getbuffer())

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .atomic import write_atomically
+from .atomic import lock, write_atomically
 from .discriminator import (
     INVALID,
     LONGEST_NAME,
@@ -470,16 +470,12 @@ def locked(path):
         ValueError: another one holds it
         OSError: there is no such folder, or it cannot be written
     """
-    import fcntl  # where there is none, all else works
-
     path = Path(path).resolve()
     with open(path.with_name(f".{path.name}.lock"), "ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not lock(file.fileno()):
             raise ValueError(
                 f"{path}: a recognizer or another program has it open; while one runs, send it the command"
-            ) from None
+            )
         yield
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
 
+from .atomic import replaceable, whole_file
 from .attributes import MAX_FIT_FRAMES, MIN_FIT_FRAMES, fit_attributes
 from .bundle import SCHEMA, Bundle, torch_device
 from .datasets import load_dataset, split
@@ -44,9 +45,8 @@ class Epoch:
 
 
 def _save_checkpoint(path, trainer, run):
-    temporary = path.with_name(path.name + ".tmp")
-    torch.save(dict(run=run, **trainer.state()), temporary)
-    temporary.replace(path)
+    with whole_file(path) as file:
+        torch.save(dict(run=run, **trainer.state()), file)
 
 
 def _resume(path, trainer, run):
@@ -126,6 +126,7 @@ def train(
 
     Raises:
         ValueError: an argument or the data file is wrong; names it
+        OSError: `out` cannot be written, or is no regular file
     """
     if preset not in PRESETS:
         raise ValueError(f"preset is {preset!r}, expected one of {', '.join(PRESETS)}")
@@ -140,6 +141,7 @@ def train(
     if not out.parent.is_dir():
         raise ValueError(f"{out}: no folder {out.parent}")
     name = check_name(name or out.stem, "model name")
+    replaceable(out)  # or fail now, not when all is done
     device = torch_device(device)
 
     dataset = load_dataset(data, snrs=snrs, max_per_key=max_per_key)

@@ -7,7 +7,7 @@ import os
 import click
 import numpy as np
 from rich.table import Table
-from sr2cnn_learn.atomic import write_atomically
+from sr2cnn_learn.atomic import replaceable, write_atomically
 from sr2cnn_learn.cli import (
     DATA,
     FILE,
@@ -187,6 +187,7 @@ def _write(layout, build, out, snrs, modulations, jobs, **options):
     from sr2cnn_learn.datasets import save_radioml
     from sr2cnn_learn.datasets.arrays import file_sha256
 
+    replaceable(out)
     from ..synthesis import check_modulations
 
     names = check_modulations(modulations)

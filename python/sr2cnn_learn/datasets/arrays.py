@@ -4,15 +4,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import pickle
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from ..atomic import whole_file
 from ..names import check_name
 from ..npz import members, read_header, read_numbers
 from .safe_pickle import read_arrays
@@ -123,30 +122,17 @@ def save_radioml(path: str | Path, mapping: Mapping[tuple[str, int], np.ndarray]
         arrays[str(modulation), int(snr)] = frames
     if len({frames.shape[2] for frames in arrays.values()}) != 1:
         raise ValueError(f"{path}: no frames to write, or frames that differ in length")
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            if path.suffix == ".npz":
-                counts = [len(frames) for frames in arrays.values()]
-                np.savez(
-                    file,
-                    frames=np.concatenate(list(arrays.values())),
-                    labels=np.repeat([modulation for modulation, _ in arrays], counts),
-                    snrs=np.repeat([snr for _, snr in arrays], counts),
-                )
-            else:
-                pickle.dump(arrays, file, protocol=2)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with whole_file(path) as file:
+        if path.suffix == ".npz":
+            counts = [len(frames) for frames in arrays.values()]
+            np.savez(
+                file,
+                frames=np.concatenate(list(arrays.values())),
+                labels=np.repeat([modulation for modulation, _ in arrays], counts),
+                snrs=np.repeat([snr for _, snr in arrays], counts),
+            )
+        else:
+            pickle.dump(arrays, file, protocol=2)
 
 
 def _check_frames(path, key, frames, frame_len) -> None:

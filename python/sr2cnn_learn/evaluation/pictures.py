@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..atomic import whole_file
+
 MAX_DISCOVERED = 8  # discovered classes with a column, or a color, of their own
 OTHER = "other new"
 
@@ -68,7 +70,8 @@ def draw_run(
     rows, columns, shares = confusion_table(truth, labels, classes)
     _draw_matrix(matrix_axes, rows, columns, shares, len(classes))
     _draw_map(map_axes, np.asarray(labels)[: len(z)], z, columns, classes, centers)
-    figure.savefig(path, dpi=100)
+    with whole_file(path) as file:
+        figure.savefig(file, dpi=100)
 
 
 def _draw_matrix(axes, rows, columns, shares, n_known):

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..atomic import whole_file, write_atomically
+
 NOT_AT_HAND = "–"
 REMARK_NOT_AT_HAND = f"“{NOT_AT_HAND}” under *paper*: the paper's printed figure is not at hand."
 
@@ -100,5 +102,6 @@ class Report:
         figure = Figure(figsize=self.size, layout="constrained")
         FigureCanvasAgg(figure)
         self.draw(figure)
-        figure.savefig(folder / f"{name}.png", dpi=120)
-        (folder / f"{name}.md").write_text(self.markdown(provenance), encoding="utf-8")
+        with whole_file(folder / f"{name}.png") as file:
+            figure.savefig(file, dpi=120)
+        write_atomically(folder / f"{name}.md", self.markdown(provenance))
