@@ -55,13 +55,30 @@ def typed(capsys):
 def test_list(registry, typed):
     result = typed("classes", "list", registry)
     assert result.returncode == 0, result.stderr
-    assert "sr2cnn-zeroshot" in result.stdout and "-1" in result.stdout and "2023" in result.stdout
+    assert "sr2cnn-zeroshot" in result.stdout and "-1" in result.stdout
     about = json.loads(typed("classes", "list", registry, "--json").stdout)
     held = Registry.load(registry)
     assert [entry["id"] for entry in about["classes"]] == [known.id for known in held.classes]
     first = about["classes"][0]
     assert first["name"] == "unknown_1" and first["first_seen"] == "2023-11-14T22:13:20.000000+00:00"
     np.testing.assert_array_equal(first["center"], held.classes[0].center)
+
+
+@pytest.mark.parametrize("columns", [50, 80, 120, 200])
+def test_list_is_one_line_a_class(registry, typed, monkeypatch, columns):
+    assert typed("classes", "rename", registry, "-2", "a name of many words, " * 5 + "indeed").returncode == 0
+    monkeypatch.setenv("COLUMNS", str(columns))
+    result = typed("classes", "list", registry)
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines)) <= columns
+    held = Registry.load(registry)
+    for known in held.classes:
+        (line,) = (line for line in lines if line.startswith(f"│ {known.id} "))
+        assert f" {known.count} " in line
+    assert sum(line.startswith("│") for line in lines) == len(held.classes)
+    assert "near" in result.stdout or columns < 80
+    assert ("2023-11-14 22:13" in result.stdout) == (columns >= 120)
+    assert ("envelope" in result.stdout) == (columns == 200)
 
 
 def test_rename_merge_forget(registry, typed):

@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -190,6 +191,26 @@ def test_info(tmp_path):
     fails(run_cli("dataset", "info", tmp_path / "none.pkl"), "none.pkl", "no such file")
     path.write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     fails(run_cli("dataset", "info", path), "data.pkl", "os.system")
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_info_fits_the_terminal(tmp_path, columns):
+    path, long = tmp_path / "data.npz", "a name of many words, " * 5 + "indeed"
+    levels = {"QPSK": range(-20, 20, 2), "GFSK": (16, 18), "AM-SSB": (999,), long: (2, 999)}
+    counts = {(name, snr): 5 + (snr == 18) for name in levels for snr in levels[name]}
+    save_radioml(path, {key: np.ones((n, 2, 128), np.float32) for key, n in counts.items()})
+    result = run_cli("dataset", "info", path, env={**os.environ, "COLUMNS": str(columns)})
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines)) <= columns and "left out" not in result.stdout
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│")]
+    rows = {name[:6]: others for name, *others in rows}
+    assert len(rows) == 4 and "a name" in rows
+    if columns == 80:
+        assert rows["QPSK"] == ["101", "-20 to 18 dB by 2", "5 to 6"]
+        assert rows["GFSK"] == ["11", "16, 18 dB", "5 to 6"]
+        assert rows["AM-SSB"] == ["5", "not stated", "5"]
+        assert rows["a name"] == ["10", "2 dB, not stated", "5"]
 
 
 def test_info_of_recordings(tmp_path):

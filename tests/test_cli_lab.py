@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Commands that need no GNU Radio: train, info, doctor; help and exit statuses."""
 
+import io
 import json
+import os
 
 import numpy as np
 import pytest
 from cli_support import CLASSES, FRAME_LEN, fails, run_cli, write_small_bundle
 from click.testing import CliRunner
+from hypothesis import example, given
+from hypothesis import strategies as st
 from sr2cnn_learn import __version__, doctor
 from sr2cnn_learn.bundle import Bundle
-from sr2cnn_learn.cli import Snrs, sr2cnn
+from sr2cnn_learn.cli import Snrs, sr2cnn, stdout_console
 from sr2cnn_learn.datasets import load_dataset, save_radioml
+from sr2cnn_learn.wording import figures_table, in_words, levels
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +69,73 @@ def test_bad_snrs(text):
 def test_info(bundle):
     result = run_cli("info", bundle)
     assert result.returncode == 0
-    for word in ("small", "QAM64", "diagonal", "128 samples a frame", "seed: 5"):
+    for word in ("small", "QAM64", "diagonal", "128 samples a frame", "seed  5"):
         assert word in result.stdout
     report = json.loads(run_cli("info", bundle, "--json").stdout)
     assert report["card"] == Bundle.read(bundle).card
     assert report["semantics"]["centers"] == [len(CLASSES), 4]
     assert report["semantics"]["counts"]["QPSK"] == 100
     assert report["card"]["frame_len"] == FRAME_LEN
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.parametrize("model", ["sr2cnn", "sr2cnn-zeroshot", "sr2cnn-paper"])
+def test_info_fits_the_terminal(model, columns):
+    result = run_cli("info", model, env={**os.environ, "COLUMNS": str(columns)})
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert not any(word in result.stdout for word in ("{", "}", "None", "'", "known_accuracy"))
+    card = Bundle.read(model)
+    for name, count in zip(card.classes, card.counts):
+        assert sum(line.startswith(f"│ {name} ") and str(count) in line for line in lines) == 1
+    snrs = {"sr2cnn": "2 to 18 dB by 4"}.get(model, "16, 18 dB")
+    assert any(line.split("  ")[0] == "SNRs" and line.rstrip().endswith(snrs) for line in lines)
+    held_out = [line.rstrip().split("  ")[-1].strip() for line in lines if line.startswith("held out")]
+    assert held_out == ([] if model == "sr2cnn" else ["AM-SSB, GFSK"])
+    assert ("TUR" in result.stdout) == (model != "sr2cnn")  # it was trained on all there were
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "said"),
+    [
+        ([], "", ""),
+        (None, "", ""),
+        ({"a_b": None}, "", ""),
+        ({"a_b": [1, 2.5], "spread": False, "snrs": [3]}, "", "a b 1, 2.5; spread no; SNRs 3 dB"),
+        ([{"class": "DECT", "frames": 64}], "promoted", "class DECT; frames 64"),
+        ("0" * 64, "data_sha256", "0" * 16 + "…"),
+    ],
+)
+def test_provenance_in_words(value, key, said):
+    assert in_words(value, key) == said
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+)
+
+
+@given(st.dictionaries(st.sampled_from(["snrs", "tkr", "sha256", "x"]), JSON))
+@example({"snrs": [10**400]})
+def test_any_provenance_in_words(provenance):
+    stdout_console(file=io.StringIO()).print(figures_table("figures", provenance))
+    assert isinstance(in_words(provenance), str)
+
+
+@pytest.mark.parametrize(
+    ("snrs", "said"),
+    [
+        ([18, 16], "16, 18 dB"),
+        ([5], "5 dB"),
+        (range(-20, 20, 2), "-20 to 18 dB by 2"),
+        ([1, 2, 4, 8], "1, 2, 4, 8 dB"),
+        ([1, 2, 4, 8, 16, 17, 30], "7 from 1 to 30 dB"),
+    ],
+)
+def test_levels(snrs, said):
+    assert levels(snrs) == said
 
 
 def test_info_of_what_is_no_bundle(tmp_path):

@@ -167,9 +167,9 @@ def test_as_typed(data, tmp_path):
     assert figures["orders"] == 2 and 0 <= figures["auroc"] <= 1
     assert "burst" not in figures
     result = run_cli("evaluate", path, "--data", data, "--orders", 2, "--vote", 4)
-    for word in ("auroc", "oscr", "f1", "upper_bound", "accuracy_as_emitted", "accuracy of QPSK"):
+    for word in ("AUROC", "OSCR", "F1", "upper bound", "accuracy as emitted", "accuracy of QPSK"):
         assert result.stdout.count(word) == 2, word
-    assert "burst level, 4 frames" in result.stdout and "unknown_bursts" in result.stdout
+    assert "burst level, 4 frames" in result.stdout and "unknown bursts" in result.stdout
     fails(run_cli("evaluate", path, "--data", tmp_path / "none.npz"), "none.npz")
     fails(run_cli("evaluate", path, "--data", data, "--snr", 3), "data.npz")
     fails(run_cli("evaluate", path, "--data", data, "--vote", 41), "vote is 41")

@@ -88,7 +88,8 @@ def test_names_of_before_are_escaped(tmp_path):
     pytest.importorskip("gnuradio")
     from gnuradio import sr2cnn
 
-    kernel, held = sr2cnn.discriminator_kernel(**of_model.discriminator_options()), Registry.of_model(of_model)
+    kernel = sr2cnn.discriminator_kernel(**of_model.discriminator_options())
+    held = Registry.of_model(of_model)
     far = of_model.centers.mean(0) + 100 * np.eye(of_model.dim)[:3]
     held.offer(kernel.predict(far.astype(np.float32)), np.ones((3, 128), np.complex64), 1.7e9)
     held.update(kernel.state(), kernel.merged, 1.7e9)

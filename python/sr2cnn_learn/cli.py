@@ -19,10 +19,13 @@ from rich.text import Text
 from . import __version__
 from .names import shown
 from .quantities import parse_hertz
+from .wording import facts, figure, figures_table, fitting_table, in_words
+from .wording import title as titled
 
 CANCELLED = 130  # exit status after Ctrl-C, as shells have it
 FILE = click.Path(dir_okay=False, path_type=Path)
 DATA = click.Path(path_type=Path)  # a file, or a folder of recordings
+MEASURED = "measured on the test part"
 MAX_PER_KEY = click.option(
     "--max-per-key", type=click.IntRange(min=1),
     help="Frames of each modulation and SNR, evenly spread; default: all.",
@@ -259,7 +262,7 @@ def train(data, out, channels, as_json, **options):
     if as_json:
         click.echo(json.dumps(card, indent=2))
     else:
-        console.print(_figures_table(card["provenance"]["metrics"]))
+        console.print(figures_table(MEASURED, card["provenance"]["metrics"]))
 
 
 def _data_recipes(console, **files) -> dict:
@@ -312,27 +315,32 @@ def info(bundle, as_json):
         click.echo(json.dumps(report, indent=2))
         return
     console = stdout_console()
-    console.print(bundle.name, style="bold", end="  ", soft_wrap=True)
-    console.print(bundle.path, soft_wrap=True)
-    console.print(
-        f"{bundle.frame_len} samples a frame, {bundle.samples_per_symbol} a symbol; "
-        f"{bundle.dim} semantic dimensions",
-        f"distance {bundle.distance}, λ1 {bundle.lambda1:g}, λ2 {bundle.lambda2:g}, "
-        f"Θ2 by the {bundle.theta2}" + ("" if bundle.thresholds is None else ", a Θ1 a class"),
-        sep="\n",
-    )
+    console.print(bundle.name, style="bold")
+    about = {
+        "file": bundle.path,
+        "frames": f"{bundle.frame_len} samples a frame, {bundle.samples_per_symbol:g} samples a symbol",
+        "semantic space": f"{bundle.dim} dimensions",
+        "discriminator": f"distance {bundle.distance}, λ1 {bundle.lambda1:.4g}, λ2 {bundle.lambda2:.4g}, "
+        f"Θ2 by the {bundle.theta2}" + ("" if bundle.thresholds is None else ", a Θ1 for each class"),
+    }
+    console.print(facts(about.items()))
     nearest = _nearest_centers(bundle.centers)
-    table = Table("class", "training frames", "nearest class", "at distance")
-    for k, name in enumerate(bundle.classes):
-        other, distance = nearest[k]
-        table.add_row(name, str(bundle.counts[k]), bundle.classes[other], f"{distance:.3g}")
-    console.print(table)
-    provenance = dict(bundle.card.get("provenance") or {})
-    figures = provenance.pop("metrics", None)
-    if isinstance(figures, dict):
-        console.print(_figures_table(figures))
-    for key, value in provenance.items():
-        console.print(f"{key}: {value}", soft_wrap=True)
+    rows = [
+        {
+            "class": name,
+            "training frames": str(count),
+            "nearest class": bundle.classes[other],
+            "at distance": f"{distance:.3g}",
+        }
+        for name, count, (other, distance) in zip(bundle.classes, bundle.counts, nearest)
+    ]
+    console.print(fitting_table(console, rows, [tuple(rows[0])], names=["class", "nearest class"]))
+    provenance = bundle.card.get("provenance")
+    provenance = dict(provenance) if isinstance(provenance, dict) else {}
+    metrics = provenance.pop("metrics", None)
+    if isinstance(metrics, dict):
+        console.print(figures_table(MEASURED, metrics))
+    console.print(facts((titled(key), in_words(value, key)) for key, value in provenance.items()))
 
 
 @sr2cnn.command()
@@ -402,13 +410,13 @@ def evaluate(bundle, data, snrs, max_per_key, orders, seed, vote, device, as_jso
 
 def _evaluation_table(figures, title=None):
     """What ``evaluate`` found, at one level."""
-    table = Table("figure", "value", title=title)
     discovery, classes = figures.pop("discovery"), figures.pop("accuracy_per_class")
-    for name, value in [*figures.items(), *((f"accuracy of {c}", a) for c, a in classes.items())]:
-        table.add_row(name, f"{value:.4f}" if isinstance(value, float) else str(value))
-    for name, value in discovery.items():
-        spread = "–" if value is None else f"{value['mean']:.4f} ± {value['std']:.4f}"
-        table.add_row(f"discovery: {name}", spread)
+    rows = [(titled(key), figure(key, value)) for key, value in figures.items()]
+    rows += ((f"accuracy of {name}", figure("known_accuracy", value)) for name, value in classes.items())
+    rows += ((f"discovery: {titled(key)}", figure(key, value)) for key, value in discovery.items())
+    table = Table("figure", "value", title=title)
+    for name, value in filter(all, rows):
+        table.add_row(name, value)
     return table
 
 
@@ -420,13 +428,6 @@ def _nearest_centers(centers):
     np.fill_diagonal(distances, np.inf)
     nearest = distances.argmin(axis=1)
     return list(zip(nearest.tolist(), distances.min(axis=1).tolist()))
-
-
-def _figures_table(figures: dict) -> Table:
-    table = Table("figure (on the test part)", "value")
-    for name, value in figures.items():
-        table.add_row(name, f"{value:.4f}" if isinstance(value, float) else str(value))
-    return table
 
 
 @sr2cnn.command()

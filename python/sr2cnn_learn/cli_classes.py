@@ -13,6 +13,7 @@ from rich.table import Table
 from .bundle import Bundle
 from .cli import FILE, percent, stderr_console, stdout_console
 from .registry import EXPORT_FORMATS, Registry, locked
+from .wording import facts, fitting_table
 
 IDS = {"ignore_unknown_options": True}  # -3 is a class
 
@@ -67,23 +68,35 @@ def list_classes(registry, model, as_json):
         return
     bundle = _bundle_for_looks(held, model)
     console = stdout_console()
-    console.print(
-        f"{registry}: {len(held.classes)} classes discovered by {held.model} in {held.frames} frames",
-        soft_wrap=True,
-    )
-    looks = ["looks like"] if bundle else []
-    table = Table("id", "name", "frames", "samples", "first seen", "last seen", *looks)
-    for known in held.classes:
-        looks = []
-        if bundle:
-            from .attributes import in_words
+    found = f"{len(held.classes)} discovered in {held.frames} frames"
+    console.print(facts([("registry", registry), ("model", held.model), ("classes", found)]))
+    if not held.classes:
+        return
+    rows = [_row(known, bundle) for known in held.classes]
+    console.print(fitting_table(console, rows, COLUMNS, names=["name"]))
 
-            looks = [in_words(bundle.describe(known.center))]
-        times = map(_minute, (known.samples.first_seen, known.samples.last_seen))
-        cells = (known.id, known.name, known.count, len(known.samples.frames), *times, *looks)
-        table.add_row(*map(str, cells))
-    if held.classes:
-        console.print(table)
+
+# From wide terminals to narrow ones.
+COLUMNS = (
+    ("id", "name", "frames", "samples", "first seen", "last seen", "looks like"),
+    ("id", "name", "frames", "last seen", "looks like"),
+    ("id", "name", "frames", "last seen", "looks like in short"),
+    ("id", "name", "frames", "looks like in short"),
+)
+
+
+def _row(known, bundle):
+    """A class: the text of each column."""
+    first, last = known.samples.first_seen, known.samples.last_seen
+    row = dict(id=known.id, name=known.name, frames=known.count, samples=len(known.samples.frames))
+    row |= {"first seen": _minute(first), "last seen": _minute(last)}
+    if bundle:
+        from .attributes import in_words
+
+        look = bundle.describe(known.center)
+        short = {key: look.get(key) for key in ("family", "nearest_known")}
+        row |= {"looks like": in_words(look), "looks like in short": in_words(short)}
+    return {heading: str(text) for heading, text in row.items()}
 
 
 def _bundle_for_looks(held, model):
@@ -99,7 +112,7 @@ def _bundle_for_looks(held, model):
 
 
 def _minute(seconds):
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M")
 
 
 def _edit(path, change):

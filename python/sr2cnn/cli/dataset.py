@@ -19,6 +19,7 @@ from sr2cnn_learn.cli import (
     stderr_console,
     stdout_console,
 )
+from sr2cnn_learn.wording import facts, fitting_table, levels
 
 
 @click.group()
@@ -284,21 +285,23 @@ def info(file, as_json):
         click.echo(json.dumps(report, indent=2))
         return
     console = stdout_console()
-    console.print(file, f"sha256 {data.sha256}", sep="\n", soft_wrap=True)
-    console.print(f"{len(data)} frames, {data.skipped} left out for NaN or Inf")
-    table = Table("modulation", "frames", "SNRs", "frames a key")
+    left_out = f", {data.skipped} more left out for NaN or Inf" if data.skipped else ""
+    console.print(facts([("file", file), ("SHA-256", data.sha256), ("frames", f"{len(data)}{left_out}")]))
+    rows = []
     for modulation in data.modulations:
         counts = {snr: n for (m, snr), n in data.keys.items() if m == modulation}
         a_key = sorted({min(counts.values()), max(counts.values())})
         stated = [snr for snr in counts if snr != SNR_NOT_STATED]
-        levels = f"{len(stated)}, {min(stated)} to {max(stated)} dB" if stated else "not stated"
-        table.add_row(
-            modulation,
-            str(sum(counts.values())),
-            levels,
-            " to ".join(map(str, a_key)),
+        not_stated = ["not stated"] * (len(stated) < len(counts))
+        rows.append(
+            {
+                "modulation": modulation,
+                "frames": str(sum(counts.values())),
+                "SNR": ", ".join([levels(stated)] * bool(stated) + not_stated),
+                "frames at each": " to ".join(map(str, a_key)),
+            }
         )
-    console.print(table)
+    console.print(fitting_table(console, rows, [tuple(rows[0])], names=["modulation"]))
 
 
 @dataset.command()
