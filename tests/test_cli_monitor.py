@@ -169,6 +169,26 @@ def test_a_pipe(samples, model):
     assert lines[0]["sample_rate"] == RATE and lines[0]["rx_freq"] == 868.95e6
 
 
+def test_a_file_of_another_monitor(samples, model, tmp_path):
+    """The second is refused; one that comes later goes on behind what is there."""
+    out = tmp_path / "labels.jsonl"
+    command = ["--source", "stdin:cf32", "--rate", "100k", "--model", model, RAW, "--out", out]
+    with start(*command, stdin=subprocess.PIPE) as first:
+        first.stdin.write(samples.tobytes())
+        first.stdin.flush()
+        wait_for(out.exists, first)
+        second = run_cli("monitor", *command, stdin=subprocess.DEVNULL)
+        assert second.returncode == 1 and second.stderr.count("another program") == 1
+        assert second.stderr.splitlines()[-1].startswith(f"Error: JSON lines {out}: ")
+        _, stderr = first.communicate(timeout=120)
+    assert first.returncode == 0, stderr
+    heard = out.read_text()
+    assert frames_of(events(heard)) == N_FRAMES
+    with start(*command, stdin=subprocess.PIPE) as later:
+        later.communicate(samples.tobytes(), timeout=120)
+    assert out.read_text().startswith(heard) and frames_of(events(out.read_text())) == 2 * N_FRAMES
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_publisher_until_a_signal(number, samples, model, tmp_path):
     out = tmp_path / "labels.jsonl"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The event sink in flowgraphs, with all its outputs."""
 
+import contextlib
 import json
 import os
 import signal
@@ -371,6 +372,64 @@ def test_events_at_the_end_of_a_run_are_not_lost(tmp_path, attempt):
     top_block.run()
     sink.drain()
     assert [line["n"] for line in lines(path)] == [*range(200), -1]
+
+
+CROWDED = """
+    import json, pmt, resource, sys
+    from gnuradio import sr2cnn
+    from sr2cnn_learn.atomic import write_atomically
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+    path, registry = sys.argv[1:]
+    sink = sr2cnn.event_sink(path, prometheus_port=0, rotate_bytes=1000, rotate_keep=500)
+    print(sink.outputs[1].port, flush=True)
+    sys.stdin.readline()
+    for n in range(3000):
+        sink._on_status(pmt.to_pmt({"n": n}))
+        if n % 500 == 0:
+            write_atomically(registry, str(n))
+    print(json.dumps([output.lost for output in sink.outputs]), flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_connections_without_end_stop_no_output(tmp_path):
+    """96 that say nothing, to a process that may have 100 descriptors."""
+    path, registry = tmp_path / "events.jsonl", tmp_path / "registry"
+    pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with run_python(CROWDED, path, registry, **pipes) as process, contextlib.ExitStack() as peers:
+        port = int(process.stdout.readline())
+        for _ in range(96):
+            peers.enter_context(socket.create_connection(("127.0.0.1", port)))
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline()) == [0, 0]
+        assert [s.value for s in scrape(port) if s.name == "sr2cnn_events_total"] == [3000]
+    assert process.returncode == 0 and registry.read_text() == "2500"
+    assert [event["n"] for event in read_json_lines(path)] == list(range(3000))
+
+
+def test_flowgraphs_leave_no_descriptor_open(tmp_path):
+    def n_open():
+        return len(os.listdir("/proc/self/fd"))
+
+    tops, counts, before = [], [], n_open()
+    for k in range(12):
+        source, block = blocks.vector_source_b(list(range(20))), talker()
+        sink = sr2cnn.event_sink(str(tmp_path / f"{k}.jsonl"), sigmf=str(tmp_path / f"{k}"))
+        top_block = gr.top_block()
+        top_block.connect(source, block)
+        top_block.msg_connect((block, "out"), (sink, "status"))
+        top_block.run()
+        sink.drain()
+        counts.append(n_open())
+        tops.append((top_block, source, block, sink))
+    assert counts == [before] * 12
+    top_block, source, _, sink = tops[3]
+    source.rewind()
+    top_block.run()  # a second time: it goes on
+    sink.drain()
+    assert [line["n"] for line in lines(tmp_path / "3.jsonl")] == 2 * [*range(20), -1]
+    assert sink.outputs[0].lost == 0 and n_open() == before
 
 
 def test_no_half_line_stays(tmp_path):

@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The outputs of the event sink, one by one."""
 
+import contextlib
+import gc
 import json
 import os
 import re
 import socket
 import stat
+import threading
 import urllib.request
 
 import pytest
 import sigmf
 import zmq
 from gnuradio.sr2cnn.outputs.json_lines import JsonLines, read_json_lines
+from gnuradio.sr2cnn.outputs.metrics_server import MOST_CONNECTIONS
 from gnuradio.sr2cnn.outputs.output import Output
 from gnuradio.sr2cnn.outputs.prometheus import MOST_CLASSES, OTHER, Prometheus
 from gnuradio.sr2cnn.outputs.sigmf_annotations import SigmfAnnotations, metadata_path
@@ -20,6 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sr2cnn_learn.datasets import load_dataset
 from sr2cnn_learn.recordings import open_recording
+from waiting import until
 
 FUZZ = settings(
     max_examples=100,
@@ -104,9 +109,83 @@ def test_append_goes_on_behind_a_line_that_was_cut(tmp_path):
     assert [event["n"] for event in read_json_lines(path)] == [0, 1]
     second = JsonLines(path, append=True)
     second.write("status", {"n": 3})
+    second.close()
     assert [event["n"] for event in read_json_lines(path)] == [0, 1, 3]
     JsonLines(path)
     assert path.read_bytes() == b""
+
+
+@pytest.mark.parametrize("options", [{}, {"append": True}, {"rotate_bytes": 100}])
+def test_a_file_has_one_writer(tmp_path, options):
+    path, link = tmp_path / "events.jsonl", tmp_path / "link"
+    link.symlink_to(path)
+    first = JsonLines(path)
+    first.write("status", {"n": 0})
+    second = JsonLines(link, report=lambda line: None, **options)
+    second.write("status", {"n": 1})
+    assert "another program" in second.fault and (second.written, second.lost) == (0, 1)
+    first.write("status", {"n": 2})
+    assert [event["n"] for event in read_json_lines(path)] == [0, 2]
+    first.flush()
+    second.write("status", {"n": 3})  # and nothing of the first's is lost
+    assert second.fault is None and link.is_symlink()
+    assert [event["n"] for event in read_json_lines(path)] == [0, 2, 3]
+    first.write("status", {"n": 4})
+    assert "another program" in first.fault
+    second.close()
+    first.write("status", {"n": 5})
+    assert first.fault is None and [event["n"] for event in read_json_lines(link)] == [0, 2, 3, 5]
+
+
+def test_a_writer_that_comes_within_a_rotation_is_refused(tmp_path, monkeypatch):
+    path, late = tmp_path / "events.jsonl", []
+    first = JsonLines(path, rotate_bytes=100)
+    replace = os.replace
+
+    def interrupted(source, target):
+        if not os.path.exists(path) and not late:  # the old file has its new name already
+            late.append(JsonLines(path, append=True, report=lambda line: None))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    for n in range(30):
+        first.write("status", {"n": n})
+    assert "another program" in late[0].fault
+    assert [event["n"] for event in read_json_lines(path)] == list(range(30)) and first.lost == 0
+
+
+def test_a_flush_lets_go_of_the_file_until_the_next_event(tmp_path):
+    before = os.listdir("/proc/self/fd")
+    path = tmp_path / "events.jsonl"
+    output, standard = JsonLines(path), JsonLines()
+    for n in range(3):
+        output.write("status", {"n": n})
+        output.flush(), standard.flush()
+        assert os.listdir("/proc/self/fd") == before
+    assert [event["n"] for event in read_json_lines(path)] == [0, 1, 2]
+
+
+def test_rotation_that_cannot_be_loses_nothing(tmp_path, monkeypatch):
+    path, reports = tmp_path / "events.jsonl", []
+    output = JsonLines(path, rotate_bytes=100, report=reports.append)
+
+    def no_more(*arguments):
+        raise OSError(24, "Too many open files")
+
+    for n in range(40):
+        if n == 10:
+            monkeypatch.setattr("gnuradio.sr2cnn.outputs.json_lines.new_part", no_more)
+        if n == 30:
+            monkeypatch.undo()
+            path.chmod(0o640)
+        output.write("status", {"n": n})
+    assert output.lost == 0 and output.fault is None
+    (report,) = reports
+    assert "Too many open files" in report
+    kept = [event["n"] for event in read_json_lines(path)]
+    assert kept == list(range(kept[0], 40)) and kept[0] <= 10
+    assert path.stat().st_size <= 100 and stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert not [file for file in tmp_path.iterdir() if file.suffix == ".part"]
 
 
 @given(st.lists(st.binary(max_size=30), max_size=5))
@@ -468,6 +547,81 @@ def test_metrics_tell_what_other_outputs_lose():
     failing.write("status", {})
     assert 'sr2cnn_events_lost_total{output="failing"} 1.0' in scrape(output)
     output.close()
+
+
+def connect(output):
+    return socket.create_connection(("127.0.0.1", output.port), timeout=60)
+
+
+def closed(peer):
+    """Wait until the other side has closed the connection."""
+    try:
+        while peer.recv(1 << 20):
+            pass
+    except ConnectionResetError:
+        pass
+    return True
+
+
+def test_idle_connections_keep_no_scrape_out():
+    output = Prometheus(0)
+    n_before = len(os.listdir("/proc/self/fd"))
+    idle = [connect(output) for _ in range(3 * MOST_CONNECTIONS)]
+    assert "sr2cnn_events_lost_total" in scrape(output)
+    n_served = len(os.listdir("/proc/self/fd")) - n_before - len(idle)
+    assert n_served <= MOST_CONNECTIONS
+    assert closed(idle[0])
+    for peer in idle:
+        peer.close()
+    output.close()
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /metrics HTTP/1.1\r\nHost: x\r\n", b"x"])
+def test_no_connection_is_held_for_long(monkeypatch, sent):
+    """However slowly a peer sends, and whatever it asks to be kept alive."""
+    monkeypatch.setattr("gnuradio.sr2cnn.outputs.metrics_server.LONGEST", 0.1)
+    output = Prometheus(0)
+    with connect(output) as peer:
+        peer.sendall(sent)
+        ended = threading.Event()
+
+        def trickle():
+            with contextlib.suppress(OSError):
+                while sent and not ended.wait(0.02):
+                    peer.sendall(b"x")
+
+        sender = threading.Thread(target=trickle)
+        sender.start()
+        assert closed(peer)
+        ended.set()
+        sender.join()
+    output.close()
+
+
+def test_a_peer_that_never_reads_is_let_go(monkeypatch):
+    monkeypatch.setattr("gnuradio.sr2cnn.outputs.metrics_server.LONGEST", 0.1)
+    output = Prometheus(0)
+    for n in range(MOST_CLASSES):
+        output.write("labels", label(name=f"{n}" + "x" * 5000))  # a long reply
+    before = threading.active_count()
+    with socket.socket() as peer:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        peer.connect(("127.0.0.1", output.port))
+        peer.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+        assert peer.recv(1)
+        until(lambda: threading.active_count() <= before)
+    output.close()
+
+
+def test_metrics_end_with_their_last_holder():
+    output = Prometheus(0)
+    port, thread = output.port, output._thread
+    del output
+    gc.collect()
+    thread.join(60)
+    assert not thread.is_alive()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
 
 
 def test_a_metrics_port_in_use_that_becomes_free():

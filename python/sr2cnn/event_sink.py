@@ -32,6 +32,7 @@ class event_sink(gr.basic_block):
         prometheus_address: of the interface to serve them on; ``"0.0.0.0"`` are all
         append, rotate_bytes, rotate_keep: of the file; see `outputs.json_lines`
         outputs: more outputs, each an `outputs.output.Output`
+        report: called with a line of text when one of the others begins to fail; default: the log
 
     Attributes:
         outputs: all outputs, each with the counts ``written`` and ``lost``, and ``fault``, what is wrong
@@ -53,10 +54,11 @@ class event_sink(gr.basic_block):
         rotate_bytes=None,
         rotate_keep=5,
         outputs=(),
+        report=None,
     ):
         gr.basic_block.__init__(self, name="SR2CNN Event Sink", in_sig=None, out_sig=None)
         self.refused = 0
-        report = self.logger.error
+        report = report or self.logger.error
         self.outputs = list(outputs)
         # Imported where they are asked for, so that the blocks load quickly.
         if path:

@@ -35,7 +35,7 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
             with open(descriptor, "wb") as file:
                 yield file
                 file.flush()
-                _take_permissions(descriptor, target)
+                take_permissions(descriptor, target)
                 os.fsync(descriptor)
                 os.replace(part, target)
         except BaseException:
@@ -93,9 +93,9 @@ def replaceable(path: str | Path) -> Path:
     with contextlib.suppress(FileNotFoundError):
         mode = os.stat(path).st_mode
         if not stat.S_ISREG(mode):
-            number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
-            what = os.strerror(number) if stat.S_ISDIR(mode) else "is no regular file, and not replaced by one"
-            raise OSError(number, what, os.fspath(path))
+            if stat.S_ISDIR(mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+            raise OSError(errno.EINVAL, "is no regular file, and not replaced by one", os.fspath(path))
     return Path(path).resolve()
 
 
@@ -146,7 +146,8 @@ def _remove_left_over(target):
                 os.close(descriptor)
 
 
-def _take_permissions(descriptor, target):
+def take_permissions(descriptor: int, target: Path) -> None:
+    """Give an open file the permissions of the one that it will replace, if there is one; the owner, too."""
     with contextlib.suppress(FileNotFoundError):
         old = os.stat(target)
         with contextlib.suppress(PermissionError):  # only root gives files away

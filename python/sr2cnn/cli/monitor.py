@@ -140,6 +140,8 @@ def monitor(address, rate, freq, gain, datatype, fast, duration, **options):
     Ctrl-C or SIGTERM ends it with everything written, status 0, as do --duration, the end of a file and
     closing the window. A second Ctrl-C does not wait.
 
+    --out goes on behind what the file holds, and keeps others from writing to it meanwhile.
+
     \b
     Examples:
       sr2cnn monitor --source soapy:driver=rtlsdr --freq 868.95M --rate 1.6M --gain 30
@@ -229,10 +231,15 @@ def _monitor(
     chain = recognizer(  # its conditioner takes the sample rate from the source's tags
         model=model, device=device, condition=condition, live=source.live, registry=registry and str(registry)
     )
-    sink = event_sink(out, zmq=zmq, append=bool(rotate), rotate_bytes=rotate, outputs=outputs, **metrics)
+    begun = []  # what an output says before is the error
+    sink = event_sink(
+        out, zmq=zmq, append=True, rotate_bytes=rotate, outputs=outputs,
+        report=lambda line: begun and _say(line), **metrics,
+    )  # fmt: skip
     for output in sink.outputs:
         if output.fault:
             raise OSError(output.fault)
+    begun.append(True)
     source.blocks[-1].set_min_output_buffer(ROOM)
     top_block = gr.top_block("monitor")
     top_block.connect(*source.blocks, chain)

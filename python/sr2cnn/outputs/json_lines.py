@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Events as JSON lines in a file that rotates, and the reader of such files."""
 
+import contextlib
 import itertools
 import json
 import os
 import re
+import stat
 from pathlib import Path
+
+from sr2cnn_learn.atomic import lock, new_part, take_permissions
 
 from .output import Output
 
@@ -17,6 +21,9 @@ class JsonLines(Output):
 
     A kill costs at most the line being written; `read_json_lines` skips it. A line that a full disk
     takes half of is taken back.
+
+    A file has one writer: another one, of this or another program, is refused while this one has it open,
+    until a `flush` that no event follows. A pipe or a device is written into; a link is followed.
 
     Args:
         path: file, ``"-"`` for the standard output
@@ -46,28 +53,53 @@ class JsonLines(Output):
         self._rotate_bytes = rotate_bytes
         self._rotate_keep = rotate_keep
         self._file = None
+        self._reopens = False  # whether it can be closed meanwhile, and nothing is lost
         self._size = 0
         self._torn = False  # whether what was written last is no whole line
         self._attempt(self._open)
 
     def _open(self):
+        begin_anew, self._append = not self._append, True  # at most what is there now
         if self._path == "-":
             self._file = open(os.dup(1), "wb", buffering=0)  # unbuffered: a line is out at once
+            self._reopens = True
             return
         # Not blocking, for a named pipe that nobody reads: it is no reason to wait.
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK
-        begin_anew = 0 if self._append else os.O_TRUNC
-        self._file = os.fdopen(os.open(self._path, flags | begin_anew, 0o666), "ab", buffering=0)
-        self._append = True
-        self._size = self._file.tell() if self._file.seekable() else 0
-        self._torn = self._size > 0 and not _ends_a_line(self._path)
+        file = os.fdopen(os.open(self._path, flags, 0o666), "ab", buffering=0)
+        try:
+            self._reopens = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            if self._reopens:
+                self._hold(file.fileno())
+                if begin_anew:
+                    file.truncate(0)
+                self._size = file.seek(0, os.SEEK_END)
+                self._torn = self._size > 0 and not _ends_a_line(self._path)
+        except BaseException:
+            file.close()
+            raise
+        self._file = file
+
+    def _hold(self, descriptor):
+        """Be the one writer of the file that was opened."""
+        rotated = f"{os.path.realpath(self._path)}.1"
+        in_use = OSError("another program, or another output of this one, writes to it")
+        with contextlib.suppress(PermissionError, FileNotFoundError):
+            if not _lock(descriptor):
+                raise in_use
+            # A writer that rotates the file holds the old one until the new one has its name.
+            with open(rotated, "rb") as older:
+                if not _lock(older.fileno()):
+                    raise in_use
+        if not os.path.samestat(os.fstat(descriptor), os.stat(self._path)):
+            raise in_use
 
     def _write(self, kind, event):
         line = json.dumps(event, allow_nan=False).encode() + b"\n"
         if self._file is None:
             self._open()
         if self._rotate_bytes and self._size and self._size + len(line) > self._rotate_bytes:
-            self._rotate()
+            self._attempt(self._rotate)  # or else the old file takes more
         if self._torn:
             line = b"\n" + line
         left = line
@@ -92,12 +124,27 @@ class JsonLines(Output):
             self._torn = True
 
     def _rotate(self):
+        path = Path(self._path).resolve()
+        part, descriptor = new_part(path)
+        file = os.fdopen(descriptor, "ab", buffering=0)
+        try:
+            take_permissions(descriptor, path)
+            names = [path, *(f"{path}.{k}" for k in range(1, self._rotate_keep + 1))]
+            for newer, older in reversed(list(itertools.pairwise(names))):
+                with contextlib.suppress(FileNotFoundError):
+                    os.replace(newer, older)
+            os.replace(part, path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            file.close()
+            raise
         self._close()
-        names = [self._path] + [f"{self._path}.{k}" for k in range(1, self._rotate_keep + 1)]
-        for newer, older in reversed(list(itertools.pairwise(names))):
-            if os.path.exists(newer):
-                os.replace(newer, older)
-        self._open()
+        self._file, self._size, self._torn = file, 0, False
+
+    def flush(self):
+        with self._lock:
+            if self._reopens:
+                self._attempt(self._close)
 
     def _close(self):
         if self._file is not None:
@@ -116,7 +163,7 @@ def read_json_lines(path):
     Raises:
         OSError: there is no such file, or it cannot be read
     """
-    path = Path(path)
+    path = Path(path).resolve()
     name = re.compile(re.escape(path.name) + r"\.([1-9][0-9]{0,3})")
     matches = filter(None, map(name.fullmatch, os.listdir(path.parent)))
     older = sorted(int(match[1]) for match in matches)
@@ -133,6 +180,13 @@ def read_json_lines(path):
                     continue
                 if isinstance(event, dict):
                     yield event
+
+
+def _lock(descriptor):
+    try:
+        return lock(descriptor)
+    except OSError:  # a file system without locks
+        return True
 
 
 def _ends_a_line(path):

@@ -50,7 +50,10 @@ class Output:
                 self.lost += 1
 
     def flush(self):
-        """See to it that what was taken is out, as far as that can be waited for."""
+        """See to it that what was taken is out, as far as that can be waited for.
+
+        A file that a later event can open again is closed: there may be none.
+        """
 
     def close(self):
         """Flush, and give back files, ports and threads. Later events are lost."""

@@ -2,6 +2,8 @@
 """Events as metrics for Prometheus."""
 
 import ipaddress
+import threading
+import weakref
 from collections import Counter
 
 from .output import Output
@@ -27,7 +29,9 @@ LATENCY = {"latency_ms_p50": "0.5", "latency_ms_p99": "0.99"}
 
 
 class Prometheus(Output):
-    """Serves metrics over HTTP, from a registry of its own.
+    """Serves metrics over HTTP, from a registry of its own, until it is closed or nobody holds it any more.
+
+    At most 32 connections at once, each for at most 5 s.
 
     Args:
         port: 0 takes any that is free
@@ -62,14 +66,22 @@ class Prometheus(Output):
         self._status = {}
         self._frames, self._runs, self._events = Counter(), Counter(), Counter()
         self._registry = prometheus_client.CollectorRegistry()
-        self._registry.register(_Collector(self._families))
+        self._registry.register(_Collector(weakref.WeakMethod(self._families)))
         self.port = None
-        self._server = None
+        self._ended = threading.Event()
+        # Only an event: garbage may be collected in the server's thread.
+        weakref.finalize(self, self._ended.set).atexit = False
+        self._thread = None
         self._attempt(self._listen)
 
     def _listen(self):
-        self._server = self._client.start_http_server(*self._wanted, registry=self._registry)
-        self.port = self._server[0].server_port
+        from .metrics_server import MetricsServer
+
+        port, address = self._wanted
+        server = MetricsServer(address, port, self._client.MetricsHandler.factory(self._registry))
+        self._thread = threading.Thread(target=server.serve, args=(self._ended,), daemon=True)
+        self._thread.start()
+        self.port = server.server_port
 
     def _write(self, kind, event):
         self._events[kind] += 1
@@ -81,7 +93,7 @@ class Prometheus(Output):
             )
         elif kind == "labels":
             self._count(event)
-        if self._server is None:
+        if self.port is None:
             self._listen()
 
     def _count(self, event):
@@ -131,16 +143,18 @@ class Prometheus(Output):
             ]
 
     def _close(self):
-        if self._server is not None:
-            server, thread = self._server
-            self._server = self.port = None
-            server.shutdown()
-            server.server_close()
-            thread.join()
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+        self.port = None
 
 
 class _Collector:
-    """What a registry calls for metrics."""
+    """What a registry calls for metrics: a weak method, so that the server does not hold its output."""
 
-    def __init__(self, collect):
-        self.collect = collect
+    def __init__(self, families):
+        self._families = families
+
+    def collect(self):
+        families = self._families()
+        return families() if families else []
