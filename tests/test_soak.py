@@ -11,9 +11,11 @@ pytest.importorskip("gnuradio")
 from gnuradio.sr2cnn.outputs.json_lines import read_json_lines  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).parent / "bench"))
+import monitor_soak  # noqa: E402
 from soak import soak  # noqa: E402
 
 GROWTH = 200e6  # bytes; a leak of samples would be more
+MONITOR_GROWTH = 20e6  # within half of ten seconds
 RATE = 100e3
 
 
@@ -35,3 +37,25 @@ def test_nothing_is_lost_and_memory_is_bounded(condition, tiny_bundle, tmp_path)
     assert (tmp_path / "soak.sigmf-meta").stat().st_size > 0
     assert figures["rss_end"] - figures["rss_warm"] < GROWTH
     assert 0 < figures["latency_p50"] <= figures["latency_p99"]
+
+
+def test_the_monitor_as_typed(tiny_bundle, tmp_path):
+    """All outputs of `sr2cnn monitor` agree, nothing is lost, and memory stays where it was."""
+    seconds = 10
+    figures = monitor_soak.soak(seconds, RATE, str(tiny_bundle), tmp_path)
+    assert figures["returncode"] == 0, figures["said"]
+    status, received, written = figures["status"], figures["received"], figures["written"]
+    assert status["frames_in"] == seconds * RATE // 128
+    assert status["frames_in"] == status["frames_out"] + status["frames_dropped"]
+    assert status["frames_dropped"] == status["frames_overrun"]
+    assert figures["missed"] == 0
+    # The subscriber may come a moment late; what comes when the publisher closes it gets, too.
+    for kind, event in ("labels", "label"), ("status", "status"):
+        assert received[kind] + figures["late"][kind] == written[event]
+    assert received["labels"] > 100
+    lost = {key: n for key, n in figures["metrics"].items() if key[0] == "sr2cnn_events_lost_total"}
+    assert len(lost) == 5 and not any(lost.values())
+    assert figures["scrapes"] > 3 and 0 < figures["annotations"] <= written["label"]
+    memory = figures["rss"]
+    half = memory[len(memory) // 2][1]
+    assert memory[-1][1] - half < MONITOR_GROWTH
