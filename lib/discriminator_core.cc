@@ -35,6 +35,7 @@ constexpr double MERGE_REACH = 1.5;      // largest distance of their centers ov
 constexpr double RELATIVE_FLOOR = 1e-3; // "floor": share of the class's mean variance
 constexpr double ABSOLUTE_FLOOR = 1e-12;
 constexpr double RELATIVE_ZERO = 1e-12; // "ignore": below this share counts as zero
+constexpr double ABSOLUTE_ZERO = 1e-200; // and below this, whose inverse could not be squared
 
 [[noreturn]] void fail(const std::string& message)
 {
@@ -70,10 +71,21 @@ void check_choice(const char* name,
     fail(std::string(name) + " is '" + value + "', expected one of " + list);
 }
 
-bool all_finite(const std::vector<double>& values)
+void check_values(const std::string& what, const std::vector<double>& values)
 {
-    return std::all_of(
-        values.begin(), values.end(), [](double v) { return std::isfinite(v); });
+    for (const double value : values)
+        if (!(std::abs(value) <= LARGEST))
+            fail(what + " hold a value that is not finite, or beyond " + number(LARGEST));
+}
+
+double checked_number(const std::string& name, double value, bool above_zero = false)
+{
+    if (above_zero ? !(value > 0) : !(value >= 0))
+        fail(name + " is " + number(value) + ", expected a number " +
+             (above_zero ? "above 0" : "of at least 0"));
+    if (value > LARGEST)
+        fail(name + " is " + number(value) + ", expected at most " + number(LARGEST));
+    return value;
 }
 
 void check_centers(const ndarray& centers)
@@ -81,8 +93,7 @@ void check_centers(const ndarray& centers)
     if (centers.shape.size() != 2 || centers.values.empty())
         fail("centers have shape " + shape_of(centers) +
              ", expected (K, dim) with K and dim at least 1");
-    if (!all_finite(centers.values))
-        fail("centers hold a value that is not finite");
+    check_values("centers", centers.values);
 }
 
 void check_covariances(const ndarray& covariances, std::size_t n_known, std::size_t dim)
@@ -92,8 +103,7 @@ void check_covariances(const ndarray& covariances, std::size_t n_known, std::siz
         fail("covariances have shape " + shape_of(covariances) + ", expected (" +
              std::to_string(n_known) + ", " + d + ", " + d + ") as of the centers");
     }
-    if (!all_finite(covariances.values))
-        fail("covariances hold a value that is not finite");
+    check_values("covariances", covariances.values);
     for (std::size_t k = 0; k < n_known; k++) {
         Eigen::Map<const Eigen::MatrixXd> own(
             covariances.values.data() + k * dim * dim, dim, dim);
@@ -111,8 +121,7 @@ void check_variances(const ndarray& variances, std::size_t n_known, std::size_t 
     if (variances.shape != std::vector<std::size_t>{ n_known, dim })
         fail("variances have shape " + shape_of(variances) + ", expected (" +
              std::to_string(n_known) + ", " + std::to_string(dim) + ") as of the centers");
-    if (!all_finite(variances.values))
-        fail("variances hold a value that is not finite");
+    check_values("variances", variances.values);
     const double least =
         *std::min_element(variances.values.begin(), variances.values.end());
     if (least < 0)
@@ -125,39 +134,28 @@ void check_thresholds(const ndarray& thresholds, std::size_t n_known)
         fail("thresholds have shape " + shape_of(thresholds) + ", expected (" +
              std::to_string(n_known) + ")");
     for (double threshold : thresholds.values)
-        if (!std::isfinite(threshold) || threshold <= 0)
-            fail("thresholds hold a value that is not a finite number above 0");
+        if (!(threshold > 0 && threshold <= LARGEST))
+            fail("thresholds hold a value that is no number above 0 and up to " + number(LARGEST));
 }
 
-bool is_utf8(const std::string& text)
+bool is_default_name(const std::string& name)
 {
-    for (std::size_t i = 0; i < text.size();) {
-        const auto lead = static_cast<unsigned char>(text[i++]);
-        if (lead < 0x80)
-            continue;
-        int more = lead >= 0xc2 && lead <= 0xdf   ? 1
-                   : lead >= 0xe0 && lead <= 0xef ? 2
-                   : lead >= 0xf0 && lead <= 0xf4 ? 3
-                                                  : 0;
-        if (!more)
-            return false;
-        // The second byte also rules out overlong forms, surrogates and beyond U+10FFFF.
-        unsigned char low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-        unsigned char high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-        for (; more; more--, low = 0x80, high = 0xbf) {
-            const auto next = i < text.size() ? static_cast<unsigned char>(text[i++]) : 0;
-            if (next < low || next > high)
-                return false;
-        }
+    static const std::regex pattern("unknown_[0-9]+");
+    return std::regex_match(name, pattern);
+}
+
+void check_labels(const std::vector<std::string>& labels, std::size_t n_known)
+{
+    if (!labels.empty() && labels.size() != n_known)
+        fail("classes are " + std::to_string(labels.size()) + " labels, expected " +
+             std::to_string(n_known) + ", one a center");
+    for (const auto& label : labels) {
+        check_class_name(label);
+        if (std::count(labels.begin(), labels.end(), label) > 1)
+            fail("class label '" + label + "' is given twice");
+        if (is_default_name(label))
+            fail("class label '" + label + "' is one of discovered classes");
     }
-    return true;
-}
-
-bool is_class_name(const std::string& name)
-{
-    const auto control = [](unsigned char c) { return c < 32 || c == 127; };
-    return !name.empty() && name.front() != ' ' && name.back() != ' ' && is_utf8(name) &&
-           std::none_of(name.begin(), name.end(), control);
 }
 
 // With 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, ... members a class is compared with the others.
@@ -282,11 +280,11 @@ Eigen::VectorXd inverse_deviation(const Eigen::VectorXd& variances,
         const double least = std::max(RELATIVE_FLOOR * mean, ABSOLUTE_FLOOR);
         return variances.cwiseMax(least).cwiseSqrt().cwiseInverse();
     }
-    if (!(variances.array() > RELATIVE_ZERO * mean).any())
+    const double zero = std::max(RELATIVE_ZERO * mean, ABSOLUTE_ZERO);
+    if (!(variances.array() > zero).any())
         fail("class " + std::to_string(k) +
              " has no variance at all, which zero_variance 'ignore' cannot measure by");
-    return variances.unaryExpr(
-        [mean](double v) { return v > RELATIVE_ZERO * mean ? 1 / std::sqrt(v) : 0; });
+    return variances.unaryExpr([zero](double v) { return v > zero ? 1 / std::sqrt(v) : 0; });
 }
 
 } // namespace
@@ -337,6 +335,9 @@ discriminator_core::discriminator_core(const discriminator_options& options)
     set_rival_support(options.rival_support);
     set_theta2_limit(options.theta2_limit);
     set_merge_separation(options.merge_separation);
+    set_may_discover(options.may_discover);
+    check_labels(options.classes, n_known);
+    d_classes = options.classes;
     if (options.thresholds) {
         check_thresholds(*options.thresholds, n_known);
         d_thresholds = options.thresholds->values;
@@ -380,17 +381,13 @@ void discriminator_core::set_whitening(const matrix& spread,
 
 void discriminator_core::set_lambda1(double lambda1)
 {
-    if (!std::isfinite(lambda1) || lambda1 <= 0)
-        fail("lambda1 is " + number(lambda1) + ", expected a number above 0");
-    d_lambda1 = lambda1;
+    d_lambda1 = checked_number("lambda1", lambda1, true);
     d_thresholds.assign(n_known(), theta1());
 }
 
 void discriminator_core::set_lambda2(double lambda2)
 {
-    if (!std::isfinite(lambda2) || lambda2 < 0)
-        fail("lambda2 is " + number(lambda2) + ", expected a number of at least 0");
-    d_lambda2 = lambda2;
+    d_lambda2 = checked_number("lambda2", lambda2);
 }
 
 void discriminator_core::set_theta2(const std::string& theta2)
@@ -423,17 +420,19 @@ void discriminator_core::set_rival_support(int rival_support)
 
 void discriminator_core::set_theta2_limit(double theta2_limit)
 {
-    if (!std::isfinite(theta2_limit) || theta2_limit < 0)
-        fail("theta2_limit is " + number(theta2_limit) + ", expected a number of at least 0");
-    d_theta2_limit = theta2_limit;
+    d_theta2_limit = checked_number("theta2_limit", theta2_limit);
 }
 
 void discriminator_core::set_merge_separation(double merge_separation)
 {
-    if (!std::isfinite(merge_separation) || merge_separation < 0)
-        fail("merge_separation is " + number(merge_separation) +
-             ", expected a number of at least 0");
-    d_merge_separation = merge_separation;
+    d_merge_separation = checked_number("merge_separation", merge_separation);
+}
+
+void discriminator_core::set_may_discover(std::optional<int> may_discover)
+{
+    if (may_discover && *may_discover < 0)
+        fail("may_discover is " + std::to_string(*may_discover) + ", expected at least 0");
+    d_may_discover = may_discover;
 }
 
 template <typename T>
@@ -451,16 +450,17 @@ void discriminator_core::predict(const T* z,
         for (int lane = 0; lane < count; lane++) {
             decision& out = decisions[start + lane];
             out.support = 0;
-            if (std::isfinite(d_squares[lane])) {
-                out.id = 0;
-                out.score = d_distances[lane] / d_thresholds[0];
-                for (std::size_t k = 1; k < n_known(); k++) {
-                    const double score = d_distances[k * LANES + lane] / d_thresholds[k];
-                    if (score < out.score) {
-                        out.score = score;
-                        out.id = k;
-                    }
+            out.id = INVALID;
+            out.score = std::numeric_limits<double>::infinity();
+            // A distance that overflows, NaN where it is a difference of two such, is infinite.
+            for (std::size_t k = 0; d_squares[lane] <= LARGEST * LARGEST && k < n_known(); k++) {
+                const double score = d_distances[k * LANES + lane] / d_thresholds[k];
+                if (score < out.score) {
+                    out.score = score;
+                    out.id = k;
                 }
+            }
+            if (out.id != INVALID) {
                 out.distance = d_distances[out.id * LANES + lane];
                 const bool known = out.score < 1; // Eq. 9
                 if (!known || d_rival_support)
@@ -470,7 +470,6 @@ void discriminator_core::predict(const T* z,
                 else if (d_rival_support)
                     try_rivals(d_frame.data(), out);
             } else {
-                out.id = INVALID;
                 out.score = out.distance = std::numeric_limits<double>::quiet_NaN();
             }
             d_frames++;
@@ -528,6 +527,13 @@ void discriminator_core::discover(const double* z, decision& out)
     }
     const auto [nearest, distance] = nearest_discovered(z, 1);
     if (!full && (n == 0 || !(distance <= theta2_of(z)))) {
+        if (d_may_discover == 0) {
+            d_refused++;
+            out.id = INVALID;
+            return;
+        }
+        if (d_may_discover)
+            --*d_may_discover;
         record(z, d_frames);
         out.id = d_discovered[n].id;
         out.support = 1;
@@ -546,6 +552,7 @@ void discriminator_core::try_rivals(const double* z, decision& out)
         if (std::sqrt(squared_distance(z, d_centers.row(k).data(), dim())) <= distance)
             return;
     join(nearest, z, out);
+    out.score = 1; // only known is below
 }
 
 // Place of the nearest discovered class with members enough, and its Euclidean distance;
@@ -692,12 +699,10 @@ std::size_t discriminator_core::find(int id) const
 void discriminator_core::rename(int id, const std::string& name)
 {
     auto& known = d_discovered[find(id)];
-    if (!is_class_name(name))
-        fail("'" + name + "' is no class name: expected printable text, trimmed");
-    if (name.size() > LONGEST_NAME)
-        fail("the name has more than " + std::to_string(LONGEST_NAME) + " bytes");
-    static const std::regex default_names("unknown_[0-9]+");
-    bool taken = std::regex_match(name, default_names) && name != default_name(id);
+    check_class_name(name);
+    if (std::count(d_classes.begin(), d_classes.end(), name))
+        fail("the name '" + name + "' is that of a known class");
+    bool taken = is_default_name(name) && name != default_name(id);
     for (const auto& other : d_discovered)
         taken = taken || (other.name == name && other.id != id);
     if (taken)

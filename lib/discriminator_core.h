@@ -4,6 +4,7 @@
 #ifndef INCLUDED_SR2CNN_DISCRIMINATOR_CORE_H
 #define INCLUDED_SR2CNN_DISCRIMINATOR_CORE_H
 
+#include "names.h"
 #include <gnuradio/sr2cnn/discriminator_options.h>
 #include <Eigen/Dense>
 #include <cmath>
@@ -15,12 +16,18 @@
 namespace gr {
 namespace sr2cnn {
 
-constexpr std::size_t LONGEST_NAME = 1024; //!< of a discovered class, bytes
+//! Largest value of an option, and length of a vector: sums of squares stay finite.
+constexpr double LARGEST = 1e150;
+
+//! Most frames that a state may say: int64 holds all that counts them on, a double each of them.
+constexpr std::int64_t MOST_FRAMES = std::int64_t(1) << 53;
 
 //! What is decided about one frame.
 struct decision {
     int id;          //!< >= 0 known class, < 0 discovered class, INVALID neither
-    double score;    //!< min d_k/Θ_k; below 1 means known; NaN if the frame is not finite
+    //! min d_k/Θ_k, but 1 where a rival took a frame with less: below 1 means known, and nothing
+    //! else does. NaN if the frame could not be compared with the known classes.
+    double score;
     double distance; //!< the d_k of that class, Eq. 8
     std::int64_t support; //!< members of the discovered class, this frame included; or 0
 };
@@ -72,6 +79,8 @@ public:
     //! Frames that came, not counting those of restored states.
     std::int64_t frames() const { return d_frames - d_frames_before; }
     std::int64_t invalid() const { return d_invalid; }
+    //! Frames that would have been the first of one class more than may be discovered.
+    std::int64_t refused() const { return d_refused; }
 
     double lambda1() const { return d_lambda1; }
     double lambda2() const { return d_lambda2; }
@@ -81,6 +90,7 @@ public:
     int rival_support() const { return d_rival_support; }
     double theta2_limit() const { return d_theta2_limit; }
     double merge_separation() const { return d_merge_separation; }
+    std::optional<int> may_discover() const { return d_may_discover; }
     bool frozen() const { return d_frozen; }
     const std::vector<double>& thresholds() const { return d_thresholds; }
 
@@ -93,7 +103,10 @@ public:
     void set_rival_support(int rival_support);
     void set_theta2_limit(double theta2_limit);
     void set_merge_separation(double merge_separation);
+    void set_may_discover(std::optional<int> may_discover);
 
+    //! Id of the class that is discovered next.
+    int next_id() const { return d_next_id; }
     //! The discovered classes in order of discovery.
     const std::vector<discovered_class>& discovered() const { return d_discovered; }
     //! Center (dim) of the i-th of discovered().
@@ -114,14 +127,15 @@ public:
     //! The discovered classes as a text, see discriminator_file.cc.
     std::string state() const;
     //! Replaces the discovered classes by those of a state of the same model. Their frames are
-    //! counted on from there, and no id that was given out, here or there, is given again.
+    //! counted on from there, and no id that was given out, here or there, is given again. A class
+    //! whose name is refused, see rename(), keeps its default name. Returns these refusals.
     //! Throws std::invalid_argument, and leaves all as it was, if it is not such a text.
-    void restore(const std::string& text);
+    std::vector<std::string> restore(const std::string& text);
     //! Writes the state to a text file, whole or not at all. Throws
     //! std::runtime_error if it cannot be written.
     void save(const std::string& path) const;
     //! Restores the state in such a file. Throws std::runtime_error if it cannot be read or is not such a file.
-    void load(const std::string& path);
+    std::vector<std::string> load(const std::string& path);
 
 private:
     using matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
@@ -155,6 +169,8 @@ private:
     int d_rival_support = 0;
     double d_theta2_limit = 0;
     double d_merge_separation = 0;
+    std::optional<int> d_may_discover;
+    std::vector<std::string> d_classes; // labels of the known ones; or empty
 
     std::vector<discovered_class> d_discovered;
     matrix d_unknown; // (capacity, dim) centers of the discovered classes, in their order
@@ -164,6 +180,7 @@ private:
     std::int64_t d_frames = 0;        // judged, those of restored states included
     std::int64_t d_frames_before = 0; // those
     std::int64_t d_invalid = 0;
+    std::int64_t d_refused = 0;
 
     // Scratch, so that a frame allocates nothing.
     std::vector<double> d_block;     // (dim, LANES) frames side by side

@@ -126,7 +126,7 @@ void discriminator_core::save(const std::string& path) const
     write_whole_file(path, state());
 }
 
-void discriminator_core::load(const std::string& path)
+std::vector<std::string> discriminator_core::load(const std::string& path)
 {
     namespace fs = std::filesystem;
     std::error_code error;
@@ -143,16 +143,17 @@ void discriminator_core::load(const std::string& path)
     if (!file.read(text.data(), text.size()))
         throw std::runtime_error(path + ": cannot be read: " + std::strerror(errno));
     try {
-        restore(text);
+        return restore(text);
     } catch (const std::exception& e) {
         throw std::runtime_error(path + ": " + e.what());
     }
 }
 
-void discriminator_core::restore(const std::string& text)
+std::vector<std::string> discriminator_core::restore(const std::string& text)
 {
     // All is put into a copy, so that a bad file leaves everything as it was.
     discriminator_core loaded(*this);
+    std::vector<std::string> refused;
     try {
         reader in(text);
         in.expect("sr2cnn-discovered 2\nmodel ");
@@ -166,8 +167,7 @@ void discriminator_core::restore(const std::string& text)
             throw std::runtime_error("was written with another model");
         in.expect("frames ");
         const auto frames = in.number<std::int64_t>('\n');
-        // A sum with the frames still to come must not overflow.
-        if (frames < 0 || frames > std::numeric_limits<std::int64_t>::max() / 2)
+        if (frames < 0 || frames > MOST_FRAMES)
             throw std::runtime_error("number of frames " + std::to_string(frames) +
                                      " is out of range");
         in.expect("classes ");
@@ -182,6 +182,7 @@ void discriminator_core::restore(const std::string& text)
                                      " is out of range");
 
         loaded.d_discovered.clear();
+        std::int64_t left = frames; // that are not a member yet
         std::vector<double> center(dim());
         for (std::size_t i = 0; i < count; i++) {
             const auto id = in.number<int>(' ');
@@ -191,10 +192,10 @@ void discriminator_core::restore(const std::string& text)
             const auto name = in.line();
             for (std::size_t j = 0; j < dim(); j++) {
                 center[j] = in.number<double>(j + 1 < dim() ? ' ' : '\n');
-                if (!std::isfinite(center[j]))
-                    throw std::runtime_error("a center is not finite");
+                if (!(std::abs(center[j]) <= LARGEST))
+                    throw std::runtime_error("a center is not finite, or too large");
             }
-            if (id >= 0 || id <= next_id || members < 1 || members > frames ||
+            if (id >= 0 || id <= next_id || members < 1 || members > left ||
                 first < 0 || last < first || last >= frames ||
                 (i > 0 && id >= loaded.d_discovered.back().id))
                 throw std::runtime_error("class " + std::to_string(id) +
@@ -203,7 +204,12 @@ void discriminator_core::restore(const std::string& text)
             loaded.record(center.data(), first);
             loaded.d_discovered.back().count = members;
             loaded.d_discovered.back().last_frame = last;
-            loaded.rename(id, name);
+            left -= members;
+            try {
+                loaded.rename(id, name);
+            } catch (const std::invalid_argument& e) {
+                refused.push_back(loaded.d_discovered.back().name + ": " + e.what());
+            }
         }
         // Ids given out so far, here or there, are never given again.
         loaded.d_next_id = std::min(d_next_id, next_id);
@@ -218,6 +224,7 @@ void discriminator_core::restore(const std::string& text)
         throw std::invalid_argument(e.what());
     }
     *this = std::move(loaded);
+    return refused;
 }
 
 } // namespace sr2cnn

@@ -31,6 +31,7 @@ const auto KEY_N_FRAMES = pmt::intern("n_frames");
 const auto KEY_DISTANCE = pmt::intern("distance");
 const auto KEY_MODEL = pmt::intern("model");
 const auto KEY_MERGED = pmt::intern("merged");
+const auto KEY_FORGOTTEN = pmt::intern("forgotten");
 const auto KEY_FROM = pmt::intern("from");
 const auto KEY_INTO = pmt::intern("into");
 const auto PORT_LABELS = pmt::intern("labels");
@@ -46,6 +47,35 @@ std::size_t checked_dim(const discriminator_options& options)
     // The core checks all of it, later; until then any dim will do.
     const auto& shape = options.centers.shape;
     return shape.size() == 2 && shape[1] > 0 ? shape[1] : 1;
+}
+
+discriminator_options with_classes(discriminator_options options,
+                                   const std::vector<std::string>& classes)
+{
+    options.classes = classes;
+    return options;
+}
+
+std::optional<int> checked_max_new(std::optional<int> max_new_per_minute)
+{
+    if (max_new_per_minute && *max_new_per_minute < 0)
+        throw std::invalid_argument("max_new_per_minute is " + std::to_string(*max_new_per_minute) +
+                                    ", expected at least 0");
+    return max_new_per_minute;
+}
+
+// A known class's score is below 1, and stays so where it is rounded.
+template <typename T>
+T rounded_score(double score, int id)
+{
+    return id < 0 ? T(score) : std::min(T(score), std::nextafter(T(1), T(0)));
+}
+
+pmt::pmt_t merge_of(int from, int into)
+{
+    auto merged = pmt::make_dict();
+    merged = pmt::dict_add(merged, KEY_FROM, pmt::from_long(from));
+    return pmt::dict_add(merged, KEY_INTO, pmt::from_long(into));
 }
 
 int checked_max_run(int max_run)
@@ -106,10 +136,11 @@ discriminator::sptr discriminator::make(const std::vector<std::string>& classes,
                                         int max_run,
                                         int frame_len,
                                         int hop,
-                                        const std::string& model)
+                                        const std::string& model,
+                                        std::optional<int> max_new_per_minute)
 {
     return gnuradio::make_block_sptr<discriminator_impl>(
-        classes, options, emit, max_run, frame_len, hop, model);
+        classes, options, emit, max_run, frame_len, hop, model, max_new_per_minute);
 }
 
 discriminator_impl::discriminator_impl(const std::vector<std::string>& classes,
@@ -118,7 +149,8 @@ discriminator_impl::discriminator_impl(const std::vector<std::string>& classes,
                                        int max_run,
                                        int frame_len,
                                        int hop,
-                                       const std::string& model)
+                                       const std::string& model,
+                                       std::optional<int> max_new_per_minute)
     : block("sr2cnn_discriminator",
             io_signature::make(1, 1, sizeof(float) * checked_dim(options)),
             io_signature::make2(1, 2, sizeof(std::int16_t), sizeof(float))),
@@ -126,7 +158,7 @@ discriminator_impl::discriminator_impl(const std::vector<std::string>& classes,
       d_frame_len(checked_frame_len(frame_len)),
       d_hop(checked_hop(hop, frame_len)),
       d_model(model),
-      d_core(options),
+      d_core(with_classes(options, classes)),
       d_emit(checked_emit(emit)),
       d_max_run(checked_max_run(max_run)),
       d_upstream(pmt::make_dict())
@@ -135,12 +167,9 @@ discriminator_impl::discriminator_impl(const std::vector<std::string>& classes,
         throw std::invalid_argument("classes are " + std::to_string(classes.size()) +
                                     " labels, expected " +
                                     std::to_string(d_core.n_known()) + ", one a center");
-    for (const auto& label : classes) {
-        if (label.empty() || std::count(classes.begin(), classes.end(), label) > 1)
-            throw std::invalid_argument("class label '" + label +
-                                        "' is empty or given twice");
+    for (const auto& label : classes)
         d_labels.push_back(pmt::intern(label));
-    }
+    d_rate.set_limit(checked_max_new(max_new_per_minute));
 
     d_run.vector.resize(d_dim);
     for (const auto& port : { PORT_LABELS, PORT_NOVEL, PORT_STATUS })
@@ -208,6 +237,10 @@ int discriminator_impl::general_work(int noutput_items,
     std::stable_sort(d_tags.begin(), d_tags.end(), tag_t::offset_compare);
     d_tag = 0;
 
+    const auto now = std::chrono::steady_clock::now();
+    const auto next_id = d_core.next_id();
+    const auto refused = d_core.refused();
+    d_core.set_may_discover(d_rate.left(now));
     int told = 0;
     const auto tell = [&](int end) {
         for (; told < end; told++)
@@ -217,12 +250,14 @@ int discriminator_impl::general_work(int noutput_items,
         z, n, d_decisions.data(), [&](std::size_t decided, int from, int into) {
             tell(decided);
             end_run(); // the merge changes what a label means
-            auto merged = pmt::make_dict();
-            merged = pmt::dict_add(merged, KEY_FROM, pmt::from_long(from));
-            merged = pmt::dict_add(merged, KEY_INTO, pmt::from_long(into));
-            publish_status(merged);
+            publish_status(KEY_MERGED, merge_of(from, into));
         });
     tell(n);
+    d_rate.count(next_id - d_core.next_id(), now);
+    if (refused == 0 && d_core.refused() > 0)
+        d_logger->warn("more than {} classes discovered in a minute: frames that would be the first of "
+                       "one more get no class; status counts them as discoveries_refused",
+                       *d_rate.limit());
 
     d_frames_out += n;
     if (std::chrono::steady_clock::now() >= d_status_due)
@@ -237,7 +272,7 @@ void discriminator_impl::tell_frame(int i, const float* z, std::int16_t* ids, fl
     const decision& decided = d_decisions[i];
     ids[i] = std::int16_t(decided.id);
     if (scores)
-        scores[i] = float(decided.score);
+        scores[i] = rounded_score<float>(decided.score, decided.id);
 
     const bool broken = follow_tags(nitems_read(0) + i);
     if (decided.id == INVALID) {
@@ -283,6 +318,8 @@ discriminator_impl::radio::time_at(std::uint64_t sample) const
         return time;
     const double later = time->fraction + (double(sample) - double(time_sample)) / hertz;
     const double whole = std::floor(later);
+    if (!(std::abs(whole) < 1e18)) // an absurd rate, or fraction
+        return std::nullopt;
     return time_spec{ time->seconds + std::int64_t(whole), later - whole };
 }
 
@@ -383,7 +420,7 @@ void discriminator_impl::end_run()
     if (n == 0)
         return;
     auto meta = describe(
-        d_run.id, d_run.score / n, (n - 1) * std::int64_t(d_hop) + d_frame_len);
+        d_run.id, rounded_score<double>(d_run.score / n, d_run.id), (n - 1) * std::int64_t(d_hop) + d_frame_len);
     meta = pmt::dict_add(meta, KEY_N_FRAMES, pmt::from_long(n));
     meta = pmt::dict_add(meta, KEY_DISTANCE, pmt::from_double(d_run.distance / n));
     std::vector<float> mean(d_dim);
@@ -413,8 +450,9 @@ void discriminator_impl::handle_upstream(const pmt::pmt_t& message)
         d_upstream = pmt::dict_update(d_upstream, message);
 }
 
-void discriminator_impl::publish_status(const pmt::pmt_t& merged)
+void discriminator_impl::publish_status(const pmt::pmt_t& key, const pmt::pmt_t& value)
 {
+    const auto now = std::chrono::steady_clock::now();
     const auto said = [this](const char* key) {
         const auto count = pmt::dict_ref(d_upstream, pmt::intern(key), pmt::PMT_NIL);
         return as_unsigned(count).value_or(0);
@@ -427,11 +465,13 @@ void discriminator_impl::publish_status(const pmt::pmt_t& merged)
                                 { "frames_out", d_frames_out },
                                 { "frames_dropped", overrun + skipped },
                                 { "n_discovered", d_core.discovered().size() },
+                                { "discovered_last_minute", d_rate.of_last_minute(now) },
+                                { "discoveries_refused", d_core.refused() },
                                 { "invalid", d_core.invalid() } });
-    if (merged)
-        status = pmt::dict_add(status, KEY_MERGED, merged);
+    if (key)
+        status = pmt::dict_add(status, key, value);
     message_port_pub(PORT_STATUS, status);
-    d_status_due = std::chrono::steady_clock::now() + STATUS_PERIOD;
+    d_status_due = now + STATUS_PERIOD;
 }
 
 // The last run and the last status, once.
@@ -456,7 +496,7 @@ void discriminator_impl::handle_cmd(const pmt::pmt_t& message)
     if (pmt::is_pair(message) && !pmt::is_dict(message))
         commands = pmt::dict_add(pmt::make_dict(), pmt::car(message), pmt::cdr(message));
     const auto refuse = [&](const std::string& error, const pmt::pmt_t& command) {
-        d_logger->error("cmd {}: {}", pmt::write_string(command), error);
+        d_logger->error("cmd {}: {}", shown(pmt::write_string(command), 200), error);
         auto status = pmt::make_dict();
         status = pmt::dict_add(status, pmt::intern("error"), pmt::intern(error));
         status = pmt::dict_add(status, pmt::intern("command"), command);
@@ -473,8 +513,9 @@ void discriminator_impl::handle_cmd(const pmt::pmt_t& message)
         const auto value = pmt::cdr(pmt::nth(i, items));
         std::string name = "?";
         try {
-            name = as_text(command);
-            execute(name, value);
+            const auto text = as_text(command);
+            name = shown(text, 60);
+            execute(text, value);
         } catch (const std::exception& e) {
             refuse(name + ": " + e.what(), pmt::dict_add(pmt::make_dict(), command, value));
         }
@@ -500,6 +541,9 @@ void discriminator_impl::execute(const std::string& command, const pmt::pmt_t& v
         d_core.set_theta2_limit(as_number(value));
     else if (command == "merge_separation")
         d_core.set_merge_separation(as_number(value));
+    else if (command == "max_new_per_minute")
+        d_rate.set_limit(checked_max_new(
+            pmt::is_null(value) ? std::nullopt : std::optional(as_int(value))));
     else if (command == "emit")
         d_emit = checked_emit(as_text(value));
     else if (command == "max_run")
@@ -523,14 +567,17 @@ void discriminator_impl::execute(const std::string& command, const pmt::pmt_t& v
             const int into = discovered_id(entry(value, "into"));
             end_run();
             d_core.merge(from, into);
+            publish_status(KEY_MERGED, merge_of(from, into));
         } else if (command == "forget") {
-            const int id = discovered_id(value);
+            const auto ids = ids_to_forget(value);
             end_run();
-            d_core.forget(id);
+            for (const int id : ids)
+                d_core.forget(id);
+            publish_status(KEY_FORGOTTEN, pmt::init_s32vector(ids.size(), ids));
         } else if (command == "load") {
             const auto path = as_text(value);
             end_run();
-            d_core.load(path);
+            log_refused_names(d_core.load(path));
             mark_announced();
         } else {
             throw std::invalid_argument("there is no such command");
@@ -555,7 +602,29 @@ int discriminator_impl::discovered_id(const pmt::pmt_t& id_or_label) const
     for (const auto& known : d_core.discovered())
         if (known.name == label)
             return known.id;
-    throw std::invalid_argument("there is no discovered class '" + label + "'");
+    throw std::invalid_argument("there is no discovered class '" + shown(label, 60) + "'");
+}
+
+// "all" are all of them, unless one is called so.
+std::vector<int> discriminator_impl::ids_to_forget(const pmt::pmt_t& id_or_label) const
+{
+    const auto& classes = d_core.discovered();
+    const bool all = pmt::eq(id_or_label, pmt::intern("all")) &&
+                     std::none_of(classes.begin(), classes.end(), [](const auto& known) {
+                         return known.name == "all";
+                     });
+    if (!all)
+        return { discovered_id(id_or_label) };
+    std::vector<int> ids;
+    for (const auto& known : classes)
+        ids.push_back(known.id);
+    return ids;
+}
+
+void discriminator_impl::log_refused_names(const std::vector<std::string>& refused)
+{
+    for (const auto& what : refused)
+        d_logger->warn("{}; it keeps this name", what);
 }
 
 // -- parameters ---------------------------------------------------------------------------
@@ -606,6 +675,12 @@ void discriminator_impl::set_merge_separation(double merge_separation)
 {
     lock guard(d_mutex);
     d_core.set_merge_separation(merge_separation);
+}
+
+void discriminator_impl::set_max_new_per_minute(std::optional<int> max_new_per_minute)
+{
+    lock guard(d_mutex);
+    d_rate.set_limit(checked_max_new(max_new_per_minute));
 }
 
 void discriminator_impl::set_emit(const std::string& emit)
@@ -668,6 +743,12 @@ double discriminator_impl::merge_separation() const
     return d_core.merge_separation();
 }
 
+std::optional<int> discriminator_impl::max_new_per_minute() const
+{
+    lock guard(d_mutex);
+    return d_rate.limit();
+}
+
 std::string discriminator_impl::emit() const
 {
     lock guard(d_mutex);
@@ -706,7 +787,7 @@ void discriminator_impl::restore(const std::string& state)
 {
     lock guard(d_mutex);
     end_run(); // it keeps the label that it had
-    d_core.restore(state);
+    log_refused_names(d_core.restore(state));
     mark_announced();
 }
 

@@ -5,6 +5,7 @@
 #define INCLUDED_SR2CNN_DISCRIMINATOR_IMPL_H
 
 #include "discriminator_core.h"
+#include "discovery_rate.h"
 #include <gnuradio/sr2cnn/discriminator.h>
 #include <chrono>
 #include <mutex>
@@ -22,7 +23,8 @@ public:
                        int max_run,
                        int frame_len,
                        int hop,
-                       const std::string& model);
+                       const std::string& model,
+                       std::optional<int> max_new_per_minute);
 
     bool start() override;
     bool stop() override;
@@ -40,6 +42,7 @@ public:
     void set_rival_support(int rival_support) override;
     void set_theta2_limit(double theta2_limit) override;
     void set_merge_separation(double merge_separation) override;
+    void set_max_new_per_minute(std::optional<int> max_new_per_minute) override;
     void set_emit(const std::string& emit) override;
     void set_max_run(int max_run) override;
 
@@ -51,6 +54,7 @@ public:
     int rival_support() const override;
     double theta2_limit() const override;
     double merge_separation() const override;
+    std::optional<int> max_new_per_minute() const override;
     std::string emit() const override;
     int max_run() const override;
 
@@ -102,13 +106,15 @@ private:
     void announce(const decision& decided, std::uint64_t start_sample);
     void handle_upstream(const pmt::pmt_t& message);
     void tell_frame(int i, const float* z, std::int16_t* ids, float* scores);
-    //! ``merged``: classes that are about to be merged, a dict of `from` and `into`.
-    void publish_status(const pmt::pmt_t& merged = nullptr);
+    //! ``key``: what became of discovered classes, `merged` or `forgotten`; ``value``: of which.
+    void publish_status(const pmt::pmt_t& key = nullptr, const pmt::pmt_t& value = nullptr);
+    void log_refused_names(const std::vector<std::string>& refused);
     void finish();
 
     void handle_cmd(const pmt::pmt_t& message);
     void execute(const std::string& command, const pmt::pmt_t& value);
     int discovered_id(const pmt::pmt_t& id_or_label) const;
+    std::vector<int> ids_to_forget(const pmt::pmt_t& id_or_label) const;
     void mark_announced();
 
     const std::size_t d_dim;
@@ -131,6 +137,7 @@ private:
     std::uint64_t d_start_sample = 0; // of the frame at hand
     std::uint64_t d_next_start = 0;   // of the next one, if no tag says otherwise
     std::set<int> d_announced;
+    discovery_rate d_rate;
     std::uint64_t d_frames_out = 0; // since start()
     pmt::pmt_t d_upstream; // status of the blocks before this one
     std::chrono::steady_clock::time_point d_status_due;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 #define BOOST_TEST_MODULE discriminator_core
+#include "discovery_rate.h"
 #include "discriminator_core.h"
 #include <boost/test/unit_test.hpp>
 #include <cmath>
@@ -206,10 +207,31 @@ BOOST_AUTO_TEST_CASE(names)
     discriminator_core core(plane());
     predict(core, { -30, 0 });
     core.rename(-1, "Prüfsender 7");
-    for (const std::string bad : { "\xff", "\xc0\xaf", "\xed\xa0\x80", "\xe2\x82", "a\tb" })
+    for (const std::string bad : { "\xff", "\xc0\xaf", "\xed\xa0\x80", "\xe2\x82", "a\tb", "\u009b", "\u202e" })
         BOOST_CHECK_THROW(core.rename(-1, bad), std::invalid_argument);
     BOOST_CHECK_THROW(core.rename(-1, std::string(1025, 'x')), std::invalid_argument);
     BOOST_CHECK_EQUAL(core.discovered()[0].name, "Prüfsender 7");
+    BOOST_CHECK_EQUAL(shown("a\x1b\xff\n\u202e\U000e0001é"), "a\\x1b\\xff\\n\\u202e\\U000e0001é");
+    BOOST_CHECK_EQUAL(shown("éééé", 4), "éééé");
+    BOOST_CHECK_EQUAL(shown("ééééé", 4), "ééé…");
+}
+
+BOOST_AUTO_TEST_CASE(so_many_a_minute)
+{
+    using std::chrono::seconds;
+    discovery_rate rate;
+    const discovery_rate::time_point start{};
+    BOOST_CHECK(!rate.left(start)); // any number
+    rate.count(2, start);
+    rate.set_limit(3);
+    BOOST_CHECK_EQUAL(*rate.left(start + seconds(59)), 1);
+    rate.count(1, start + seconds(59));
+    BOOST_CHECK_EQUAL(*rate.left(start + seconds(59)), 0);
+    BOOST_CHECK_EQUAL(*rate.left(start + seconds(60)), 2);
+    BOOST_CHECK_EQUAL(rate.of_last_minute(start + seconds(118)), 1);
+    BOOST_CHECK_EQUAL(*rate.left(start + seconds(119)), 3);
+    rate.count(9, start + seconds(119)); // the limit was higher then
+    BOOST_CHECK_EQUAL(*rate.left(start + seconds(119)), 0);
 }
 
 BOOST_AUTO_TEST_CASE(file)
@@ -269,7 +291,8 @@ BOOST_AUTO_TEST_CASE(state_cut_short)
     const auto whole = core.state(), before = other.state();
     for (std::size_t n = 0; n < whole.size(); n++)
         BOOST_CHECK_THROW(other.restore(whole.substr(0, n)), std::invalid_argument);
-    for (const std::string wrong : { "frames 1\n", "frames -1\n", "frames 9223372036854775807\n" }) {
+    for (const std::string wrong :
+         { "frames 1\n", "frames -1\n", "frames 9223372036854775807\n", "frames 9007199254740993\n" }) {
         auto text = whole;
         text.replace(text.find("frames 2\n"), 9, wrong);
         BOOST_CHECK_THROW(other.restore(text), std::invalid_argument);

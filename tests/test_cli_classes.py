@@ -94,6 +94,23 @@ def test_rename_merge_forget(registry, typed):
     assert not last.classes and last.next_id == before.next_id
 
 
+def test_forget_all(registry, typed):
+    assert typed("classes", "forget", registry, "all").returncode == 0
+    assert not Registry.load(registry).classes
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["told by the file", "by the model"])
+def test_a_known_class_keeps_its_name(registry, typed, older):
+    if older:
+        held = Registry.load(registry)
+        held.know([])
+        held.save(registry)
+    as_it_was = registry.read_bytes()
+    fails(typed("classes", "rename", registry, "unknown_1", "QPSK"), "'QPSK' is that of a known class")
+    fails(typed("classes", "rename", registry, "unknown_1", "a\x1b[2J"), "no class name")
+    assert registry.read_bytes() == as_it_was
+
+
 def test_export(registry, tmp_path, typed):
     result = typed("classes", "export", registry, "--out", tmp_path / "frames")
     assert len(result.stdout.splitlines()) == len(Registry.load(registry).classes)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from sr2cnn_learn.discriminator import DISTANCES, INVALID, Discriminator, resolve
+from sr2cnn_learn.names import LONGEST_NAME, check_name
 
 GOLDEN = Path(__file__).parents[2] / "shared" / "golden"
 BOTH = pytest.mark.parametrize("implementation", [Discriminator, discriminator_kernel])
@@ -60,6 +61,7 @@ OPTIONS = [
     *(dict(distance=d, rival_support=20, lambda1=0.9) for d in DISTANCES),
     dict(distance="euclidean", rival_support=20, theta2_limit=0.8, lambda2=2),
     dict(distance="euclidean", merge_separation=5, theta2_limit=0.9, max_unknown=40),
+    dict(distance="euclidean", theta2_limit=0.5, may_discover=7, rival_support=20),
 ]
 
 
@@ -79,6 +81,10 @@ def test_kernel_equals_reference(options):
     assert (expected >= 0).any() and (expected < 0).any()
     assert kernel.frames == reference.frames == len(z)
     assert kernel.invalid == reference.invalid == np.count_nonzero(ids == INVALID) > 0
+    assert kernel.refused == reference.refused
+    assert bool(kernel.refused) == ("may_discover" in options)
+    for known, score in ((expected >= 0, reference.scores), (ids >= 0, scores)):
+        np.testing.assert_array_equal(known, score < 1)
     assert kernel.merged == reference.merged
     assert bool(kernel.merged) == ("merge_separation" in options)
     assert_same_memory(kernel, reference)
@@ -93,6 +99,8 @@ def test_kernel_equals_reference(options):
     merge_separation=st.sampled_from([0, 2, 4, 8, 1e9]),
     rival_support=st.sampled_from([0, 1, 10]),
     max_unknown=st.sampled_from([None, 1, 8]),
+    may_discover=st.sampled_from([None, 0, 3]),
+    thresholds=st.sampled_from([None, [1, 2, 3], [0.01, 4, 0.5]]),
 )
 def test_kernel_equals_reference_under_any_options(seed, lambdas, **options):
     rng = np.random.default_rng(seed)
@@ -101,8 +109,12 @@ def test_kernel_equals_reference_under_any_options(seed, lambdas, **options):
     arguments.update(lambda1=lambdas[0], lambda2=lambdas[1])
     reference, kernel = Discriminator(**arguments), discriminator_kernel(**arguments)
     expected = reference.predict(z)
-    np.testing.assert_array_equal(in_pieces(rng, kernel, z)[0], expected)
+    ids, scores = in_pieces(rng, kernel, z)
+    np.testing.assert_array_equal(ids, expected)
+    np.testing.assert_array_equal(ids >= 0, scores < 1)
+    np.testing.assert_array_equal(ids >= 0, reference.scores < 1)
     assert kernel.merged == reference.merged
+    assert (kernel.refused, kernel.may_discover) == (reference.refused, reference.may_discover)
     assert_same_memory(kernel, reference)
     reference.merge_separation = kernel.merge_separation = 4
     for d in (reference, kernel):
@@ -197,7 +209,7 @@ def test_rivals_take_what_is_nearer_to_them(implementation):
     options = dict(lambda1=9 / (3 * np.sqrt(2)), distance="euclidean")
     d = implementation([[0, 0], [100, 0]], rival_support=2, **options)
     assert d.predict([[7, 6], [4, 3], [7, 6], [4, 3], [2, 1]]).tolist() == [-1, 0, -1, -1, 0]
-    np.testing.assert_allclose(d.scores[3], 5 / 9)
+    np.testing.assert_allclose(d.scores[[1, 2, 3, 4]], [5 / 9, np.sqrt(85) / 9, 1, np.sqrt(5) / 9])
     (rival,) = d.discovered
     assert (rival.count, rival.last_frame) == (3, 3)
     np.testing.assert_allclose(rival.center, [6, 5])
@@ -278,12 +290,97 @@ def test_full(implementation):
 
 
 @BOTH
+def test_no_more_classes_than_may_be_discovered(implementation):
+    d = plane(implementation, theta2_limit=1, may_discover=2)
+    far = [[100.0 * k, 90] for k in range(4)]
+    assert d.predict(far).tolist() == [-1, -2, INVALID, INVALID]
+    assert (d.scores > 1).all() and (d.refused, d.invalid, d.may_discover) == (2, 2, 0)
+    assert d.predict([far[0], [0, 0], far[3]]).tolist() == [-1, 0, INVALID]  # what is there goes on
+    np.testing.assert_array_equal(d.discovered[0].center, far[0])
+    d.may_discover = 1
+    d.forget(-2)
+    assert d.predict([far[3], far[2]]).tolist() == [-3, INVALID]
+    d.may_discover = None
+    assert d.predict([far[2]]).tolist() == [-4]
+    with pytest.raises(ValueError, match="may_discover is -1, expected at least 0"):
+        d.may_discover = -1
+
+
+@BOTH
 def test_not_finite(implementation):
     d = plane(implementation)
     z = [[np.nan, 0], [0, np.inf], [1e200, 0], [4, 3]]
     assert d.predict(z).tolist() == [INVALID, INVALID, INVALID, -1]
     assert d.invalid == 3 and d.n_discovered == 1 and d.discovered[0].first_frame == 3
     assert np.isnan(d.scores[:3]).all()
+
+
+HUGE = st.floats(-1e160, 1e160) | st.sampled_from([0.0, 1e30, -1e150, 1e-160, 5e-324, np.inf, np.nan])
+
+
+@st.composite
+def extremes(draw):
+    """Centers, covariances of any rank and scale, and vectors: all finite, none of them likely."""
+    n_known, dim = draw(st.integers(1, 3)), draw(st.integers(1, 4))
+    scale = st.integers(-170, 80).map(lambda power: 10.0**power) | st.sampled_from([0.0, 1.0])
+    centers = draw(arrays(np.float64, (n_known, dim), elements=st.floats(-1, 1))) * draw(scale)
+    if draw(st.booleans()):
+        centers[:] = centers[0]
+    rank = draw(st.integers(1, dim))
+    factors = draw(arrays(np.float64, (n_known, dim, rank), elements=st.floats(-1, 1))) * draw(scale)
+    factors[:, draw(st.integers(0, dim)) :] *= draw(st.sampled_from([1, 0, 1e-8, 1e-100]))
+    return centers, factors @ factors.transpose(0, 2, 1), draw(arrays(np.float64, (5, dim), elements=HUGE))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    case=extremes(),
+    distance=st.sampled_from(DISTANCES),
+    zero_variance=st.sampled_from(["floor", "ignore"]),
+    lambdas=st.tuples(st.sampled_from([0.4, 5e-324, 1e-150, 1e150]), st.sampled_from([0, 1, 1e150])),
+    merge_separation=st.sampled_from([0, 4.0]),
+    rival_support=st.sampled_from([0, 1]),
+    theta2_limit=st.sampled_from([0, 1e150]),
+)
+def test_extremes_are_judged_or_cannot_be(case, lambdas, **options):
+    centers, covariances, z = case
+    options.update(lambda1=lambdas[0], lambda2=lambdas[1], covariances=covariances)
+    outcomes = []
+    for implementation in (Discriminator, discriminator_kernel):
+        try:
+            d = implementation(centers, **options)
+        except ValueError as error:
+            outcomes.append(str(error))
+            continue
+        with np.errstate(all="raise", under="ignore"):  # nothing overflows unseen
+            ids = d.predict(z)
+        np.testing.assert_array_equal(ids >= 0, d.scores < 1)
+        assert not np.isinf(d.scores).any() and (ids[np.isnan(d.scores)] == INVALID).all()
+        assert all(np.isfinite(known.center).all() for known in d.discovered)
+        outcomes.append(np.array(d.scores))
+    a, b = outcomes
+    if isinstance(a, str) or isinstance(b, str):
+        assert a == b
+        return
+    # Of a singular covariance rounding makes what it will, up to where a distance overflows.
+    tame = ~(np.abs(z).max(axis=1) > 1e100)
+    np.testing.assert_array_equal(np.isnan(a)[tame], np.isnan(b)[tame])
+
+
+def test_covariance_of_denormals():
+    """Squares of their inverses overflowed: scores NaN, ids as if all were well."""
+    factors = np.random.default_rng(0).normal(size=(1, 3, 3)) * 1e-155
+    options = dict(covariances=factors @ factors.transpose(0, 2, 1), distance="mahalanobis")
+    for zero_variance, expected in (("ignore", "no variance at all"), ("floor", None)):
+        for implementation in (Discriminator, discriminator_kernel):
+            make = lambda: implementation(np.zeros((1, 3)), zero_variance=zero_variance, **options)  # noqa: E731
+            if expected:
+                with pytest.raises(ValueError, match=expected):
+                    make()
+            else:
+                d = make()
+                d.predict([[1e80, 1e80, 1e80]])
+                np.testing.assert_allclose(d.scores, 1e86 / 1.2)
 
 
 @BOTH
@@ -335,17 +432,57 @@ def test_frozen(implementation):
         (lambda d: d.rename(-1, "a\nb"), "no class name"),
         (lambda d: d.rename(-1, "unknown_2"), "another class"),
         (lambda d: d.rename(-1, "unknown_77"), "another class"),
+        (lambda d: d.rename(-1, "BPSK"), "'BPSK' is that of a known class"),
+        (lambda d: d.rename(-1, "x" * (LONGEST_NAME + 1)), "at most 1024 bytes"),
         (lambda d: d.merge(-1, -1), "into itself"),
         (lambda d: d.merge(-1, 0), "no discovered class 0"),
         (lambda d: d.forget(-3), "no discovered class -3"),
     ],
 )
 def test_refused(implementation, call, message):
-    d = plane(implementation)
+    d = plane(implementation, classes=["BPSK", "QPSK", "8PSK"])
     d.predict([[-30, 0], [300, 0]])
     with pytest.raises(ValueError, match=message):
         call(d)
     assert [c.name for c in d.discovered] == ["unknown_1", "unknown_2"]
+
+
+def refusal(d, name):
+    """What a rename is refused with; None where it is taken."""
+    try:
+        d.rename(-1, name)
+    except ValueError as error:
+        return str(error)
+    d.rename(-1, "unknown_1")
+    return None
+
+
+def test_both_take_the_same_names():
+    reference, kernel = plane(Discriminator), plane(discriminator_kernel)
+    for d in (reference, kernel):
+        d.predict([[-30, 0]])
+    above = np.random.default_rng(1).integers(0x3000, 0x110000, 3000).tolist()
+    for code in [*range(0x3000), *above, 0xE0001, 0xFEFF, 0x10FFFF]:
+        if 0xD800 <= code < 0xE000:
+            continue  # no UTF-8: pybind11 refuses it
+        name = f"a{chr(code)}b"
+        assert refusal(kernel, name) == refusal(reference, name)
+        assert (refusal(reference, name) is None) == name.isprintable()
+    for name in ("", " ", " a", "a ", "é", "ü" * 512, "ü" * 513, "\x1b[2J" * 30, "x" * 59 + "\n", "日" * 61 + "\t"):
+        assert refusal(kernel, name) == refusal(reference, name)
+
+
+@given(st.text())
+def test_both_take_the_same_texts(name):
+    for implementation in (Discriminator, discriminator_kernel):
+        d = plane(implementation)
+        d.predict([[-30, 0]])
+        try:
+            check_name(name)
+        except ValueError as error:
+            if not name.isprintable() and any("\ud800" <= c <= "\udfff" for c in name):
+                return
+            assert refusal(d, name) == str(error)
 
 
 # -- validation ---------------------------------------------------------------------------
@@ -370,7 +507,17 @@ BAD = {
     "merge_separation is nan, expected a number": dict(merge_separation=float("nan")),
     "rival_support is -1, expected at least 0": dict(rival_support=-1),
     "thresholds have shape (3), expected (2)": dict(thresholds=[1, 2, 3]),
-    "thresholds hold a value that is not": dict(thresholds=[1, 0]),
+    "thresholds hold a value that is no number": dict(thresholds=[1, 0]),
+    "thresholds hold a value that is no number above 0 and up to 1e+150": dict(thresholds=[1, 1e200]),
+    "centers hold a value that is not finite, or beyond 1e+150": dict(centers=[[1e200, 0], [0, 0]]),
+    "variances hold a value that is not finite, or beyond": dict(variances=[[1, 1], [1, 1e200]]),
+    "lambda1 is 1e+200, expected at most 1e+150": dict(lambda1=1e200),
+    "lambda2 is inf, expected at most 1e+150": dict(lambda2=float("inf")),
+    "may_discover is -1, expected at least 0": dict(may_discover=-1),
+    "classes are 1 labels, expected 2, one a center": dict(classes=["a"]),
+    "class label 'a' is given twice": dict(classes=["a", "a"]),
+    "class label 'unknown_3' is one of discovered classes": dict(classes=["a", "unknown_3"]),
+    "'a\\x1b' is no class name": dict(classes=["a\x1b", "b"]),
     "distance 'diagonal' needs variances": dict(variances=None),
     "distance 'mahalanobis' needs covariances": dict(distance="mahalanobis"),
     "both given": dict(covariances=np.ones((2, 2, 2))),
@@ -491,8 +638,11 @@ def test_load_refuses_any_cut_and_leaves_all(remembered, tmp_path):
         ("\n-30 0.1\n", "\nnan 0.1\n", "not finite"),
         ("\n-30 0.1\n", "\n-30 1e999\n", "number"),
         ("\n-30 0.1\n", "\n-30\n", "number"),
-        ("TETRA", "\x07", "no class name"),
+        ("\n-30 0.1\n", "\n-30 1e200\n", "too large"),
         ("TETRA", "x" * 2000, "name"),
+        ("-2 1 1 1", "-2 2 1 1", "out of order"),  # more members than frames
+        ("frames 3", "frames 4611686018427387905", "out of range"),
+        ("frames 3", "frames 9007199254740993", "out of range"),
     ],
 )
 def test_load_refuses_damage(remembered, tmp_path, old, new, message):
@@ -504,6 +654,19 @@ def test_load_refuses_damage(remembered, tmp_path, old, new, message):
     with pytest.raises(RuntimeError, match=message):
         remembered.load(str(path))
     assert remembered.n_discovered == 2
+
+
+@pytest.mark.parametrize("name", ["\x1b[2J", "BPSK", "unknown_1", "unknown_9", "a\u202eb", "DMR"])
+def test_a_name_that_is_refused_costs_the_name_only(tmp_path, name):
+    d = plane(discriminator_kernel, classes=["BPSK", "QPSK", "8PSK"])
+    d.predict([[-30, 0], [300, 0]])
+    d.rename(-1, "DMR")
+    d.rename(-2, "TETRA")
+    text = d.state().replace("TETRA", name)
+    (refused,) = d.restore(text)
+    assert refused.startswith("unknown_2: ") and "\x1b" not in refused
+    assert [known.name for known in d.discovered] == ["DMR", "unknown_2"]
+    assert d.restore(d.state()) == []
 
 
 def test_load_refuses_another_model(remembered, tmp_path):

@@ -250,16 +250,96 @@ def test_an_operators_names_and_a_merge(run):
     assert [value["label"] for _, value in outcome.tags()] == ["unknown_1", "DMR", "DMR", "DMR"]
 
 
+def test_no_more_classes_a_minute_than_the_limit(run):
+    rng = np.random.default_rng(2)
+    z = rng.uniform(-1000, 1000, size=(3000, 2)).astype(np.float32)
+    block = make(theta2_limit=0.5)
+    assert block.max_new_per_minute() == sr2cnn.discriminator.MAX_NEW_PER_MINUTE == 100
+    outcome = run(block, z, most=64)
+    last = outcome.status[-1]
+    ids = np.array(outcome.ids.data())
+    refused = np.count_nonzero(ids == INVALID)
+    assert len(block.discovered()) == 100 and ids[ids != INVALID].min() == -100
+    assert last["discovered_last_minute"] == last["n_discovered"] == 100
+    assert last["discoveries_refused"] == last["invalid"] == refused > 1000
+    assert (np.array(outcome.scores.data())[ids == INVALID] > 1).all()
+    assert sum(e["n_frames"] for e in outcome.labels) == 3000 - refused
+
+    # A class that is forgotten frees no place in the minute; a higher limit does.
+    last = run(block, z[-300:], cmds=[{"forget": "all"}]).status[-1]
+    assert (last["n_discovered"], last["discovered_last_minute"]) == (0, 100)
+    last = run(block, z[-300:], cmds=[{"max_new_per_minute": 130}]).status[-1]
+    assert (last["n_discovered"], last["discovered_last_minute"]) == (30, 130)
+    block.set_max_new_per_minute(None)
+    assert run(block, z[-300:]).status[-1]["n_discovered"] > 200
+    with pytest.raises(ValueError, match="max_new_per_minute is -1, expected at least 0"):
+        block.set_max_new_per_minute(-1)
+
+
+def test_score_is_below_1_where_known_and_nowhere_else(run):
+    rng = np.random.default_rng(4)
+    sources = np.concatenate([CENTERS, rng.normal(size=(6, 2)) * 12])
+    z = sources[rng.integers(len(sources), size=4000)] + rng.normal(size=(4000, 2))
+    z[:10] = [0, 1.5 * np.sqrt(2) * (1 - 1e-9)]  # rounds to 1 as a float
+    outcome = run(make(rival_support=2, theta2_limit=0.8, emit="every", max_run=7), z, most=100)
+    ids, scores = np.array(outcome.ids.data()), np.array(outcome.scores.data())
+    np.testing.assert_array_equal(ids >= 0, scores < 1)
+    reference = Discriminator(CENTERS, np.ones((3, 2)), lambda1=0.5)
+    assert np.count_nonzero((ids < 0) & (reference.nearest_known(z.astype(np.float32))[1] < 1)) > 20
+    for told in (outcome.labels, outcome.novel, [value for _, value in outcome.tags()]):
+        assert told and all(event["known"] == (event["score"] < 1) for event in told)
+
+
 # -- commands -----------------------------------------------------------------------------
 
 
 def test_commands_set_parameters(run):
     block = make()
     values = dict(lambda1=0.7, lambda2=2, theta2="mean", min_support=4, max_unknown=9)
-    values.update(rival_support=6, theta2_limit=1.5, merge_separation=3.5)
+    values.update(rival_support=6, theta2_limit=1.5, merge_separation=3.5, max_new_per_minute=12)
     run(block, [NEAR], cmds=[values | dict(emit="every", max_run=5)])
     assert {name: getattr(block, name)() for name in values} == values
     assert (block.emit(), block.max_run()) == ("every", 5)
+
+
+def test_forget_all(run):
+    block = make()
+    run(block, [FAR, LEFT, [0, -900]])
+    outcome = run(block, [NEAR], cmds=[{"rename": {"id": -2, "name": "all"}}, {"forget": "all"}])
+    assert [d.id for d in block.discovered()] == [-1, -3]  # the class that is called so
+    outcome = run(block, [FAR], cmds=[{"forget": "all"}])
+    assert [(d.id, d.name) for d in block.discovered()] == [(-4, "unknown_4")]
+    (told,) = [e for e in outcome.status if "forgotten" in e]
+    assert told["forgotten"] == [-1, -3] and told["n_discovered"] == 0
+
+
+def test_a_merge_by_command_is_told(run):
+    block = make()
+    run(block, [FAR, LEFT])
+    outcome = run(block, [NEAR], cmds=[{"merge": {"from": -2, "into": -1}}])
+    (told,) = [e for e in outcome.status if "merged" in e]
+    assert told["merged"] == {"from": -2, "into": -1} and told["n_discovered"] == 1
+
+
+def test_names_of_known_classes_are_refused(run, tmp_path):
+    block, path = make(), tmp_path / "classes.txt"
+    run(block, [FAR], cmds=[{"rename": {"id": -1, "name": "theirs"}}])
+    outcome = run(block, [FAR], cmds=[{"rename": {"id": -1, "name": "near"}}])
+    (answer,) = [e for e in outcome.status if "error" in e]
+    assert answer["error"] == "rename: the name 'near' is that of a known class"
+    # A state where that has happened: the class has its default name back.
+    state = block.state().replace("theirs", "near")
+    block.restore(state)
+    assert [d.name for d in block.discovered()] == ["unknown_1"]
+    path.write_text(state)
+    assert run(make(), [FAR], cmds=[{"load": str(path)}]).runs == [("unknown_1", 0, 1)]
+
+
+def test_what_is_logged_commands_no_terminal(run, capfd):
+    evil = "\x1b[2J\u202e"
+    run(make(), [FAR], cmds=[{"rename": {"id": -1, "name": evil}}, {evil: 1}, {"forget": evil}, evil])
+    said = "".join(capfd.readouterr())
+    assert "\x1b[2J" not in said and "\u202e" not in said and "\\x1b[2J\\u202e" in said
 
 
 def test_commands_on_discovered_classes(run, tmp_path):
@@ -421,7 +501,7 @@ def test_constructor_refuses(options, message):
         make(**options)
 
 
-@pytest.mark.parametrize("classes", [["a", "b"], ["a", "a", "b"], ["", "a", "b"]])
+@pytest.mark.parametrize("classes", [[], ["a", "b"], ["a", "a", "b"], ["", "a", "b"], ["a", "b", "unknown_1"]])
 def test_constructor_refuses_labels(classes):
     with pytest.raises(ValueError, match="class"):
         sr2cnn.discriminator(classes, CENTERS, np.ones((3, 2)))

@@ -4,9 +4,11 @@
 import io
 import json
 import os
+import re
 import shutil
 import time
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pmt
@@ -39,7 +41,7 @@ def small(**options):
     return Registry("plane", fingerprint(CENTERS), DIM, FRAME_LEN, **options)
 
 
-def told(registry, kernel, z, now=1e9):
+def told(registry, kernel, z, now=1.8e9):
     """The kernel judges z, the registry gets frames that hold the number of their vector."""
     ids = kernel.predict(z)
     frames = np.repeat(np.arange(len(z), dtype=np.complex64)[:, None], FRAME_LEN, axis=1)
@@ -191,6 +193,20 @@ def test_commands_while_it_runs(tmp_path):
     assert any("DECT" in p.name or f"unknown_{-first.id}" in p.name for p in folder.iterdir())
 
 
+def test_the_commands_in_the_docs_do_no_harm(tmp_path, monkeypatch):
+    text = (Path(__file__).parents[1] / "docs" / "messages.md").read_text()
+    (snippet,) = [code for code in re.findall("```python\n(.*?)```", text, re.DOTALL) if "_post" in code]
+    monkeypatch.chdir(tmp_path)
+    with endless(tmp_path / "radio.classes") as flowgraph:
+        discriminator = flowgraph.recognizer.discriminator
+        until(lambda: any(c.count >= 10 for c in discriminator.discovered()))
+        before = {name: getattr(discriminator, name)() for name in ("lambda1", "lambda2", "theta2_limit")}
+        exec(snippet, {"recognizer": flowgraph.recognizer})
+        flowgraph.answer("done", "export")
+        until(lambda: discriminator.min_support() > 1)
+        assert {name: getattr(discriminator, name)() for name in before} == before
+
+
 def test_a_save_that_fails_is_told_and_tried_again(tmp_path):
     folder, away = tmp_path / "here", tmp_path / "away"
     folder.mkdir()
@@ -303,6 +319,20 @@ def test_the_card_tells_where_a_class_comes_from(promoted):
     assert left.next_id == held.next_id
 
 
+def test_a_recognizer_takes_back_a_name_that_its_model_knows(promoted, tmp_path, capfd):
+    held, path = promoted[0].copy(), tmp_path / "radio.classes"
+    held.know([])  # a file from before it said them
+    held.rename("GFSK", "QPSK")
+    held.save(path)
+    recognizer = make(path)
+    id = promoted[0].find("GFSK").id
+    names = {known.id: known.name for known in recognizer.discriminator.discovered()}
+    assert names[id] == f"unknown_{-id}" and names[promoted[0].find("AM-SSB").id] == "AM-SSB"
+    assert f"unknown_{-id}: the name 'QPSK' is that of a known class" in "".join(capfd.readouterr())
+    run(recognizer)
+    assert Registry.load(path).known == Bundle.read(MODEL).classes
+
+
 def test_promotion_refuses(promoted, tmp_path, tiny_bundle):
     held, folder, _ = promoted
     bundle, out = Bundle.load(MODEL), tmp_path / "out.pt"
@@ -313,6 +343,8 @@ def test_promotion_refuses(promoted, tmp_path, tiny_bundle):
     for which, options, word in (
         (["GFSK"], {"name": "QPSK"}, "known class"),
         (["GFSK"], {"name": "unknown_77"}, "name of its own"),
+        (["GFSK"], {"name": "AM-SSB"}, "another discovered class"),
+        (["GFSK"], {"name": "\x1b[2J"}, "no class name"),
         (["nobody"], {}, "nobody"),
         ([], {}, "at least one"),
         (["GFSK", "GFSK"], {}, "each once"),
@@ -432,6 +464,97 @@ def test_merge_rename_forget():
     assert kernel.predict([[-30.0, 0]]).tolist() == [-3]
 
 
+def test_forget_all():
+    registry = filled()
+    registry.rename(-1, "all")
+    registry.forget("all")
+    assert [known.id for known in registry.classes] == [-2]
+    registry.forget("all")
+    assert not registry.classes and not registry._samples and registry.next_id == -3
+
+
+def test_a_known_classs_name_is_refused(tmp_path):
+    path = tmp_path / "radio.classes"
+    registry = filled()
+    registry.know(["BPSK", "QPSK", "8PSK"])
+    with pytest.raises(ValueError, match="'BPSK' is that of a known class"):
+        registry.rename(-2, "BPSK")
+    registry.save(path)
+    loaded = Registry.load(path)
+    assert loaded.known == ["BPSK", "QPSK", "8PSK"] and not loaded.refused_names
+    with pytest.raises(ValueError, match="'QPSK' is that of a known class"):
+        loaded.rename(-1, "QPSK")
+    # A model that knows a class of that name by now: the discovered one has its default name.
+    loaded.know(["BPSK", "QPSK", "Prüfsender [7]"])
+    assert [known.name for known in loaded.classes] == ["unknown_1", "unknown_2"]
+    assert loaded.refused_names == ["unknown_2: the name 'Prüfsender [7]' is that of a known class"]
+
+
+@pytest.mark.parametrize("name", ["a\u202eb", "\x9b2J", "unknown_1", "unknown_8", ""])
+def test_a_name_that_is_refused_costs_the_name_only(tmp_path, whole, name):
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        about = json.loads(archive.read("registry.json"))
+    about["classes"][1]["name"] = name
+    registry = loads_or_refuses(tmp_path / "r", rewritten(whole, registry=json.dumps(about)))
+    assert [known.name for known in registry.classes] == ["unknown_1", "unknown_2"]
+
+
+@pytest.mark.parametrize("known", ["BPSK", [1], ["\x1b"], {"a": 1}, [""]])
+def test_labels_of_known_classes_that_are_none(tmp_path, whole, known):
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        about = json.loads(archive.read("registry.json"))
+    about["known_classes"] = known
+    assert loads_or_refuses(tmp_path / "r", rewritten(whole, registry=json.dumps(about))) is None
+
+
+@pytest.mark.parametrize("frames", [2**53, 2**53 + 1, 2**62, 2**63])
+def test_counts_beyond_all_frames(tmp_path, whole, frames):
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        about = json.loads(archive.read("registry.json"))
+    about["frames"] = frames
+    for entry in about["classes"]:
+        entry["count"] = entry["sampled_of"] = frames // 2
+    registry = loads_or_refuses(tmp_path / "r", rewritten(whole, registry=json.dumps(about)))
+    assert (registry is None) == (frames > 2**53)
+    if registry:
+        kernel = plane()
+        kernel.restore(registry.state())
+        told(registry, kernel, [[-30.0, 0]] * 5)
+        kernel.merge(-2, -1)
+        registry.update(kernel.state(), kernel.merged, 1.8e9)
+        (known,) = registry.classes
+        assert known.count == known.samples.offered == frames + 5
+    about["frames"] = 41  # fewer than there are members
+    assert loads_or_refuses(tmp_path / "r", rewritten(whole, registry=json.dumps(about))) is None
+
+
+NOW, THEN = 1.8e9, 5e8  # 2027; 1985: a clock without a battery
+
+
+def test_a_clock_that_is_set_back_does_not_change_what_was_seen():
+    registry, kernel = small(), plane()
+    told(registry, kernel, [[-30.0, 0]], now=NOW)
+    told(registry, kernel, [[-30.0, 0]], now=NOW + 60)
+    told(registry, kernel, [[-30.0, 0]], now=THEN)
+    (known,) = registry.classes
+    assert (known.samples.first_seen, known.samples.last_seen) == (NOW, NOW + 60)
+    told(registry, kernel, [[-30.0, 0]], now=NOW + 2e9)  # decades ahead, for once
+    told(registry, kernel, [[-30.0, 0]], now=NOW + 90)
+    assert (known.samples.first_seen, known.samples.last_seen) == (NOW, NOW + 90)
+
+
+def test_a_clock_that_is_set_at_last_says_when_a_class_was_seen(tmp_path):
+    registry, kernel = small(), plane()
+    told(registry, kernel, [[-30.0, 0], [300, 1]], now=THEN)
+    registry.save(tmp_path / "r")
+    registry = Registry.load(tmp_path / "r")
+    assert registry.classes[0].samples.first_seen == THEN
+    told(registry, kernel, [[-30.0, 0]], now=NOW)
+    registry.merge(-2, -1)
+    (known,) = registry.classes
+    assert (known.samples.first_seen, known.samples.last_seen) == (NOW, NOW)
+
+
 def test_what_the_discriminator_merged_and_forgot():
     registry, kernel = small(), plane()
     z = np.array([[-30.0, 0], [300, 1], [0, -400]] * 5)
@@ -441,7 +564,7 @@ def test_what_the_discriminator_merged_and_forgot():
     told(registry, kernel, [[-15.0, -200]], now=2e9)
     (known,) = registry.classes
     assert (known.id, known.count, known.samples.offered) == (-1, 11, 11)
-    assert (known.samples.first_seen, known.samples.last_seen) == (1e9, 2e9)
+    assert (known.samples.first_seen, known.samples.last_seen) == (1.8e9, 2e9)
     held = set(known.samples.frames[:, 0].real.astype(int).tolist())
     assert held == {k for k in range(15) if k % 3 != 1}
 

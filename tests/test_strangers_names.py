@@ -83,7 +83,7 @@ def test_file_names_are_escaped(tmp_path):
 
 
 def test_names_of_before_are_escaped(tmp_path):
-    """A registry may hold names that were given before they were refused."""
+    """A registry may hold names that were given before they were refused: they are told of, not taken."""
     of_model = Bundle.read("sr2cnn")
     pytest.importorskip("gnuradio")
     from gnuradio import sr2cnn

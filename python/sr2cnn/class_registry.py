@@ -111,9 +111,12 @@ class class_registry(gr.sync_block):
                 registry = Registry.load(self._path, **self._options)
                 try:
                     registry.check_model(self._bundle)
+                    registry.know(self._bundle.classes)
                     self._discriminator.restore(registry.state())
                 except ValueError as error:
                     raise ValueError(f"{self._path}: {error}") from None
+                for refused in registry.refused_names:
+                    self.logger.warn(shown(f"{self._path}: {refused}; it keeps this name"))
                 self._registry = registry
                 self.saved_frames = registry.frames
                 self._stamp = stamp

@@ -5,6 +5,8 @@ from sr2cnn_learn.bundle import Bundle, find
 
 from .sr2cnn_python import discriminator
 
+MAX_NEW_PER_MINUTE = discriminator.MAX_NEW_PER_MINUTE
+
 
 def discriminator_from_bundle(
     model="sr2cnn",
@@ -21,6 +23,7 @@ def discriminator_from_bundle(
     rival_support=None,
     theta2_limit=None,
     merge_separation=None,
+    max_new_per_minute=MAX_NEW_PER_MINUTE,
 ):
     """A `discriminator` block with a model's classes and semantics. Does not load the network.
 
@@ -38,6 +41,8 @@ def discriminator_from_bundle(
         theta2_limit: largest Θ2 over Θ1; 0 means no limit, None takes the model's own
         merge_separation: Ashman's D below which two discovered classes are merged; 0 means never,
             None takes the model's own
+        max_new_per_minute: most classes discovered in any minute, by the clock; a frame that would be the
+            first of one more gets -32768, and ``status`` counts it. None means any number
 
     Raises:
         FileNotFoundError, ValueError: the model is missing or damaged, or an argument is out of
@@ -64,4 +69,5 @@ def discriminator_from_bundle(
         frame_len=bundle.frame_len,
         hop=hop,
         model=bundle.name,
+        max_new_per_minute=max_new_per_minute,
     )

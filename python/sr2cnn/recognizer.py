@@ -6,7 +6,7 @@ from gnuradio import blocks, gr
 from .class_registry import class_registry
 from .conditioner import conditioner
 from .describer import describer
-from .discriminator import discriminator_from_bundle
+from .discriminator import MAX_NEW_PER_MINUTE, discriminator_from_bundle
 from .encoder import encoder
 from .sr2cnn_python import frame_queue, framer
 
@@ -40,6 +40,8 @@ class recognizer(gr.hier_block2):
         theta2_limit: largest Θ2 over Θ1; 0 means no limit, None takes the model's own
         merge_separation: Ashman's D below which two discovered classes are merged; 0 means never,
             None takes the model's own
+        max_new_per_minute: most classes discovered in any minute, by the clock; a frame that would be the
+            first of one more gets -32768, and ``status`` counts it. None means any number
         emit: which frames get a ``signal_class`` tag: ``"change"``, ``"every"`` or ``"unknown"``
         max_run: most frames of a message on ``labels``
         live: for radios: where the network cannot keep up, drop the oldest frames and never make the
@@ -85,6 +87,7 @@ class recognizer(gr.hier_block2):
         sample_rate=0.0,
         registry=None,
         registry_period=5.0,
+        max_new_per_minute=MAX_NEW_PER_MINUTE,
     ):
         gr.hier_block2.__init__(
             self,
@@ -108,6 +111,7 @@ class recognizer(gr.hier_block2):
             rival_support=rival_support,
             theta2_limit=theta2_limit,
             merge_separation=merge_separation,
+            max_new_per_minute=max_new_per_minute,
             hop=hop,
         )
         bundle = self.encoder.bundle
@@ -217,6 +221,10 @@ class recognizer(gr.hier_block2):
     def set_merge_separation(self, merge_separation):
         """Separation of two discovered classes below which they are merged; 0 means never."""
         self.discriminator.set_merge_separation(merge_separation)
+
+    def set_max_new_per_minute(self, max_new_per_minute):
+        """Most classes discovered in any minute; None means any number."""
+        self.discriminator.set_max_new_per_minute(max_new_per_minute)
 
     def set_emit(self, emit):
         """Which frames get a tag: ``"change"``, ``"every"`` or ``"unknown"``."""

@@ -59,7 +59,7 @@ def list_classes(registry, model, as_json):
       sr2cnn classes list radio.classes
       sr2cnn classes list radio.classes --json | jq '.classes[].name'
     """
-    held = Registry.load(registry)
+    held = _load(registry)
     about, centers, _ = held.contents(held.written)
     if as_json:
         for entry, center in zip(about["classes"], centers.tolist()):
@@ -115,10 +115,18 @@ def _minute(seconds):
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M")
 
 
+def _load(path):
+    """The registry in a file; names in it that are refused are told."""
+    held = Registry.load(path)
+    for refused in held.refused_names:
+        stderr_console().print(f"{refused}; it has its default name", soft_wrap=True)
+    return held
+
+
 def _edit(path, change):
     """Change a registry that nobody else has open."""
     with locked(path):
-        held = Registry.load(path)
+        held = _load(path)
         change(held)
         held.save(path)
 
@@ -128,14 +136,21 @@ def _edit(path, change):
 @click.argument("which", metavar="CLASS")
 @click.argument("name")
 def rename(registry, which, name):
-    """Give CLASS a NAME: it is the label from then on.
+    """Give CLASS a NAME: it is the label from then on. It cannot be that of another class, known or not.
 
     \b
     Examples:
       sr2cnn classes rename radio.classes unknown_3 DECT
       sr2cnn classes rename radio.classes -3 "DECT, base station"
     """
-    _edit(registry, lambda held: held.rename(which, name))
+
+    def change(held):
+        bundle = None if held.known else _bundle_for_looks(held, None)  # of an older file
+        if bundle:
+            held.know(bundle.classes)
+        held.rename(which, name)
+
+    _edit(registry, change)
 
 
 @classes.command(context_settings=IDS)
@@ -156,11 +171,12 @@ def merge(registry, source, target):
 @of_registry
 @click.argument("which", metavar="CLASS…", nargs=-1, required=True)
 def forget(registry, which):
-    """Drop classes and their frames. Their ids are never used again.
+    """Drop classes and their frames, `all` of them if need be. Their ids are never used again.
 
     \b
-    Example:
+    Examples:
       sr2cnn classes forget radio.classes unknown_4 unknown_7
+      sr2cnn classes forget radio.classes all
     """
 
     def change(held):
@@ -190,7 +206,7 @@ def export(registry, which, out, format):
       sr2cnn classes export radio.classes --out frames
       sr2cnn classes export radio.classes DECT --out frames --format npz
     """
-    for path in Registry.load(registry).export(out, which or None, format):
+    for path in _load(registry).export(out, which or None, format):
         click.echo(path)
 
 
@@ -214,7 +230,7 @@ def promote(registry, which, out, model, name, rest):
       sr2cnn classes promote radio.classes unknown_3 --name DECT --model mine.pt \\
                              --out with-dect.pt --rest with-dect.classes
     """
-    held = Registry.load(registry)
+    held = _load(registry)
     console = stderr_console()
     with console.status("promoting"):
         from .promotion import promote

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: Class id of a frame that cannot be judged (not finite, or nowhere to put it while frozen).
+from .names import check_name
+
+#: Class id of a frame that cannot be judged (not finite, or nowhere to put it).
 INVALID = -32768
 #: Discovered classes are -1 ... -32767, so that every id fits the int16 class stream.
 MAX_UNKNOWN = 32767
-LONGEST_NAME = 1024  # of a discovered class, bytes
+#: Largest value of an argument, and length of a vector: sums of squares stay finite.
+LARGEST = 1e150
 
 DISTANCES = ("diagonal", "isotropic", "euclidean", "mahalanobis")
 THETA2 = ("median", "mean")
@@ -29,6 +32,10 @@ MERGE_REACH = 1.5  # largest distance of their centers over Θ1
 _RELATIVE_FLOOR = 1e-3  # "floor": least variance, as a share of the class's mean variance
 _ABSOLUTE_FLOOR = 1e-12
 _RELATIVE_ZERO = 1e-12  # "ignore": a variance below this share of the mean counts as zero
+_ABSOLUTE_ZERO = 1e-200  # and one below this, whose inverse could not be squared
+
+
+_DEFAULT_NAME = re.compile("unknown_[0-9]+")
 
 
 @dataclass(eq=False)
@@ -78,6 +85,14 @@ class Discriminator:
             this. The halves of one cloud have 2.6 (normal) to 3.5 (uniform). From then on the younger
             id is not used again; ids given before stay as they are, see `resolve`. 0: never, as in the
             paper. For distances that are in the scale of the Euclidean one.
+        classes: (K,) labels of the known classes: no discovered class is given one of them. Empty: unknown.
+        may_discover: how many classes may still be discovered, counted down with each; a frame that would
+            be the first of one more is INVALID. None: any number.
+
+    Attributes:
+        frames, invalid: frames that came, and those of them that got INVALID
+        refused: those of them that ``may_discover`` stood against
+        scores: of the last `predict`, see there
 
     Raises:
         ValueError: an argument is out of range, with its value and what was expected.
@@ -99,6 +114,8 @@ class Discriminator:
         rival_support=0,
         theta2_limit=0.0,
         merge_separation=0.0,
+        classes=(),
+        may_discover=None,
     ):
         _check_choice("distance", distance, DISTANCES)
         _check_choice("theta2", theta2, THETA2)
@@ -115,6 +132,8 @@ class Discriminator:
         self.rival_support = rival_support
         self.theta2_limit = theta2_limit
         self.merge_separation = merge_separation
+        self.may_discover = may_discover
+        self._classes = _checked_labels(classes, self._n_known)
         if thresholds is not None:
             self._thresholds = _checked_thresholds(thresholds, self._n_known)
 
@@ -125,6 +144,7 @@ class Discriminator:
         self._frozen = False
         self.frames = 0
         self.invalid = 0
+        self.refused = 0
         self.scores = np.empty(0)
 
     # -- parameters -----------------------------------------------------------------------
@@ -135,10 +155,7 @@ class Discriminator:
 
     @lambda1.setter
     def lambda1(self, value):
-        value = float(value)
-        if not (np.isfinite(value) and value > 0):
-            raise ValueError(f"lambda1 is {value:g}, expected a number above 0")
-        self._lambda1 = value
+        self._lambda1 = _checked_number("lambda1", value, above_zero=True)
         self._thresholds = np.full(self._n_known, self._theta1())
 
     @property
@@ -147,10 +164,7 @@ class Discriminator:
 
     @lambda2.setter
     def lambda2(self, value):
-        value = float(value)
-        if not (np.isfinite(value) and value >= 0):
-            raise ValueError(f"lambda2 is {value:g}, expected a number of at least 0")
-        self._lambda2 = value
+        self._lambda2 = _checked_number("lambda2", value)
 
     @property
     def theta2(self) -> str:
@@ -197,10 +211,7 @@ class Discriminator:
 
     @theta2_limit.setter
     def theta2_limit(self, value):
-        value = float(value)
-        if not (np.isfinite(value) and value >= 0):
-            raise ValueError(f"theta2_limit is {value:g}, expected a number of at least 0")
-        self._theta2_limit = value
+        self._theta2_limit = _checked_number("theta2_limit", value)
 
     @property
     def merge_separation(self) -> float:
@@ -208,10 +219,17 @@ class Discriminator:
 
     @merge_separation.setter
     def merge_separation(self, value):
-        value = float(value)
-        if not (np.isfinite(value) and value >= 0):
-            raise ValueError(f"merge_separation is {value:g}, expected a number of at least 0")
-        self._merge_separation = value
+        self._merge_separation = _checked_number("merge_separation", value)
+
+    @property
+    def may_discover(self) -> int | None:
+        return self._may_discover
+
+    @may_discover.setter
+    def may_discover(self, value):
+        if value is not None and value < 0:
+            raise ValueError(f"may_discover is {value}, expected at least 0")
+        self._may_discover = value
 
     @property
     def thresholds(self) -> np.ndarray:
@@ -229,7 +247,8 @@ class Discriminator:
         """Class ids of ``z`` (N, dim), in order; what was discovered carries over.
 
         Returns (N,) int64: k >= 0 a known class, < 0 a discovered one, INVALID neither.
-        ``scores`` then holds (N,) min d_k/Θ_k: below 1 means known.
+        ``scores`` then holds (N,) min d_k/Θ_k, but 1 where a rival took a frame with less: below 1 means
+        known, and nothing else does. NaN where a frame could not be compared with the known classes.
         """
         z = np.asarray(z, dtype=np.float64)
         ids, self.scores = self.nearest_known(z)
@@ -238,6 +257,8 @@ class Discriminator:
         for n in np.flatnonzero(contested):
             if self.scores[n] < 1:
                 ids[n] = self._rival_of(z[n], self.frames + n, ids[n])
+                if ids[n] < 0:
+                    self.scores[n] = 1
             else:
                 ids[n] = self._discover(z[n], self.frames + n)
             if self._merge_separation and INVALID < ids[n] < 0 and not self._frozen:
@@ -249,19 +270,21 @@ class Discriminator:
     def nearest_known(self, z) -> tuple[np.ndarray, np.ndarray]:
         """The nearest known class of each of ``z`` (N, dim), however far; nothing is discovered.
 
-        Returns (N,) int64 argmin of d_k/Θ_k and (N,) that d_k/Θ_k: what `predict` gives as scores.
-        INVALID and NaN for a vector that is not finite.
+        Returns (N,) int64 argmin of d_k/Θ_k and (N,) that d_k/Θ_k. INVALID and NaN for a vector that is not
+        finite, or so far away that no distance is.
         """
         z = np.asarray(z, dtype=np.float64)
         if z.ndim != 2 or z.shape[1] != self._dim:
             raise ValueError(f"z has shape {z.shape}, expected (N, {self._dim})")
+        ratios = np.full((len(z), self._n_known), np.inf)
         with np.errstate(over="ignore", invalid="ignore"):
-            valid = np.isfinite(np.einsum("nd,nd->n", z, z))
-        ids, scores = np.full(len(z), INVALID), np.full(len(z), np.nan)
-        ratios = self._distances(z[valid]) / self._thresholds
-        ids[valid] = np.argmin(ratios, axis=1)
-        scores[valid] = np.min(ratios, axis=1)
-        return ids, scores
+            valid = np.einsum("nd,nd->n", z, z) <= LARGEST**2
+            # A distance that overflows, NaN where it is a difference of two such, is infinite.
+            ratios[valid] = np.fmin(self._distances(z[valid]) / self._thresholds, np.inf)
+        nearest = np.min(ratios, axis=1)
+        judged = np.isfinite(nearest)
+        ids = np.where(judged, np.argmin(ratios, axis=1), INVALID)
+        return ids, np.where(judged, nearest, np.nan)
 
     def _distances(self, z: np.ndarray) -> np.ndarray:
         """(N, K) generalised distances d(z, S_k), Eq. 8."""
@@ -281,6 +304,11 @@ class Discriminator:
         if nearest is None and full:
             return INVALID
         if nearest is None or not (full or distance <= self._theta2_of(z)):
+            if self._may_discover == 0:
+                self.refused += 1
+                return INVALID
+            if self._may_discover is not None:
+                self._may_discover -= 1
             new = Discovered(self._next_id, f"unknown_{-self._next_id}", z.copy(), 1, frame, frame)
             self._recorded.append(new)
             self._next_id -= 1
@@ -385,8 +413,8 @@ class Discriminator:
         return self._frozen
 
     def rename(self, id: int, name: str):
-        """Names a discovered class. ValueError if the name is another's, empty or unprintable."""
-        rename_class(self._recorded, id, name)
+        """Names a discovered class. ValueError if the name is another's, known or not, or none at all."""
+        rename_class(self._recorded, id, name, self._classes)
 
     def merge(self, src: int, dst: int):
         """Makes class ``src`` part of ``dst``; the center becomes the mean of all members."""
@@ -417,16 +445,14 @@ def find_class(classes: list[Discovered], id: int) -> Discovered:
     raise ValueError(f"there is no discovered class {id}")
 
 
-def rename_class(classes: list[Discovered], id: int, name: str):
-    """Names one of the classes, see `Discriminator.rename`."""
+def rename_class(classes: list[Discovered], id: int, name: str, labels=()):
+    """Names one of the classes, see `Discriminator.rename`; ``labels`` are those of the known classes."""
     known = find_class(classes, id)
-    unprintable = any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) <= 0xDFFF for c in name)
-    if not name or name != name.strip(" ") or unprintable:
-        raise ValueError(f"'{name}' is no class name: expected printable text, trimmed")
-    if len(name.encode()) > LONGEST_NAME:
-        raise ValueError(f"the name has more than {LONGEST_NAME} bytes")
-    default = re.fullmatch(r"unknown_[0-9]+", name) and name != f"unknown_{-id}"
-    if default or any(d.name == name and d.id != id for d in classes):
+    check_name(name)
+    if name in labels:
+        raise ValueError(f"the name '{name}' is that of a known class")
+    of_another = _DEFAULT_NAME.fullmatch(name) and name != f"unknown_{-id}"
+    if of_another or any(d.name == name and d.id != id for d in classes):
         raise ValueError(f"the name '{name}' belongs to another class; merge them instead")
     known.name = name
 
@@ -470,6 +496,34 @@ def _check_choice(name, value, choices):
         raise ValueError(f"{name} is '{value}', expected one of {', '.join(choices)}")
 
 
+def _checked_number(name, value, above_zero=False) -> float:
+    value = float(value)
+    if not (value > 0 if above_zero else value >= 0):
+        expected = "above 0" if above_zero else "of at least 0"
+        raise ValueError(f"{name} is {value:g}, expected a number {expected}")
+    if value > LARGEST:
+        raise ValueError(f"{name} is {value:g}, expected at most {LARGEST:g}")
+    return value
+
+
+def _check_values(what, array):
+    if not (np.abs(array) <= LARGEST).all():
+        raise ValueError(f"{what} hold a value that is not finite, or beyond {LARGEST:g}")
+
+
+def _checked_labels(labels, n_known) -> list[str]:
+    labels = list(labels)
+    if labels and len(labels) != n_known:
+        raise ValueError(f"classes are {len(labels)} labels, expected {n_known}, one a center")
+    for k, label in enumerate(labels):
+        check_name(label)
+        if label in labels[:k]:
+            raise ValueError(f"class label '{label}' is given twice")
+        if _DEFAULT_NAME.fullmatch(label):
+            raise ValueError(f"class label '{label}' is one of discovered classes")
+    return labels
+
+
 def _shape(array) -> str:
     return "(" + ", ".join(str(n) for n in array.shape) + ")"
 
@@ -480,8 +534,7 @@ def _checked_centers(centers) -> np.ndarray:
         raise ValueError(
             f"centers have shape {_shape(centers)}, expected (K, dim) with K and dim at least 1"
         )
-    if not np.isfinite(centers).all():
-        raise ValueError("centers hold a value that is not finite")
+    _check_values("centers", centers)
     return centers
 
 
@@ -504,8 +557,7 @@ def _checked_spread(centers, variances, covariances, distance) -> np.ndarray:
                 f"covariances have shape {_shape(covariances)}, "
                 f"expected ({n_known}, {dim}, {dim}) as of the centers"
             )
-        if not np.isfinite(covariances).all():
-            raise ValueError("covariances hold a value that is not finite")
+        _check_values("covariances", covariances)
         for k, covariance in enumerate(covariances):
             largest = np.abs(covariance).max()
             if np.abs(covariance - covariance.T).max() > 1e-9 * largest:
@@ -522,8 +574,7 @@ def _checked_spread(centers, variances, covariances, distance) -> np.ndarray:
             f"variances have shape {_shape(variances)}, "
             f"expected ({n_known}, {dim}) as of the centers"
         )
-    if not np.isfinite(variances).all():
-        raise ValueError("variances hold a value that is not finite")
+    _check_values("variances", variances)
     if variances.min() < 0:
         raise ValueError(f"variances hold {variances.min():g}, expected none below 0")
     return variances
@@ -533,8 +584,8 @@ def _checked_thresholds(thresholds, n_known) -> np.ndarray:
     thresholds = np.array(thresholds, dtype=np.float64)
     if thresholds.shape != (n_known,):
         raise ValueError(f"thresholds have shape {_shape(thresholds)}, expected ({n_known})")
-    if not np.isfinite(thresholds).all() or thresholds.min() <= 0:
-        raise ValueError("thresholds hold a value that is not a finite number above 0")
+    if not ((thresholds > 0) & (thresholds <= LARGEST)).all():
+        raise ValueError(f"thresholds hold a value that is no number above 0 and up to {LARGEST:g}")
     return thresholds
 
 
@@ -559,7 +610,7 @@ def _inverse_deviation(variances, k, zero_variance) -> np.ndarray:
     mean = variances.mean()
     if zero_variance == "floor":
         return 1 / np.sqrt(np.maximum(variances, max(_RELATIVE_FLOOR * mean, _ABSOLUTE_FLOOR)))
-    kept = variances > _RELATIVE_ZERO * mean
+    kept = variances > max(_RELATIVE_ZERO * mean, _ABSOLUTE_ZERO)
     if not kept.any():
         raise ValueError(
             f"class {k} has no variance at all, which zero_variance 'ignore' cannot measure by"

@@ -11,6 +11,7 @@ import numpy as np
 
 from .bundle import Bundle
 from .discriminator import Discriminator
+from .names import check_name
 
 FEWEST_FRAMES = 10  # recorded, to judge a class by
 NAMED = 0.95  # share of the recorded frames that shall get the name
@@ -76,6 +77,9 @@ def promote(registry, which, bundle, out, name=None, rest=None):
     for path in filter(None, (out, rest)):
         if Path(path).resolve() == bundle.path.resolve():
             raise ValueError(f"{path} is the bundle that the class is added to; write to another file")
+    for other in registry.classes:
+        if other.name == name and other not in classes:
+            raise ValueError(f"{name} is another discovered class already; merge them, or give another name")
     model = _Extended(bundle)
     promotions = [model.add(known, name or known.name, bundle) for known in classes]
     card = dict(bundle.card)
@@ -142,6 +146,7 @@ class _Extended:
         )
 
     def add(self, known, name, bundle):
+        check_name(name)
         if re.fullmatch(r"unknown_[0-9]+", name):
             raise ValueError(f"{name} has no name of its own yet; rename it, or give a name")
         if name in self.names:

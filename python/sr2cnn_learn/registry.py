@@ -24,13 +24,14 @@ import numpy as np
 from .atomic import lock, write_atomically
 from .discriminator import (
     INVALID,
-    LONGEST_NAME,
+    LARGEST,
     MAX_UNKNOWN,
     Discovered,
     find_class,
     merge_classes,
     rename_class,
 )
+from .names import LONGEST_NAME, check_name
 from .npz import Header, members, read_header, read_member, read_numbers
 
 FORMAT = "sr2cnn-registry"
@@ -41,8 +42,9 @@ MOST_SAMPLE_BYTES = 2**26  # of all sample frames; classes that come then get no
 MOST_FILE_BYTES = 2**30
 MOST_JSON_BYTES = 2**26
 MOST_DIM = 2**20  # as of a card's dim and frame_len
-MOST_FRAMES = 2**62
-LARGEST_CENTER = 1e150  # squares stay finite
+MOST_FRAMES = 2**53  # int64 holds all that counts them on, a double each of them
+MOST_LABELS = 2**16
+CLOCK_SET = datetime(2020, 1, 1, tzinfo=timezone.utc).timestamp()  # one that says less was never set
 EXPORT_FORMATS = ("sigmf", "npz")
 JSON_NAME, CENTERS_NAME, FRAMES_NAME = "registry.json", "centers.npy", "frames.npy"
 
@@ -53,7 +55,8 @@ class Samples:
     Attributes:
         frames: complex64 (n, frame_len)
         offered: frames that n were chosen from
-        first_seen, last_seen: seconds since 1970 in UTC, by the clock of the machine that judged
+        first_seen, last_seen: seconds since 1970 in UTC, by the clock of the machine that judged. Clocks of
+            radios without a battery begin years back: such times give way to the first of a clock that is set
     """
 
     def __init__(self, frame_len, now):
@@ -72,8 +75,10 @@ class Samples:
         self.offered += len(frames)
 
     def seen(self, now):
-        self.first_seen = min(self.first_seen, now)
-        self.last_seen = max(self.last_seen, now)
+        if self.first_seen < CLOCK_SET <= now:
+            self.first_seen = now
+        if now >= self.first_seen:  # else the clock was set back
+            self.last_seen = now
 
     def absorb(self, other, most, rng):
         """Take over another class's samples; of too many, each class keeps its share."""
@@ -84,8 +89,9 @@ class Samples:
             frames = frames[rng.choice(len(frames), most, replace=False, p=shares / shares.sum())]
         self.frames = frames
         self.offered += other.offered
-        self.seen(other.first_seen)
-        self.seen(other.last_seen)
+        first = sorted((self.first_seen, other.first_seen))
+        self.first_seen = first[0] if first[0] >= CLOCK_SET else first[1]
+        self.last_seen = max(self.last_seen, other.last_seen)
 
 
 @dataclass(eq=False)
@@ -109,7 +115,9 @@ class Registry:
 
     Attributes:
         model, fingerprint, dim, frame_len, frames_per_class: as above
+        known: labels of the model's known classes, which `rename` refuses; empty where nobody told
         classes: list of `RegisteredClass` in order of discovery
+        refused_names: in words, what names of classes were refused when the file was read
         next_id: that of the next class
         frames: frames judged so far
         written: when the file was written, seconds since 1970; None before
@@ -123,7 +131,9 @@ class Registry:
         self.dim = dim
         self.frame_len = frame_len
         self.frames_per_class = frames_per_class
+        self.known: list[str] = []
         self.classes: list[RegisteredClass] = []
+        self.refused_names: list[str] = []
         self.next_id = -1
         self.frames = 0
         self.written = None
@@ -133,7 +143,23 @@ class Registry:
     @classmethod
     def of_model(cls, bundle, **options):
         """An empty registry of a `Bundle`. Options: see `Registry`."""
-        return cls(bundle.name, fingerprint(bundle.centers), bundle.dim, bundle.frame_len, **options)
+        registry = cls(bundle.name, fingerprint(bundle.centers), bundle.dim, bundle.frame_len, **options)
+        registry.know(bundle.classes)
+        return registry
+
+    def know(self, labels):
+        """Take up the labels of the model's known classes. A class called by one has its default name again."""
+        self.known = list(labels)
+        for known in self.classes:
+            self._name(known, known.name)
+
+    def _name(self, known, name):
+        """Name a class, or leave it its default name and say so in `refused_names`."""
+        known.name = f"unknown_{-known.id}"
+        try:
+            rename_class(self.classes, known.id, name, self.known)
+        except ValueError as error:
+            self.refused_names.append(f"{known.name}: {error}")
 
     def check_model(self, bundle):
         """ValueError unless this is a registry of the bundle."""
@@ -240,8 +266,8 @@ class Registry:
     # -- what an operator does --------------------------------------------------------------
 
     def rename(self, which, name):
-        """Name a class. ValueError if the name is another's, empty or unprintable."""
-        rename_class(self.classes, self.find(which).id, name)
+        """Name a class. ValueError if the name is another's, known or not, or none at all."""
+        rename_class(self.classes, self.find(which).id, name, self.known)
 
     def merge(self, src, dst):
         """Make class ``src`` part of ``dst``: the center is the mean of all members."""
@@ -250,10 +276,11 @@ class Registry:
         del self._samples[source.id]
 
     def forget(self, which):
-        """Drop a class. Its id is never used again."""
-        known = self.find(which)
-        self.classes.remove(known)
-        del self._samples[known.id]
+        """Drop a class, or with ``"all"`` every one, unless one is called so. Ids are never used again."""
+        everything = which == "all" and not any(known.name == "all" for known in self.classes)
+        for known in list(self.classes) if everything else [self.find(which)]:
+            self.classes.remove(known)
+            del self._samples[known.id]
 
     def export(self, folder, which=None, format="sigmf"):
         """Write sample frames and names, a recording a class.
@@ -318,6 +345,7 @@ class Registry:
             "version": VERSION,
             "written": _text_of_time(now),
             "model": self.model,
+            "known_classes": self.known,
             "fingerprint": f"{self.fingerprint:016x}",
             "dim": self.dim,
             "frame_len": self.frame_len,
@@ -403,7 +431,7 @@ class Registry:
         if not re.fullmatch(r"[0-9a-f]{16}", hexadecimal):
             raise ValueError(f"fingerprint is {hexadecimal!r:.60}, expected 16 hexadecimal digits")
         registry = cls(
-            _text(about, "model"),
+            check_name(about.get("model"), "model name"),
             int(hexadecimal, 16),
             _whole(about, "dim", 1, MOST_DIM),
             _whole(about, "frame_len", 1, MOST_DIM),
@@ -421,11 +449,17 @@ class Registry:
         sizes = [_whole(entry, "samples", 0, MOST_FILE_BYTES) for entry in entries]
         centers = _array(contents, CENTERS_NAME, np.float64, (len(entries), registry.dim))
         frames = _array(contents, FRAMES_NAME, np.complex64, (sum(sizes), registry.frame_len))
-        if not (np.abs(centers) < LARGEST_CENTER).all():
+        if not (np.abs(centers) <= LARGEST).all():
             raise ValueError("a center is not finite, or too large")
         starts = np.cumsum([0, *sizes])
         for entry, center, start, end in zip(entries, centers, starts, starts[1:]):
             registry._add(entry, center, frames[start:end])
+        if sum(known.count for known in registry.classes) > registry.frames:
+            raise ValueError("the classes have more members than there were frames")
+        labels = about.get("known_classes", [])  # an older file has none
+        if not isinstance(labels, list) or len(labels) > MOST_LABELS:
+            raise ValueError("known_classes are no list, or too many")
+        registry.know([check_name(label, "label of a known class") for label in labels])
         if frames_per_class is not None:
             registry._set_frames_per_class(frames_per_class)
         return registry
@@ -450,7 +484,7 @@ class Registry:
         )
         self.classes.append(known)
         self._samples[id] = samples
-        rename_class(self.classes, id, _text(entry, "name"))
+        self._name(known, _text(entry, "name"))
 
     def _set_frames_per_class(self, most):
         self.frames_per_class = most

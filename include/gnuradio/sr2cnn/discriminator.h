@@ -18,7 +18,9 @@ namespace sr2cnn {
  *
  * Input: semantic vectors, dim floats a frame. Output 0: class ids, int16: k >= 0 the k-th
  * known class, -n the n-th discovered class (`unknown_n`), INVALID (-32768) a frame that is
- * not finite. Output 1 (optional): score, float: d1/Θ1, below 1 means known.
+ * not finite, or that would be the first of one class more than may be discovered in a minute.
+ * Output 1 (optional): score, float: d1/Θ1, but 1 where a discovered class took a frame with
+ * less: below 1 means known, and nothing else does.
  *
  * Tags pass from the vectors to the class stream, which also gets `signal_class`: a dict of
  * `label` (symbol), `class_id` (long), `known` (bool), `score` (double), `n_samples` (long,
@@ -33,14 +35,15 @@ namespace sr2cnn {
  * - `novel`: one PDU a discovered class when it has min_support members: the same keys about
  *   its latest frame, `n_frames` its members; the vector is its center (f32).
  * - `status`: once a second and at the end, a dict of `frames_in`, `frames_out`,
- *   `frames_dropped`, `n_discovered`, `invalid`, and whatever last came in at `upstream`. Also
- *   where discovered classes are merged, with `merged`: dict of the ids `from` and `into`.
+ *   `frames_dropped`, `n_discovered`, `discovered_last_minute`, `discoveries_refused` (frames),
+ *   `invalid`, and whatever last came in at `upstream`. Also where discovered classes are merged,
+ *   with `merged`: dict of the ids `from` and `into`; and forgotten, with `forgotten`: their ids.
  *
  * Message inputs:
  * - `cmd`: a dict (or one pair) of `lambda1`, `lambda2`, `theta2`, `min_support`,
- *   `max_unknown`, `rival_support`, `theta2_limit`, `merge_separation`, `emit`, `max_run`: a
- *   value; `rename`: dict of `id` or `label`, and `name`; `merge`: dict of `from`, `into`; `forget`: an id or label;
- *   `freeze`: bool; `save`, `load`: a path. A command that cannot be done is logged and
+ *   `max_unknown`, `rival_support`, `theta2_limit`, `merge_separation`,
+ *   `max_new_per_minute`, `emit`, `max_run`: a value; `rename`: dict of `id` or `label`, and
+ *   `name`; `merge`: dict of `from`, `into`; `forget`: an id or label, or `all`; `freeze`: bool; `save`, `load`: a path. A command that cannot be done is logged and
  *   answered on `status` with `error` and `command`; it never stops the flowgraph.
  * - `upstream`: dicts that are merged into `status`, for a chain with one status. Its frame
  *   counts are then those of the chain: `frames_in` counts `frames_queued` (what entered the
@@ -60,6 +63,9 @@ class SR2CNN_API discriminator : virtual public gr::block
 public:
     typedef std::shared_ptr<discriminator> sptr;
 
+    //! Far more than are on a band, far fewer than a wrong parameter makes.
+    static constexpr int MAX_NEW_PER_MINUTE = 100;
+
     //! A discovered class; center (dim) is the mean of its members.
     struct discovered_class {
         int id;
@@ -78,6 +84,8 @@ public:
      * \param frame_len samples a frame
      * \param hop samples from frame to frame; 0 means frame_len
      * \param model name for the `model` of messages; empty: none
+     * \param max_new_per_minute most classes discovered in any minute, by the clock; none: any
+     *     number
      *
      * Throws std::invalid_argument with the value and what was expected.
      */
@@ -87,7 +95,8 @@ public:
                      int max_run = 1000,
                      int frame_len = 128,
                      int hop = 0,
-                     const std::string& model = "");
+                     const std::string& model = "",
+                     std::optional<int> max_new_per_minute = MAX_NEW_PER_MINUTE);
 
     virtual void set_lambda1(double lambda1) = 0;
     virtual void set_lambda2(double lambda2) = 0;
@@ -97,6 +106,7 @@ public:
     virtual void set_rival_support(int rival_support) = 0;
     virtual void set_theta2_limit(double theta2_limit) = 0;
     virtual void set_merge_separation(double merge_separation) = 0;
+    virtual void set_max_new_per_minute(std::optional<int> max_new_per_minute) = 0;
     virtual void set_emit(const std::string& emit) = 0;
     virtual void set_max_run(int max_run) = 0;
 
@@ -108,6 +118,7 @@ public:
     virtual int rival_support() const = 0;
     virtual double theta2_limit() const = 0;
     virtual double merge_separation() const = 0;
+    virtual std::optional<int> max_new_per_minute() const = 0;
     virtual std::string emit() const = 0;
     virtual int max_run() const = 0;
 
@@ -116,7 +127,8 @@ public:
 
     //! The discovered classes as a text, the one that the command `save` writes to a file.
     virtual std::string state() const = 0;
-    //! Replaces the discovered classes by those of a state of the same model. Throws
+    //! Replaces the discovered classes by those of a state of the same model. A class whose name is
+    //! refused, as by `rename`, keeps its default name; that is logged. Throws
     //! std::invalid_argument, and leaves all as it was, if it is not one.
     virtual void restore(const std::string& state) = 0;
     //! Which class each merged one went into, since the last restore or load.

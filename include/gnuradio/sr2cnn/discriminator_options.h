@@ -80,6 +80,13 @@ struct discriminator_options {
     //! in the scale of the Euclidean one.
     double merge_separation = 0;
 
+    //! (K,) labels of the known classes: no discovered class is given one of them. Empty: unknown.
+    std::vector<std::string> classes;
+
+    //! How many classes may still be discovered, counted down with each; a frame that would be the
+    //! first of one more is INVALID. None: any number.
+    std::optional<int> may_discover;
+
     //! (K,) Θ_k in place of one Θ1; the class is then the argmin of d_k/Θ_k.
     std::optional<ndarray> thresholds;
 };

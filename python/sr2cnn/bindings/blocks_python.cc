@@ -31,13 +31,15 @@ void bind_blocks(py::module& m)
         released(),
         "Whether the blocks before an input are done, and all that they sent is read.");
 
-    py::class_<discriminator, gr::block, gr::basic_block, std::shared_ptr<discriminator>>(
+    py::class_<discriminator, gr::block, gr::basic_block, std::shared_ptr<discriminator>> judge(
         m,
         "discriminator",
         "Names what is known and discovers what is not, frame by frame (Algorithm 2).\n\n"
         "Vectors of dim floats in; class ids (int16) and, optionally, scores (float) out;\n"
         "messages labels, novel, status out, cmd and upstream in. Output 0 must be connected.\n"
-        "discriminator_from_bundle takes all that it needs from a model.")
+        "discriminator_from_bundle takes all that it needs from a model.");
+    judge.attr("MAX_NEW_PER_MINUTE") = int(discriminator::MAX_NEW_PER_MINUTE);
+    judge
         .def(py::init([](const std::vector<std::string>& classes,
                          const numbers& centers,
                          const std::optional<numbers>& variances,
@@ -57,7 +59,8 @@ void bind_blocks(py::module& m)
                          int max_run,
                          int frame_len,
                          int hop,
-                         const std::string& model) {
+                         const std::string& model,
+                         std::optional<int> max_new_per_minute) {
                  return discriminator::make(classes,
                                             to_options(centers,
                                                        variances,
@@ -77,7 +80,8 @@ void bind_blocks(py::module& m)
                                             max_run,
                                             frame_len,
                                             hop,
-                                            model);
+                                            model,
+                                            max_new_per_minute);
              }),
              py::arg("classes"),
              py::arg("centers"),
@@ -98,7 +102,8 @@ void bind_blocks(py::module& m)
              py::arg("max_run") = 1000,
              py::arg("frame_len") = 128,
              py::arg("hop") = 0,
-             py::arg("model") = "")
+             py::arg("model") = "",
+             py::arg("max_new_per_minute") = int(discriminator::MAX_NEW_PER_MINUTE))
         .def("set_lambda1", &discriminator::set_lambda1, py::arg("lambda1"), released())
         .def("set_lambda2", &discriminator::set_lambda2, py::arg("lambda2"), released())
         .def("set_theta2", &discriminator::set_theta2, py::arg("theta2"), released())
@@ -122,6 +127,10 @@ void bind_blocks(py::module& m)
              &discriminator::set_merge_separation,
              py::arg("merge_separation"),
              released())
+        .def("set_max_new_per_minute",
+             &discriminator::set_max_new_per_minute,
+             py::arg("max_new_per_minute"),
+             released())
         .def("set_emit", &discriminator::set_emit, py::arg("emit"), released())
         .def("set_max_run", &discriminator::set_max_run, py::arg("max_run"), released())
         .def("lambda1", &discriminator::lambda1, released())
@@ -132,6 +141,7 @@ void bind_blocks(py::module& m)
         .def("rival_support", &discriminator::rival_support, released())
         .def("theta2_limit", &discriminator::theta2_limit, released())
         .def("merge_separation", &discriminator::merge_separation, released())
+        .def("max_new_per_minute", &discriminator::max_new_per_minute, released())
         .def("emit", &discriminator::emit, released())
         .def("max_run", &discriminator::max_run, released())
         .def("state",

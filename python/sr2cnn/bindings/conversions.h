@@ -35,7 +35,9 @@ inline gr::sr2cnn::discriminator_options to_options(const numbers& centers,
                                                     const std::optional<numbers>& thresholds,
                                                     int rival_support,
                                                     double theta2_limit,
-                                                    double merge_separation)
+                                                    double merge_separation,
+                                                    const std::vector<std::string>& classes = {},
+                                                    std::optional<int> may_discover = {})
 {
     gr::sr2cnn::discriminator_options options;
     options.centers = to_ndarray(centers);
@@ -52,6 +54,8 @@ inline gr::sr2cnn::discriminator_options to_options(const numbers& centers,
     options.rival_support = rival_support;
     options.theta2_limit = theta2_limit;
     options.merge_separation = merge_separation;
+    options.classes = classes;
+    options.may_discover = may_discover;
     return options;
 }
 

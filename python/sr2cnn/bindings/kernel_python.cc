@@ -98,11 +98,11 @@ auto reader(T (discriminator_core::*get)() const)
     };
 }
 
-template <typename... Args>
-auto method(void (discriminator_core::*call)(Args...))
+template <typename R, typename... Args>
+auto method(R (discriminator_core::*call)(Args...))
 {
     return [call](kernel& k, std::decay_t<Args>... args) {
-        k.with([&](discriminator_core& c) { (c.*call)(args...); });
+        return k.with([&](discriminator_core& c) { return (c.*call)(args...); });
     };
 }
 
@@ -141,7 +141,9 @@ void bind_kernel(py::module& m)
                          const std::optional<numbers>& thresholds,
                          int rival_support,
                          double theta2_limit,
-                         double merge_separation) {
+                         double merge_separation,
+                         const std::vector<std::string>& classes,
+                         std::optional<int> may_discover) {
                  return std::make_unique<kernel>(to_options(centers,
                                                             variances,
                                                             lambda1,
@@ -155,7 +157,9 @@ void bind_kernel(py::module& m)
                                                             thresholds,
                                                             rival_support,
                                                             theta2_limit,
-                                                            merge_separation));
+                                                            merge_separation,
+                                                            classes,
+                                                            may_discover));
              }),
              py::arg("centers"),
              py::arg("variances") = py::none(),
@@ -170,18 +174,21 @@ void bind_kernel(py::module& m)
              py::arg("thresholds") = py::none(),
              py::arg("rival_support") = 0,
              py::arg("theta2_limit") = 0.0,
-             py::arg("merge_separation") = 0.0)
+             py::arg("merge_separation") = 0.0,
+             py::arg("classes") = std::vector<std::string>(),
+             py::arg("may_discover") = py::none())
         .def("predict",
              &kernel::predict,
              py::arg("z"),
              "Class ids (N,) int64 of z (N, dim), in order; what was discovered carries over.")
-        .def_property_readonly("scores", &kernel::scores, "(N,) d1/Θ1 of the last call")
+        .def_property_readonly("scores", &kernel::scores, "(N,) of the last call, below 1 means known")
         .def_property_readonly("discovered", &kernel::discovered)
         .def_property_readonly(
             "n_discovered",
             [](kernel& k) { return k.with([](core& c) { return c.discovered().size(); }); })
         .def_property_readonly("frames", reader(&core::frames))
         .def_property_readonly("invalid", reader(&core::invalid))
+        .def_property_readonly("refused", reader(&core::refused))
         .def_property_readonly("frozen", reader(&core::frozen))
         .def_property_readonly("thresholds",
                                [](kernel& k) {
@@ -205,6 +212,8 @@ void bind_kernel(py::module& m)
         .def_property("merge_separation",
                       reader(&core::merge_separation),
                       method(&core::set_merge_separation))
+        .def_property(
+            "may_discover", reader(&core::may_discover), method(&core::set_may_discover))
         .def("rename", method(&core::rename), py::arg("id"), py::arg("name"))
         .def("merge", method(&core::merge), py::arg("src"), py::arg("dst"))
         .def("forget", method(&core::forget), py::arg("id"))
@@ -216,7 +225,8 @@ void bind_kernel(py::module& m)
         .def("restore",
              method(&core::restore),
              py::arg("state"),
-             "Replaces the discovered classes by those of a state of this model.")
+             "Replaces the discovered classes by those of a state of this model. A class whose\n"
+             "name is refused keeps its default name; returns these refusals, in words.")
         .def_property_readonly("merged", reader(&core::merged))
         .def(
             "save",
@@ -228,5 +238,5 @@ void bind_kernel(py::module& m)
         .def("load",
              method(&core::load),
              py::arg("path"),
-             "Replaces the discovered classes by those of a file written with this model.");
+             "As restore, of a file written with this model.");
 }

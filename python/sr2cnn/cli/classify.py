@@ -139,7 +139,12 @@ def _classify(
     source = recording_source(str(file), datatype, rate, freq)
     recording = source.recording
     chain = recognizer(
-        model=model, hop=hop, device=device, condition=condition, sample_rate=recording.sample_rate or 0.0
+        model=model,
+        hop=hop,
+        device=device,
+        condition=condition,
+        sample_rate=recording.sample_rate or 0.0,
+        max_new_per_minute=None,  # a recording's labels shall not depend on the machine's speed
     )
     about = {
         "event": "recording",

@@ -139,7 +139,8 @@ def _play(console, replay, events, bundle, model, device, seed):
     from .flowgraph import run
 
     source = radioml_source(str(replay), order="shuffled", seed=seed)
-    chain = recognizer(model=model, device=device, condition=False)  # RadioML's signals are centered
+    # RadioML's signals are centered; and the replay's ids shall not depend on the machine's speed.
+    chain = recognizer(model=model, device=device, condition=False, max_new_per_minute=None)
     score, lines = scorer(bundle.classes), event_sink(str(events))
     iq, ids = blocks.vector_sink_c(), blocks.vector_sink_s()
     top_block = gr.top_block("demo")

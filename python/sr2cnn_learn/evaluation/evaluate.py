@@ -132,7 +132,7 @@ def evaluate(bundle, dataset, indices, orders=10, seed=0, progress=None, vote=1)
 def figures_of(bundle, z, truth, orders, seed, progress):
     """Figures of semantic vectors whose truth is known.
 
-    Its score does not depend on the order of the stream. Which class is discovered when does and, with
+    Its score, d1/Θ1, does not depend on the order of the stream. Which class is discovered when does and, with
     ``rival_support``, whether a vector is known once there are rivals: such figures are measured in several
     random orders.
 
@@ -154,6 +154,8 @@ def figures_of(bundle, z, truth, orders, seed, progress):
     unknown = ~np.isin(truth, classes)
     right = classes[bundle.classify(z).argmax(1)] == truth
 
+    _, scores = Discriminator(**bundle.discriminator_options()).nearest_known(z)
+
     rng = np.random.default_rng(seed)
     runs, open_set, per_class = [], [], []
     for _ in range(orders):
@@ -161,8 +163,6 @@ def figures_of(bundle, z, truth, orders, seed, progress):
         discriminator = Discriminator(**bundle.discriminator_options())
         ids = np.empty(len(z), np.int64)
         ids[order] = discriminator.predict(z[order])
-        scores = np.empty(len(z))
-        scores[order] = discriminator.scores
         emitted = discovery_metrics(truth[unknown], ids[unknown])
         ids = resolve(ids, discriminator.merged)
         metrics = open_set_metrics(truth, ids, bundle.classes)
