@@ -192,6 +192,9 @@ EVENT = st.fixed_dictionaries(
         "n_frames": st.integers(0, 9) | JSON,
         "score": st.floats() | JSON,
         "sequence": st.integers(-1, 9) | JSON,
+        "class_id": st.integers(-3, 1) | JSON,
+        "merged": st.fixed_dictionaries({"from": st.integers(-3, 0), "into": st.integers(-3, 0)}) | JSON,
+        "forgotten": st.lists(st.integers(-3, 0), max_size=3) | JSON,
         "model": JSON,
         "frames_in": JSON,
         "latency_ms_p99": JSON,
@@ -211,7 +214,7 @@ def test_any_messages(messages):
     assert events.count(None) == seen.ignored
     for event in events:
         json.loads(json.dumps(event, allow_nan=False))
-    assert sum(heard.frames for heard in seen.classes.values()) == sum(
+    assert seen.gone + sum(heard.frames for heard in seen.classes.values()) == sum(
         event["n_frames"]
         for parts, event in zip(messages, events)
         if event is not None and parts[0] == b"labels"
@@ -223,9 +226,30 @@ def test_classes_without_end():
     seen = Seen()
     for n in range(MOST_CLASSES + 7):
         seen.take(message(name=f"unknown_{n}", known=False))
-    assert len(seen.classes) == MOST_CLASSES and seen.ignored == 7
+    assert len(seen.classes) == MOST_CLASSES and (seen.ignored, seen.gone) == (0, 7)
+    assert "unknown_0" not in seen.classes  # the longest unheard
+    assert f"unknown_{MOST_CLASSES + 6}" in seen.classes
     table = seen.table("tcp://here:1")
     assert table.row_count < 50
+
+
+def status(**event):
+    return [b"status", json.dumps({"event": "status", **event}).encode()]
+
+
+def test_merged_and_forgotten_classes_go():
+    seen = Seen()
+    for id in range(-5, 0):
+        seen.take(message(name=f"unknown_{-id}", known=False, class_id=id, n_frames=2))
+    seen.take(message(name="DECT", known=False, class_id=-1, n_frames=3))
+    seen.take(status(merged={"from": -2, "into": -1}))
+    seen.take(status(forgotten=[-3, -3, -9]))
+    frames = {label: heard.frames for label, heard in seen.classes.items()}
+    assert frames == {"unknown_5": 2, "unknown_4": 2, "unknown_1": 2, "DECT": 5} and seen.gone == 2
+    seen.take(status(merged={"from": -4, "into": -5}, forgotten=[-5]))
+    seen.take(status(merged={"from": -1, "into": -77}, forgotten="all"))
+    seen.take(status(merged=[-1], forgotten=[[], {}, None]))
+    assert not seen.classes and seen.gone == 13 and seen.ignored == 0
 
 
 def test_a_sink_that_starts_anew_misses_nothing():

@@ -541,6 +541,33 @@ def test_classes_without_end_do_not_fill_the_memory():
     output.close()
 
 
+def test_merged_and_forgotten_classes_free_their_places():
+    output = Prometheus(0)
+
+    def heard(id, name):
+        output.write("labels", {**label(name=name), "class_id": id, "n_frames": 2})
+
+    heard(0, "QPSK")
+    for n in range(1, MOST_CLASSES):
+        heard(-n, f"unknown_{n}")
+    heard(-2000, "unknown_2000")  # no place
+    heard(-1, "DECT")  # nor for another name
+    output.write("status", {"merged": {"from": -3, "into": -2}})
+    output.write("status", {"forgotten": [-4, -5, -2000]})
+    heard(-1, "DECT")
+    heard(-2001, "unknown_2001")
+    text = scrape(output)
+    frames = dict(re.findall(r'sr2cnn_label_frames_total{label="(.*?)"} (.*)', text))
+    assert frames["QPSK"] == frames["DECT"] == frames["unknown_2001"] == "2.0"
+    assert frames["unknown_2"] == "4.0" and frames[OTHER] == "8.0"
+    assert not {"unknown_3", "unknown_4", "unknown_5", "unknown_2000"} & set(frames)
+    output.write("status", {"merged": {"from": -1, "into": -2}})
+    text = scrape(output)
+    assert 'sr2cnn_label_frames_total{label="unknown_2"} 8.0' in text and "DECT" not in text
+    assert output.lost == 0
+    output.close()
+
+
 def test_metrics_tell_what_other_outputs_lose():
     failing = Failing(lambda line: None)
     output = Prometheus(0, outputs=[failing])

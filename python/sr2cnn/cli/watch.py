@@ -12,13 +12,14 @@ from sr2cnn_learn.cli import percent, stdout_console
 from sr2cnn_learn.names import check_name, shown
 from sr2cnn_learn.quantities import loads_finite
 
+from ..outputs.discovered_labels import DiscoveredLabels
 from ..outputs.output import Output
 from ..sources.address import connectable
 
 KINDS = ("labels", "novel", "bursts", "status", "gap")
 LARGEST = 1 << 20  # bytes of a message
 CUT_OFF = 64 * LARGEST  # who sends more than that at once is disconnected before it fills the memory
-MOST_CLASSES = 1000
+MOST_CLASSES = 1000  # of more than that, the longest unheard give way
 LONGEST_LABEL = 40  # characters shown
 MOST_FRAMES = 1 << 53
 MAX_ROWS = 40
@@ -106,8 +107,11 @@ class Heard:
 class Seen:
     """What came so far.
 
+    The frames of a discovered class that is merged go to the class that it is part of now.
+
     Attributes:
         classes: label -> `Heard`
+        gone: frames of classes that were forgotten, or gave way to others
         status: the last status
         gaps: how often the source of samples was gone
         missed: events that this subscriber did not keep up with
@@ -116,11 +120,13 @@ class Seen:
 
     def __init__(self):
         self.classes = {}
+        self.gone = 0
         self.status = {}
         self.gaps = 0
         self.missed = 0
         self.ignored = 0
         self._next = {}
+        self._labels = DiscoveredLabels()
 
     def take(self, parts):
         """Count a message, a list of bytes: the event, or None if it is none."""
@@ -138,22 +144,21 @@ class Seen:
         return event
 
     def add(self, kind, event):
-        """Count an event that `check` has passed.
-
-        Raises:
-            ValueError: there are too many classes
-        """
+        """Count an event that `check` has passed."""
         if kind == "labels":
             self._count(event)
         elif kind == "status":
             self.status = event
+            for label, heir in self._labels.let_go(event):
+                self._let_go(label, heir)
         elif kind == "gap":
             self.gaps += 1
 
     def _count(self, event):
         label = event["label"]
         if label not in self.classes and len(self.classes) >= MOST_CLASSES:
-            raise ValueError(f"more than {MOST_CLASSES} classes")
+            self._let_go(min(self.classes, key=lambda label: self.classes[label].last))
+        self._labels.heard(event)
         heard = self.classes.setdefault(label, Heard(event["known"]))
         heard.known = event["known"]
         heard.frames += event["n_frames"]
@@ -162,10 +167,22 @@ class Seen:
             heard.scored += event["n_frames"]
             heard.scores += event["n_frames"] * event["score"]
 
+    def _let_go(self, label, heir=None):
+        self._labels.drop(label)
+        gone = self.classes.pop(label)
+        if heir is None:
+            self.gone += gone.frames
+            return
+        heard = self.classes[heir]
+        heard.last = max(heard.last, gone.last)
+        heard.frames += gone.frames
+        heard.scored += gone.scored
+        heard.scores += gone.scores
+
     def table(self, title):
         """A rich table of it all."""
         table = Table("class", "share", "frames", "last heard", "mean score", title=title)
-        total = sum(heard.frames for heard in self.classes.values())
+        total = self.gone + sum(heard.frames for heard in self.classes.values())
         order = sorted(self.classes.items(), key=lambda item: -item[1].frames)
         now = time.monotonic()
         for label, heard in order[:MAX_ROWS]:
@@ -177,10 +194,9 @@ class Seen:
                 f"{heard.scores / heard.scored:.2f}" if heard.scored else "–",
                 style=None if heard.known else "cyan",
             )
-        if len(order) > MAX_ROWS:
-            frames = sum(heard.frames for _, heard in order[MAX_ROWS:])
-            share = percent(frames / total if total else None)
-            table.add_row(f"{len(order) - MAX_ROWS} more", share, str(frames))
+        more = [(f"{len(order) - MAX_ROWS} more", sum(heard.frames for _, heard in order[MAX_ROWS:]))]
+        for what, frames in more * (len(order) > MAX_ROWS) + [("no more there", self.gone)] * bool(self.gone):
+            table.add_row(what, percent(frames / total if total else None), str(frames))
         notes = [f"{key} {_shown(self.status[key])}" for key in STATUS if key in self.status]
         notes += [f"gaps {self.gaps}"] * bool(self.gaps)
         notes += [f"missed {self.missed}"] * bool(self.missed)

@@ -6,6 +6,7 @@ import threading
 import weakref
 from collections import Counter
 
+from .discovered_labels import DiscoveredLabels
 from .output import Output
 
 MOST_CLASSES = 1000  # with counts of their own; what comes then is counted as OTHER
@@ -18,7 +19,8 @@ COUNTERS = {
     "frames_skipped": "Frames left out for NaN or infinity.",
     "frames_overrun": "Frames dropped because the network was too slow.",
     "samples_dropped": "Samples before a gap that made no whole frame.",
-    "invalid": "Frames that could not be judged.",
+    "invalid": "Frames that got no class.",
+    "discoveries_refused": "Frames that got no class, because too many were discovered in a minute.",
 }
 GAUGES = {
     "n_discovered": ("discovered_classes", "Discovered classes."),
@@ -31,7 +33,8 @@ LATENCY = {"latency_ms_p50": "0.5", "latency_ms_p99": "0.99"}
 class Prometheus(Output):
     """Serves metrics over HTTP, from a registry of its own, until it is closed or nobody holds it any more.
 
-    At most 32 connections at once, each for at most 5 s.
+    At most 32 connections at once, each for at most 5 s. The counts of a discovered class that is merged go to
+    the class that it is part of now, those of one that is forgotten to ``other``.
 
     Args:
         port: 0 takes any that is free
@@ -65,6 +68,7 @@ class Prometheus(Output):
         self._outputs = [*outputs, self]
         self._status = {}
         self._frames, self._runs, self._events = Counter(), Counter(), Counter()
+        self._labels = DiscoveredLabels()
         self._registry = prometheus_client.CollectorRegistry()
         self._registry.register(_Collector(weakref.WeakMethod(self._families)))
         self.port = None
@@ -91,6 +95,9 @@ class Prometheus(Output):
                 for key in (*COUNTERS, *GAUGES, *LATENCY)
                 if isinstance(event.get(key), (int, float))
             )
+            for label, heir in self._labels.let_go(event):
+                for counter in (self._runs, self._frames):
+                    counter[heir or OTHER] += counter.pop(label)
         elif kind == "labels":
             self._count(event)
         if self.port is None:
@@ -102,6 +109,8 @@ class Prometheus(Output):
             raise ValueError(f"label event with label {label!r}, n_frames {n_frames!r}")
         if label not in self._runs and len(self._runs) >= MOST_CLASSES:
             label = OTHER
+        else:
+            self._labels.heard(event)
         self._runs[label] += 1
         self._frames[label] += n_frames
 
