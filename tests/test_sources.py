@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Sources of samples: what is said of them, and radios that go away."""
 
+import contextlib
 import gc
 import json
 import math
@@ -11,6 +12,7 @@ import time
 import numpy as np
 import pmt
 import pytest
+import zmq
 
 pytest.importorskip("gnuradio")
 
@@ -229,6 +231,114 @@ def test_a_zmq_publisher_that_goes_away_and_comes_back():
     top_block.stop()
     top_block.wait()
     assert gap["source"] == str(address) and gap["reason"] == "no samples for 0.5 s"
+
+
+def test_a_source_whose_thread_died_is_opened_again_at_once(mixed_samples):
+    """Not only after the time without samples that tells of silence."""
+    radios, reports = Radios(mixed_samples, 3, "raises"), []
+    source = reopening.reopening_source(
+        "test:", radios, None, reports.append, patience=1e6, backoff=Backoff(0.01, 0.01)
+    )
+    iq, top_block = blocks.vector_sink_c(), gr.top_block()
+    top_block.connect(source, iq)
+    run_until(top_block, lambda: len(iq.data()) == len(mixed_samples))
+    assert np.array_equal(iq.data(), mixed_samples)
+    assert "test:: it ended; opening it again" in reports
+
+
+@contextlib.contextmanager
+def heard(endpoint, reports):
+    """What a running flowgraph takes from a publisher: its source and its sink."""
+    address = Address.parse(f"zmq:{endpoint}")
+    made = []
+
+    def make():
+        made.append(open_source(address, RATE, report=reports.append))
+        return made[-1]
+
+    source = reopening.reopening_source(str(address), make, None, reports.append, patience=1e6)
+    iq, top_block = blocks.vector_sink_c(), gr.top_block()
+    top_block.connect(source, iq)
+    top_block.start()
+    try:
+        yield made[0][0], iq
+    finally:
+        top_block.stop()
+        top_block.wait()
+
+
+def test_messages_that_are_no_samples_are_left_out(mixed_samples):
+    good = mixed_samples[:3000]
+    hostile = [
+        [b"123"], [b""], [b"x" * 8001], [b"a", b"b", good.tobytes()], [good.tobytes(), b"1234567"], [b"key", b""],
+    ]  # fmt: skip
+    reports = []
+    with zmq.Context() as context, context.socket(zmq.PUB) as publisher:
+        publisher.linger = 0
+        publisher.bind("tcp://127.0.0.1:*")
+        with heard(publisher.getsockopt_string(zmq.LAST_ENDPOINT), reports) as (source, iq):
+
+            def subscribed():
+                publisher.send(bytes(8))
+                return len(iq.data())
+
+            until(subscribed)
+            before = until(lambda: len(iq.data()), steady=0.3)
+            for message in hostile:
+                publisher.send_multipart(message)
+                publisher.send(good.tobytes())
+                publisher.send_multipart([b"key", good.tobytes()])
+            n = 2 * len(good) * len(hostile)
+            until(lambda: len(iq.data()) >= before + n)
+            assert np.array_equal(iq.data()[before:], np.tile(good, 2 * len(hostile)))
+            assert source.left_out == len(hostile)
+    left_out = [line for line in reports if "left out" in line]
+    assert len(left_out) == 1 and "a message of 3 bytes" in left_out[0]
+    assert not any("opening it again" in line for line in reports)
+
+
+def test_a_publisher_of_messages_too_long_is_cut_off_and_comes_back(monkeypatch):
+    monkeypatch.setattr("gnuradio.sr2cnn.sources.zmq_samples.LARGEST", 1000)
+    with zmq.Context() as context, context.socket(zmq.PUB) as publisher:
+        publisher.linger = 0
+        publisher.bind("tcp://127.0.0.1:*")
+        with heard(publisher.getsockopt_string(zmq.LAST_ENDPOINT), []) as (source, iq):
+
+            def more():
+                publisher.send(bytes(8))
+                return len(iq.data()) > before
+
+            for _ in range(2):
+                before = len(iq.data())
+                until(more)
+                publisher.send(bytes(8000))
+            assert len(iq.data()) < 1000 and source.left_out == 0
+
+
+@pytest.mark.parametrize("key, pass_tags", [("", False), ("radio", False), ("", True)])
+def test_gnu_radios_publisher(key, pass_tags):
+    """With a key; with tags, which are no samples, and said so."""
+    tags = [gr.tag_utils.python_to_tag((0, pmt.intern("rx_freq"), pmt.from_double(1e6), pmt.PMT_F))]
+    values = np.arange(1000) + 1j
+    source = blocks.vector_source_c(values, True, 1, tags)
+    sink, top_block = zeromq.pub_sink(8, 1, "tcp://127.0.0.1:*", 100, pass_tags, -1, key), gr.top_block()
+    throttle = blocks.throttle(8, 1e5)
+    top_block.connect(source, throttle, sink)
+    reports = []
+    with heard(sink.last_endpoint(), reports) as (heard_from, iq):
+        top_block.start()
+        try:
+            if pass_tags:
+                until(lambda: heard_from.left_out > 3)
+                assert not iq.data() and "Pass Tags" in reports[0]
+            else:
+                until(lambda: len(iq.data()) > 5000)
+                got = np.array(iq.data()[:5000])
+                assert np.array_equal(got, np.resize(np.roll(values, -int(got[0].real)), 5000))
+                assert heard_from.left_out == 0
+        finally:
+            top_block.stop()
+            top_block.wait()
 
 
 # -- its logic, without GNU Radio -----------------------------------------------------------------------

@@ -203,7 +203,7 @@ def _open(address, rate, freq, gain, datatype, fast):
     from ..sources.reopening_source import reopening_source
 
     def make():
-        return open_source(address, rate, freq, gain)
+        return open_source(address, rate, freq, gain, _say)
 
     return _Source([reopening_source(str(address), make, freq, _say)], True)
 

@@ -5,7 +5,6 @@ import contextlib
 
 from .address import RADIOS
 
-ZMQ_TIMEOUT_MS = 100
 REMEDIES = {
     "soapy": "is it plugged in, and SoapySDR's module for it installed (Debian: soapysdr-module-…)?",
     "uhd": "is it plugged in, and its firmware there (uhd_find_devices)?",
@@ -13,7 +12,7 @@ REMEDIES = {
 }
 
 
-def open_source(address, rate, freq=None, gain=None):
+def open_source(address, rate, freq=None, gain=None, report=None):
     """Open a radio or a ZeroMQ publisher.
 
     Args:
@@ -21,6 +20,7 @@ def open_source(address, rate, freq=None, gain=None):
         rate: samples a second
         freq: center frequency of a radio, Hz
         gain: dB; None for the radio's own gain control, where it has one
+        report: called with a line of text about what a publisher sends that is no samples; default: the log
 
     Returns:
         a block that gives complex samples, and the sample rate that it really has, Hz
@@ -29,10 +29,9 @@ def open_source(address, rate, freq=None, gain=None):
         OSError: it cannot be opened, or not with that tuning; in one line
     """
     if address.kind == "zmq":
-        from gnuradio import gr, zeromq
+        from .zmq_source import zmq_source
 
-        source = zeromq.sub_source(gr.sizeof_gr_complex, 1, address.argument, ZMQ_TIMEOUT_MS, False, -1)
-        return source, rate
+        return zmq_source(address.argument, report), rate
     opener = {"soapy": _open_soapy, "uhd": _open_uhd, "osmosdr": _open_osmosdr}[address.kind]
     try:
         return opener(address.argument, rate, freq, gain)

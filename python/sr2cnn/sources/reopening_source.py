@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A radio that is opened again when it goes away."""
 
+import contextlib
 import math
 import threading
+from pathlib import Path
 
 import numpy as np
 import pmt
@@ -117,8 +119,13 @@ class _Session:
 
     def __init__(self, source, sample_rate):
         self.sample_rate = sample_rate
+        # GNU Radio names a block's thread so, as far as the kernel has room.
+        self._thread_name = f"{source.name()}{source.unique_id()}"[:15]
+        self._ran = False  # whether that thread was seen
+        self._taken = 0
         self._sink = _hand_over()
         self._top_block = gr.top_block("source")
+        self._top_block.source = source  # a Python block that nobody holds crashes the interpreter
         self._top_block.connect(source, self._sink)
         self._done = threading.Event()
         self._started = False
@@ -127,6 +134,7 @@ class _Session:
         self._sink.put = put
         self._top_block.start()
         self._started = True
+        self._ran = self._thread_name in _thread_names()
         threading.Thread(target=self._wait, args=(self._top_block,), daemon=True).start()
 
     def _wait(self, top_block):
@@ -135,7 +143,17 @@ class _Session:
 
     @property
     def ended(self):
-        return self._done.is_set()
+        return self._done.is_set() or self._died()
+
+    def _died(self):
+        """Whether the source's thread is gone. Where its work raised, GNU Radio ends that, and tells nobody."""
+        taken = self._sink.nitems_read(0)
+        if taken != self._taken:
+            self._taken = taken
+            return False
+        runs = self._thread_name in _thread_names()
+        self._ran = self._ran or runs
+        return self._ran and not runs
 
     def close(self):
         top_block, self._top_block = self._top_block, None
@@ -146,6 +164,15 @@ class _Session:
                 return False
         top_block.disconnect_all()  # a device must be free before it can be opened again
         return True
+
+
+def _thread_names():
+    """Of this process, as Linux tells them; elsewhere there are none."""
+    names = set()
+    for thread in Path("/proc/self/task").glob("*/comm"):
+        with contextlib.suppress(OSError):  # it has just ended
+            names.add(thread.read_text().rstrip("\n"))
+    return names
 
 
 class _hand_over(gr.sync_block):
