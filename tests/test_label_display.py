@@ -31,7 +31,9 @@ PORTS = ("labels", "novel", "status")
 
 @pytest.fixture(scope="module")
 def application():
-    return QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
+    application = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
+    application.setFont(QtGui.QFont("DejaVu Sans", 10))  # as on most desktops
+    return application
 
 
 @pytest.fixture
@@ -268,6 +270,30 @@ def test_table(make):
     assert list(table(display)) == ["unknown_1", "QPSK"]
 
 
+def test_merged_class_goes_everywhere(application, make):
+    display = make()
+    for k, id in enumerate((0, -1, -2)):
+        shown(display, ("labels", pdu(label(id, n=10), 5.0 * np.eye(4)[k])))
+    display.widget()._looks[-2] = "like FM"
+    shown(display, ("status", pmt.to_pmt({"merged": {"from": -2, "into": -1}})))
+    panel = display.widget()
+    assert list(table(display)) == ["unknown_1", "K0"]
+    assert [name for _, name, *_ in panel.plane._points] == ["unknown_1", "K0"]
+    assert [name for _, name in panel.timeline.getAxis("left")._tickLevels[0]] == ["K0", "unknown_1"]
+    assert panel._looks == {}
+
+
+def test_set_window_keeps_the_timeline(make):
+    display = make(window=10.0)
+    shown(display, ("labels", pdu(label(-1, n=100, sample_rate=12_800.0))))
+    display.set_window(100.0)
+    shown(display)
+    assert [name for _, name in display.widget().timeline.getAxis("left")._tickLevels[0]] == ["unknown_1"]
+    assert display.widget().rows.headerData(3, Qt.Horizontal) == "last 100 s"
+    with pytest.raises(ValueError, match="-1"):
+        display.set_window(-1)
+
+
 def test_one_colour_a_class_everywhere(make):
     display = make()
     for id in (3, -1, 5):
@@ -383,6 +409,151 @@ def test_names_on_the_map_do_not_overlap(make, application):
     assert not any(a.intersects(b) for k, a in enumerate(inner) for b in inner[:k])
 
 
+# -- in any theme and at any size -------------------------------------------------------------
+
+LEGIBLE = 4.5  # contrast of text and ground, of WCAG 2 level AA
+THEMES = Path(gr.prefix()) / "share" / "gnuradio" / "themes"
+NAMES = {0: "QPSK", 1: "AM-DSB", 2: "PI4-DQPSK", -1: "unknown_1", -2: "hopper", -3: "a name of many words, " * 2}
+
+
+@pytest.fixture(params=["", "plain", "dark", "alt", "projector"])
+def theme(request, application):
+    """A theme's style sheet, as GNU Radio gives it to its application."""
+    sheet = (THEMES / f"{request.param}.qss").read_text() if request.param else ""
+    application.setStyleSheet(sheet)
+    yield sheet
+    application.setStyleSheet("")
+
+
+def filled(display, application, size):
+    """A display of that size in which classes of each kind were heard."""
+    panel = display.widget()
+    panel.resize(*size)
+    for k, (id, name) in enumerate(NAMES.items()):
+        vector = 10.0 * np.eye(16)[k]
+        event = label(id, name, n=10 + k, start=12800 * k, sample_rate=12800.0)
+        shown(display, ("labels", pdu(event, vector)))
+    for out, dropped in ((1000, 0), (2000, 10)):
+        status = dict(frames_out=out, frames_dropped=dropped, n_discovered=3, model="tiny",
+                      latency_ms_p50=1.5, latency_ms_p99=20.0, frames_waiting=0)  # fmt: skip
+        shown(display, ("status", pmt.to_pmt(status)))
+    panel.tell("something to say")
+    for _ in range(5):  # the layout, then what is placed in it
+        application.processEvents()
+        panel.refresh()
+    application.processEvents()
+    return panel
+
+
+def luminance(colours):
+    linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]
+
+
+def contrast(picture, rectangle=None):
+    """Between the ground, the colour of most pixels, and the one that stands out most."""
+    picture = picture.toImage() if isinstance(picture, QtGui.QPixmap) else picture
+    picture = picture.copy(rectangle) if rectangle else picture
+    picture = picture.convertToFormat(QtGui.QImage.Format_RGB32)
+    bits = picture.constBits().asarray(picture.sizeInBytes())
+    pixels = np.frombuffer(bits, np.uint8).reshape(-1, 4)[:, 2::-1]
+    colours, counts = np.unique(pixels, axis=0, return_counts=True)
+    bright = luminance(colours / 255)
+    ground = bright[counts.argmax()]
+    return max((max(one, ground) + 0.05) / (min(one, ground) + 0.05) for one in bright)
+
+
+def texts_of(panel):
+    """What is written where: (what, widget, rectangle in it)."""
+    for figure in panel.figures.values():
+        if figure.isVisible():
+            yield from (("figure", each, each.rect()) for each in figure.findChildren(QtWidgets.QLabel))
+    yield "notice", panel.notice, panel.notice.rect()
+    table, header = panel.table, panel.table.horizontalHeader()
+    for column in range(6):
+        if table.isColumnHidden(column):
+            continue
+        at, wide = header.sectionViewportPosition(column), header.sectionSize(column)
+        if panel.rows.headerData(column, Qt.Horizontal):
+            yield "header", header.viewport(), QtCore.QRect(at, 0, wide, header.height())
+        for row in range(panel.rows.rowCount()):
+            cell = table.visualRect(panel.rows.index(row, column))
+            if table.viewport().rect().contains(cell):
+                yield "cell", table.viewport(), cell.adjusted(24 if column == 0 else 0, 0, 0, 0)
+    for text in panel.plane._texts:
+        if text.isVisible():
+            box = text.mapRectToScene(text.boundingRect()).toRect()
+            yield "name on the map", panel.plane.viewport(), box.adjusted(1, 1, -1, -1)
+    for side in ("left", "bottom"):
+        axis = panel.timeline.getAxis(side)
+        yield side, panel.timeline.viewport(), axis.mapRectToScene(axis.boundingRect()).toRect()
+    title = panel.timeline.getAxis("bottom").label
+    yield "title", panel.timeline.viewport(), title.mapRectToScene(title.boundingRect()).toRect()
+
+
+@pytest.mark.parametrize("size", [(640, 430), (1100, 700)])
+@pytest.mark.parametrize("owner", ["application", "window"])
+def test_every_text_is_legible(make, application, theme, size, owner):
+    display = make()
+    if owner == "window":  # as a flowgraph with a theme of its own
+        application.setStyleSheet("")
+        display.widget().setStyleSheet(theme)
+    panel = filled(display, application, size)
+    assert (panel.width(), panel.height()) == size
+    pictures, seen = {}, set()
+    for what, widget, rectangle in texts_of(panel):
+        picture = pictures.setdefault(widget, widget.grab().toImage())
+        assert contrast(picture, rectangle) >= LEGIBLE, (what, rectangle)
+        seen.add(what)
+    assert seen >= {"figure", "notice", "header", "cell", "name on the map", "left", "bottom"}
+
+
+def test_tips_are_legible(make, application, theme):
+    panel = filled(make(), application, (640, 430))
+    for widget in (panel.table.viewport(), panel.table.horizontalHeader(), panel.plane.viewport()):
+        QtWidgets.QToolTip.showText(QtCore.QPoint(5, 5), "FM/FSK, near GFSK", widget)
+        (tip,) = (each for each in application.topLevelWidgets() if each.inherits("QTipLabel"))
+        assert contrast(tip.grab()) >= LEGIBLE
+        QtWidgets.QToolTip.hideText()
+        until(application, lambda: not QtWidgets.QToolTip.isVisible())
+        tip.deleteLater()
+        application.sendPostedEvents(None, QtCore.QEvent.DeferredDelete)
+
+
+@pytest.mark.parametrize("size", [(640, 430), (480, 320), (1100, 700)])
+def test_names_have_room(make, application, theme, size):
+    panel = filled(make(), application, size)
+    table, metrics = panel.table, panel.table.fontMetrics()
+    room = table.columnWidth(0) - 28  # but for icon and margins
+    assert table.rowHeight(0) >= metrics.height()
+    assert table.columnWidth(0) == table.viewport().width() - sum(
+        table.columnWidth(column) for column in range(1, 6) if not table.isColumnHidden(column)
+    )
+    assert metrics.horizontalAdvance("unknown_1") <= room
+    axis = panel.timeline.getAxis("left")
+    lanes = [name for _, name in axis._tickLevels[0]]
+    assert all(panel.timeline.fontMetrics().horizontalAdvance(name) < axis.width() for name in lanes)
+    assert axis.width() < 0.5 * panel.timeline.width()
+    if "32px" not in theme:
+        assert metrics.horizontalAdvance("PI4-DQPSK") <= room
+        assert not table.isColumnHidden(2) or size[0] < 640
+        on_map = {text.toPlainText() for text in panel.plane._texts if text.isVisible()}
+        assert {"QPSK", "unknown_1", "hopper"} <= on_map
+    if size == (1100, 700) and "32px" not in theme:
+        assert not any(table.isColumnHidden(column) for column in range(6))
+
+
+def test_a_theme_may_come_while_it_runs(make, application):
+    panel = filled(make(), application, (640, 430))
+    for name in ("dark", "plain", "projector"):
+        application.setStyleSheet((THEMES / f"{name}.qss").read_text())
+        application.processEvents()
+        panel.refresh()
+        for what, widget, rectangle in texts_of(panel):
+            assert contrast(widget.grab(), rectangle) >= LEGIBLE, (name, what)
+    application.setStyleSheet("")
+
+
 @pytest.mark.parametrize(
     "message",
     [pmt.PMT_NIL, pmt.PMT_T, pmt.intern("x"), pmt.make_dict(), pmt.cons(pmt.make_dict(), pmt.from_long(1)),
@@ -454,6 +625,51 @@ def test_share_and_score():
     assert shares == [0.5, 0.5]
 
 
+def test_merged_class_is_part_of_the_other_one():
+    statistics = ls.LabelStatistics(window=30.0)
+    statistics.take(label(-1, n=100, sample_rate=12_800.0), now=0)  # a second
+    statistics.take(label(-2, n=300, start=12_800, sample_rate=12_800.0), now=1)
+    before = statistics.timeline()[1].sum(0)
+    statistics.take(dict(event="status", merged={"from": -2, "into": -1}), now=2)
+    ((one, share, recent),) = statistics.rows()
+    assert (one.id, one.name, one.frames, one.last, share, recent) == (-1, "unknown_1", 400, 1, 1, 1)
+    ids, shares, *_ = statistics.timeline()
+    assert ids == [-1] and np.allclose(shares[0], before)
+    # A label that was on its way is the older class's; the id of one that comes much later is another's.
+    assert statistics.take(label(-2, n=5), now=3) == -1 and one.name == "unknown_1" and one.frames == 405
+    statistics.take(dict(event="status", merged={"from": -1, "into": -3}), now=4)
+    assert statistics.take(label(-2), now=5) == -3 and statistics.take(label(-1), now=5) == -3
+    assert statistics.take(label(-2), now=100) == -2
+
+
+def test_forgotten_classes_go():
+    statistics = ls.LabelStatistics()
+    for id in (0, -1, -2, -3):
+        statistics.take(label(id), now=0)
+    statistics.take(dict(event="status", forgotten=[-1, -3, 0, "x", None, -77]), now=1)
+    assert [one.id for one, *_ in statistics.rows()] == [0, -2] and statistics.timeline()[0] == [0, -2]
+    assert statistics.take(label(-1), now=2) is None and len(statistics.rows()) == 2
+    assert statistics.take(label(-1), now=100) == -1
+
+
+def test_another_window_keeps_history():
+    statistics = ls.LabelStatistics(window=30.0)
+    for second in range(25):
+        event = label(second // 10 % 2 - 1, n=100, start=12_800 * second, sample_rate=12_800.0)
+        statistics.take(event, now=second)
+    for window, first, bin in ((60.0, 0, 0.2), (15.0, 10, 0.2), (90.0, 10, 0.3)):
+        statistics.set_window(window)
+        ids, shares, start, end = statistics.timeline()
+        assert ids == [0, -1] and end - start == pytest.approx(window) and statistics.window == window
+        middle = start + (np.arange(ls.BINS) + 0.5) * window / ls.BINS
+        sure = lambda a, b: (middle > max(a, first) + bin) & (middle < b - bin)  # noqa: E731
+        assert np.allclose(shares[1][sure(0, 10)], 1) and np.allclose(shares[1][sure(20, 25)], 1)
+        assert np.allclose(shares[0][sure(10, 20)], 1)
+        assert not shares[:, (middle < first - bin) | (middle > 25 + bin)].any()
+    statistics.take(label(7, n=100, start=12_800 * 25, sample_rate=12_800.0), now=25)  # it goes on
+    assert [id for id in statistics.timeline()[0]] == [0, 7, -1]
+
+
 def test_novel_counts_no_frames():
     statistics = ls.LabelStatistics()
     assert statistics.take({**label(-1), "event": "novel"}, now=3) == -1
@@ -495,9 +711,11 @@ def test_frames_a_second_and_new_drops():
 values = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=70),
     st.lists(st.floats(), max_size=3),
-    st.dictionaries(st.sampled_from(["rename", "id"]), st.integers(), max_size=2),
+    st.dictionaries(st.sampled_from(["rename", "id", "from", "into"]), st.integers(-3, 1) | st.integers(),
+                    max_size=2),
+    st.lists(st.integers(-3, 1), max_size=3),
 )  # fmt: skip
-keys = ["event", "label", "class_id", "n_frames", "n_samples", "start_sample", "sample_rate", "score",
+keys = ["event", "merged", "forgotten", "label", "class_id", "n_frames", "n_samples", "start_sample", "sample_rate", "score",
         "vector", "error", "command", "frames_out", "frames_dropped"]  # fmt: skip
 
 
@@ -588,6 +806,17 @@ def test_without_a_model_the_map_is_fitted_and_keeps_its_side():
     after = space.classes()
     turned = sum(np.dot(before[id] - before[0], after[id] - after[0]) > 0 for id in range(1, 5))
     assert len(after) == 6 and turned >= 3
+
+
+def test_merged_class_leaves_the_map():
+    space = sm.SemanticMap(np.eye(6) * 10)
+    for id, vector in ((-1, [1, 1, 1, 0, 0, 0]), (-2, [1, 1, 1, 4, 0, 0]), (-2, [1, 1, 1, 8, 0, 0])):
+        space.take(id, vector, 1 - id)
+    space.merge(-2, -1)
+    assert -2 not in space.classes() and set(space.runs()[0]) == {-1} and len(space.runs()[0]) == 3
+    assert np.allclose(space._means[-1][1], [1, 1, 1, (3 * 4 + 3 * 8) / 8, 0, 0]) and space._means[-1][0] == 8
+    space.merge(-2, -1)  # it went already
+    assert space._means[-1][0] == 8
 
 
 def test_vectors_of_another_model_are_left_out():

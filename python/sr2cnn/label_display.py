@@ -72,7 +72,7 @@ class label_display(gr.basic_block):
         return self._panel
 
     def set_window(self, window):
-        """Seconds that the timeline covers. It begins anew."""
+        """Seconds that the timeline covers. It keeps what lies in them."""
         self._panel.set_window(window)
 
     def _on_labels(self, message):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The Qt widget that shows labels: table, timeline, map and figures. It knows nothing of GNU Radio."""
 
+import itertools
 import os
 import time
 import warnings
@@ -12,8 +13,9 @@ import pyqtgraph
 from PyQt5 import QtCore, QtGui, QtWidgets
 from PyQt5.QtCore import Qt
 from sr2cnn_learn.attributes import in_words
+from sr2cnn_learn.names import check_name, shown
 
-from .label_statistics import BINS, LabelStatistics, is_count, is_finite, one_line
+from .label_statistics import BINS, LONGEST_NAME, LabelStatistics, is_count, is_finite
 from .semantic_map import SemanticMap
 
 TICK = 0.2  # seconds from look to look at what came
@@ -30,8 +32,18 @@ COLOURS = [
 ]  # fmt: skip
 SHADES = (100, 145, 75)  # of them, in percent of darkness, when they run out
 UNHEARD = "#909090"
-WARNING = "#d62f3c"
+WARNING = "#b3131f", "#ff7a80"  # on a light ground, on a dark one
+STRIPE, FAINT = 0.06, 0.65  # of the text's colour, in that of every second row and of what matters less
 CAPTIONS = ("model", "frames", "frames/s", "dropped", "waiting", "latency p50 / p99", "discovered")
+# Which of them stay where there is no room for all.
+IMPORTANCE = ("dropped", "discovered", "frames/s", "model", "latency p50 / p99", "waiting", "frames")
+LEGEND = "● known  ▲ new  · latest runs"
+WIDEST_CELLS = ("", "known", "100.0%", "100.0%", "59 min ago", "99.99")
+COLUMNS_BY_IMPORTANCE = (2, 4, 3, 1, 5)  # but for the name
+NAME_WIDTH, SHORT_NAME = 20, 10  # characters that have room in the table, and on the map
+CELL_MARGIN, TITLE_MARGIN, ICON_WIDTH, AXIS_MARGIN = 12, 30, 20, 12  # pixels
+NAMES_SHARE = 0.35  # of the timeline's width, at most
+LOOK_CHANGES = (QtCore.QEvent.PaletteChange, QtCore.QEvent.StyleChange, QtCore.QEvent.FontChange)
 TIPS = (
     "Double-click a new class to name it.",
     "Whether the model knows the class, or it was discovered.",
@@ -67,7 +79,7 @@ class LabelPanel(QtWidgets.QWidget):
         super().__init__(parent)
         self.statistics = LabelStatistics(window, sample_rate)
         self.map = SemanticMap(None if bundle is None else bundle.centers)
-        self._names = [] if bundle is None else [one_line(name) for name in bundle.classes]
+        self._names = [] if bundle is None else [shown(name, LONGEST_NAME) for name in bundle.classes]
         self._model_name = None if bundle is None else bundle.name
         self._events, self._rename, self._missed, self._report = events, rename, missed, report
         self._looks = {}  # class id -> a line on what it looks like
@@ -78,20 +90,14 @@ class LabelPanel(QtWidgets.QWidget):
         self.setWindowTitle("Labels")
         self.resize(1100, 700)
 
-        self.figures = {}
-        header = QtWidgets.QHBoxLayout()
-        header.setSpacing(28)
-        for caption in CAPTIONS:
-            self.figures[caption] = _Figure(caption)
-            header.addWidget(self.figures[caption])
-        header.addStretch()
+        self.figures = {caption: _Figure(caption) for caption in CAPTIONS}
+        self.header = _Header(list(self.figures.values()))
         self.notice = _plain_label("")
         self.notice.setWordWrap(True)
-        self.notice.setAlignment(Qt.AlignRight | Qt.AlignVCenter)
-        header.addWidget(self.notice, 10)
+        self.notice.hide()
 
         self.rows = _Rows(self._name, self._looks, window)
-        self.table = _table(self.rows)
+        self.table = _Table(self.rows)
         self.table.doubleClicked.connect(self._on_double_click)
         self.plane = _Plane()
         self.timeline = _Timeline()
@@ -104,8 +110,9 @@ class LabelPanel(QtWidgets.QWidget):
         both.addWidget(self.timeline)
         both.setSizes([345, 275])
         layout = QtWidgets.QVBoxLayout(self)
-        layout.addLayout(header)
+        layout.addWidget(self.header)
         layout.addWidget(both, 1)
+        layout.addWidget(self.notice)
 
         self._timer = QtCore.QTimer(self)
         self._timer.timeout.connect(self._on_timer)
@@ -129,11 +136,15 @@ class LabelPanel(QtWidgets.QWidget):
         now = time.monotonic()
         self._refreshed = now
         statistics = self.statistics
+        for id, (into, _) in statistics.gone.items():
+            if into is not None:
+                self.map.merge(id, into)
         self.map.keep(statistics.classes)
         for id in self._looks.keys() - statistics.classes.keys():
             del self._looks[id]
         if not self.table.is_editing():
             self.rows.show(statistics.rows(), now)
+            self.table.fit()
         ids, shares, start, end = statistics.timeline(self.timeline.lanes())
         lanes = [statistics.classes[id].name if id is not None else "others" for id in ids]
         colours = [self._colour(id) for id in ids]
@@ -142,18 +153,18 @@ class LabelPanel(QtWidgets.QWidget):
         self._refresh_figures(now)
 
     def set_window(self, window):
-        """Seconds that the timeline covers. It begins anew."""
+        """Seconds that the timeline covers. It keeps what lies in them."""
         self.statistics.set_window(window)
         self.rows.set_window(window)
 
     def tell(self, text):
         """Show a line for a while."""
-        self.notice.setText(text)
+        self._show_notice(text)
         self._notice_until = time.monotonic() + NOTICE
 
     def _look(self, id, description):
         try:
-            self._looks[id] = one_line(in_words(description), 200)
+            self._looks[id] = shown(in_words(description), 200)
         except (AttributeError, KeyError, TypeError, ValueError):
             pass  # it is no description
 
@@ -172,7 +183,7 @@ class LabelPanel(QtWidgets.QWidget):
             points.append((position, name, self._colour(id) if heard else None, id >= 0, tip))
         # Where there is no room for all names: discovered ones, then what is heard most.
         frames = {one.name: one.frames for one in self.statistics.classes.values()}
-        points.sort(key=lambda point: (point[3], -frames.get(point[1], 0)))
+        points.sort(key=lambda point: (not point[2], point[3], -frames.get(point[1], 0)))
         ids, positions = self.map.runs()
         self.plane.show_points(points, positions, [self._colour(int(id)) for id in ids])
 
@@ -185,18 +196,21 @@ class LabelPanel(QtWidgets.QWidget):
             drops += f" ({dropped / (dropped + out):.1%})"
         latency = [status.get(f"latency_ms_{q}") for q in ("p50", "p99")]
         texts = (
-            one_line(said) if isinstance(said, str) else self._model_name or "–",
+            shown(said, LONGEST_NAME) if isinstance(said, str) else self._model_name or "–",
             _count(out),
             "–" if self.statistics.rate is None else _count(round(self.statistics.rate)),
             drops,
             _count(status.get("frames_waiting")),
-            " / ".join(f"{ms:.3g}" for ms in latency if is_finite(ms)) + " ms",
+            f"{latency[0]:.3g} / {latency[1]:.3g} ms" if all(map(is_finite, latency)) else "–",
             _count(status.get("n_discovered")),
         )
         for figure, text in zip(self.figures.values(), texts):
             figure.show_text(text)
         self.figures["dropped"].warn(self.statistics.dropping)
-        self.figures["waiting"].setVisible("frames_waiting" in status)
+        self.header.show_figures(
+            figure for caption, figure in self.figures.items()
+            if caption != "waiting" or "frames_waiting" in status
+        )  # fmt: skip
 
         if self.statistics.error and self.statistics.error_at != self._error_at:
             self._error_at = self.statistics.error_at
@@ -207,7 +221,11 @@ class LabelPanel(QtWidgets.QWidget):
                 lasting.append(f"the map is that of {self._model_name}")
             if lost := self._missed():
                 lasting.append(f"{_count(lost)} messages not shown, they came too fast")
-            self.notice.setText("; ".join(lasting))
+            self._show_notice("; ".join(lasting))
+
+    def _show_notice(self, text):
+        self.notice.setText(text)
+        self.notice.setVisible(bool(text))
 
     def _colour(self, id):
         heard = self.statistics.classes.get(id)
@@ -220,9 +238,12 @@ class LabelPanel(QtWidgets.QWidget):
             return
         if heard.id >= 0:
             self.tell(f"{heard.name} is a known class: its name is the model's")
-        elif not name.isprintable():
-            self.tell(f"{one_line(name)} is no name: expected printable text")
         elif heard.id in self.statistics.classes:
+            try:
+                check_name(name)
+            except ValueError as error:
+                self.tell(str(error))
+                return
             self.statistics.rename(heard.id, name, time.monotonic())
             self._rename(heard.id, name)
             self._refreshed = 0.0
@@ -244,43 +265,114 @@ class LabelPanel(QtWidgets.QWidget):
 
     def changeEvent(self, event):
         super().changeEvent(event)
-        if event.type() in (QtCore.QEvent.PaletteChange, QtCore.QEvent.StyleChange):
-            self._paint_ground()
+        if event.type() in LOOK_CHANGES:
+            self._take_look()
 
     def showEvent(self, event):
         super().showEvent(event)
-        self._paint_ground()
+        self._take_look()
         self._refreshed = 0.0
 
-    def _paint_ground(self):
-        for plot in self.findChildren(_Plot):
-            plot.set_ground(self.palette())
+    def _take_look(self):
+        """Colours and sizes of the style, which may be a theme's and may change."""
+        for part in (self.header, self.table, self.plane, self.timeline):
+            part.take_look()
+
+
+class _Header(QtWidgets.QWidget):
+    """The figures in a row, as many as have room."""
+
+    SPACING = 28  # pixels
+
+    def __init__(self, figures):
+        super().__init__()
+        self._figures = self._wanted = figures
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(self.SPACING)
+        for figure in figures:
+            layout.addWidget(figure)
+        layout.addStretch()
+
+    def minimumSizeHint(self):
+        return QtCore.QSize(0, super().minimumSizeHint().height())
+
+    def show_figures(self, figures):
+        self._wanted = list(figures)
+        self._fit()
+
+    def resizeEvent(self, event):
+        super().resizeEvent(event)
+        self._fit()
+
+    def take_look(self):
+        for figure in self._figures:
+            figure.take_look()
+        self._fit()
+
+    def _fit(self):
+        room = self.width() + self.SPACING
+        for figure in sorted(self._figures, key=lambda figure: IMPORTANCE.index(figure.caption)):
+            needed = figure.sizeHint().width() + self.SPACING
+            fits = figure in self._wanted and needed <= room
+            figure.setVisible(fits)
+            room -= needed if fits else 0
 
 
 class _Table(QtWidgets.QTableView):
+    """The rows, of which names come first: other columns are shown where they leave room for those."""
+
+    def __init__(self, rows):
+        super().__init__()
+        self.setModel(rows)
+        self.setSelectionMode(self.NoSelection)
+        self.setEditTriggers(self.DoubleClicked)
+        self.setFocusPolicy(Qt.ClickFocus)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setSortingEnabled(True)
+        self.sortByColumn(2, Qt.DescendingOrder)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
+        self.verticalHeader().hide()
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(header.Fixed)
+        header.setSectionResizeMode(0, header.Stretch)
+
     def is_editing(self):
         return self.state() == self.EditingState
 
+    def take_look(self):
+        palette = self.palette()
+        ground, text = palette.color(palette.Base), palette.color(palette.Text)
+        # Qt's own stripes have a colour that a theme's style sheet does not set.
+        self.model().stripe = _mixed(ground, text, STRIPE)
+        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
+        self.fit()
 
-def _table(rows):
-    table = _Table()
-    table.setModel(rows)
-    table.setSelectionMode(table.NoSelection)
-    table.setEditTriggers(table.DoubleClicked)
-    table.setShowGrid(False)
-    table.setAlternatingRowColors(True)
-    table.setWordWrap(False)
-    table.setSortingEnabled(True)
-    table.sortByColumn(2, Qt.DescendingOrder)
-    table.verticalHeader().hide()
-    table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 8)
-    header = table.horizontalHeader()
-    header.setHighlightSections(False)
-    header.setStretchLastSection(False)
-    header.setSectionResizeMode(header.ResizeToContents)
-    header.setResizeContentsPrecision(0)  # of what is seen, however many there are
-    header.setSectionResizeMode(0, header.Stretch)
-    return table
+    def resizeEvent(self, event):
+        super().resizeEvent(event)
+        self.fit()
+
+    def fit(self):
+        """Show the columns that have room."""
+        room = self.viewport().width() - self._name_width()
+        for column in COLUMNS_BY_IMPORTANCE:
+            title = self.model().headerData(column, Qt.Horizontal)
+            wide = max(
+                self.fontMetrics().horizontalAdvance(WIDEST_CELLS[column]) + CELL_MARGIN,
+                self.horizontalHeader().fontMetrics().horizontalAdvance(title) + TITLE_MARGIN,
+            )
+            self.setColumnHidden(column, wide > room)
+            self.setColumnWidth(column, wide)
+            room -= wide
+
+    def _name_width(self):
+        metrics = self.fontMetrics()
+        names = (self.model().heard(row).name for row in range(self.model().rowCount()))
+        widest = max(map(metrics.horizontalAdvance, names), default=0)
+        return min(widest, NAME_WIDTH * metrics.averageCharWidth()) + CELL_MARGIN + ICON_WIDTH
 
 
 class _Rows(QtCore.QAbstractTableModel):
@@ -290,6 +382,7 @@ class _Rows(QtCore.QAbstractTableModel):
         super().__init__()
         self._name = name
         self._looks = looks
+        self.stripe = None  # colour of every second row
         self.set_window(window)
         self._rows = []
         self._now = 0.0
@@ -365,6 +458,8 @@ class _Rows(QtCore.QAbstractTableModel):
             return self._icon(_colour(heard.order), heard.known)
         if role == Qt.ToolTipRole and column == 0:
             return _plain_tip("\n".join(filter(None, (heard.name, self._looks.get(heard.id)))))
+        if role == Qt.BackgroundRole and index.row() % 2:
+            return self.stripe
         if role == Qt.EditRole and column == 0:
             return heard.name
         if role != Qt.DisplayRole:
@@ -411,15 +506,19 @@ class _Plot(pyqtgraph.PlotWidget):
         self.setMenuEnabled(False)
         self.foreground = self.faint = QtGui.QColor("gray")
 
-    def set_ground(self, palette):
+    def take_look(self):
+        palette = self.palette()
         ground, self.foreground = palette.color(palette.Base), palette.color(palette.Text)
-        self.faint = QtGui.QColor(*(
-            (a + b) // 2 for a, b in zip(ground.getRgb()[:3], self.foreground.getRgb()[:3])
-        ))
+        self.faint = _mixed(ground, self.foreground, FAINT)
         self.setBackground(ground)
         for side in ("left", "bottom"):
             self.getAxis(side).setPen(self.faint)
             self.getAxis(side).setTextPen(self.foreground)
+            self.getAxis(side).setStyle(tickFont=self.font())
+
+    def css_size(self):
+        """The size of the text, as style sheets have it."""
+        return f"{QtGui.QFontInfo(self.font()).pixelSize()}px"
 
 
 class _Timeline(_Plot):
@@ -433,7 +532,6 @@ class _Timeline(_Plot):
         self.hideButtons()
         self._image = pyqtgraph.ImageItem(axisOrder="row-major")
         self.addItem(self._image)
-        self.getAxis("left").setWidth(130)
         self.getAxis("left").setStyle(tickLength=0, hideOverlappingLabels=False)
         self.getPlotItem().getViewBox().invertY(True)
 
@@ -451,11 +549,16 @@ class _Timeline(_Plot):
             rows[..., 3] = np.where(share > 0, 255 * (FAINTEST + (1 - FAINTEST) * share), 0)
         self._image.setImage(picture, levels=(0, 255))
         self._image.setRect(QtCore.QRectF(start, 0, end - start, n_lanes))
-        shown = [name if len(name) <= 16 else name[:15] + "…" for name in names]
-        self.getAxis("left").setTicks([[(lane + 0.5, name) for lane, name in enumerate(shown)]])
+        metrics = QtGui.QFontMetricsF(self.font())
+        widest = max(map(metrics.horizontalAdvance, names), default=0.0)
+        room = min(widest + 1, NAMES_SHARE * self.width())
+        fitting = [metrics.elidedText(name, Qt.ElideRight, room) for name in names]
+        self.getAxis("left").setTicks([[(lane + 0.5, name) for lane, name in enumerate(fitting)]])
+        self.getAxis("left").setWidth(room + AXIS_MARGIN)
         self.setXRange(start, end, padding=0)
         self.setYRange(0, n_lanes, padding=0)
-        self.setLabel("bottom", f"time {'in the stream' if in_stream_time else 'since the first label'}, s")
+        what = f"time {'in the stream' if in_stream_time else 'since the first label'}, s"
+        self.setLabel("bottom", what, **{"color": self.foreground.name(), "font-size": self.css_size()})
 
 
 class _Plane(_Plot):
@@ -477,13 +580,15 @@ class _Plane(_Plot):
         self._view.sigRangeChanged.connect(self._place_names)
         self._view.sigResized.connect(self._place_names)
 
-    def set_ground(self, palette):
-        super().set_ground(palette)
-        self.setTitle("● known  ▲ new  · latest runs", color=self.faint, size="9pt")
+    def _write_legend(self):
+        metrics = self.fontMetrics()
+        fits = metrics.horizontalAdvance(LEGEND) < self.width() and 8 * metrics.height() < self.height()
+        self.setTitle(LEGEND if fits else None, color=self.faint, size=self.css_size())
 
     def show_points(self, points, runs, colours):
         """Points: a tuple of position, name, colour (None: not heard), whether known, and tip a class."""
         self._points = points
+        self._write_legend()
         for colour in colours:
             colour.setAlpha(110)
         self._runs.setData(pos=runs, brush=[pyqtgraph.mkBrush(colour) for colour in colours])
@@ -506,27 +611,38 @@ class _Plane(_Plot):
             self._texts.append(text)
         metrics = QtGui.QFontMetricsF(self.font())
         at = [self._view.mapFromView(QtCore.QPointF(*position)) for position, *_ in self._points]
-        taken = [QtCore.QRectF(p.x() - 5, p.y() - 5, 10, 10) for p in at]
+        marks = [QtCore.QRectF(p.x() - 5, p.y() - 5, 10, 10) for p in at]
+        heard = [mark for mark, (_, _, colour, *_) in zip(marks, self._points) if colour]
+        taken = []
         room = self._view.rect()
         for text in self._texts[len(self._points) :]:
             text.hide()
         for k, (text, (_, name, colour, *_)) in enumerate(zip(self._texts, self._points)):
-            wide, high = metrics.horizontalAdvance(name) + 4, metrics.height()
-            x, y = at[k].x(), at[k].y()
-            right, left, middle = x + 8, x - 8 - wide, x - wide / 2
-            places = [(side, y - share * high) for share in (0.5, 1, 0) for side in (right, left)]
-            over, under = y - 8 - high, y + 8
-            places += [(side, level) for side in (middle, right - 2, left + 2) for level in (over, under)]
-            boxes = [QtCore.QRectF(*place, wide, high) for place in places]
-            free = [
-                box for box in boxes
-                if room.contains(box) and not any(box.intersects(other) for other in taken)
-            ]  # fmt: skip
+            short = metrics.elidedText(name, Qt.ElideRight, SHORT_NAME * metrics.averageCharWidth())
+            for name, kept_free in itertools.product(dict.fromkeys((name, short)), (marks, heard)):
+                boxes = _boxes_beside(at[k], metrics.horizontalAdvance(name) + 4, metrics.height())
+                free = [
+                    box for box in boxes
+                    if room.contains(box) and not any(map(box.intersects, taken + kept_free))
+                ]  # fmt: skip
+                if free or not colour:  # of what is not heard, a name covers no mark and is not cut
+                    break
             text.setVisible(bool(free))
             if free:
                 taken.append(free[0])
+                text.setFont(self.font())
                 text.setText(name, self.foreground if colour else self.faint)
                 text.setPos(self._view.mapToView(free[0].topLeft()))
+
+
+def _boxes_beside(point, wide, high):
+    """Where a text of that size may stand, the best place first."""
+    x, y = point.x(), point.y()
+    right, left, middle = x + 8, x - 8 - wide, x - wide / 2
+    places = [(side, y - share * high) for share in (0.5, 1, 0) for side in (right, left)]
+    over, under = y - 8 - high, y + 8
+    places += [(side, level) for side in (middle, right - 2, left + 2) for level in (over, under)]
+    return [QtCore.QRectF(*place, wide, high) for place in places]
 
 
 class _Figure(QtWidgets.QWidget):
@@ -534,13 +650,15 @@ class _Figure(QtWidgets.QWidget):
 
     def __init__(self, caption):
         super().__init__()
+        self.caption = caption
+        self._warns = False
         self._text = _plain_label("–")
         layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(_plain_label(caption))
         layout.addWidget(self._text)
-        self.warn(False)
+        self.take_look()
 
     def show_text(self, text):
         self._text.setText(text)
@@ -549,7 +667,14 @@ class _Figure(QtWidgets.QWidget):
         return self._text.text()
 
     def warn(self, on):
-        self._text.setStyleSheet("font-weight: bold" + f"; color: {WARNING}" * on)
+        self._warns = on
+        self.take_look()
+
+    def take_look(self):
+        dark = self.palette().color(self.backgroundRole()).lightness() < 128
+        style = "font-weight: bold" + f"; color: {WARNING[dark]}" * self._warns
+        if style != self._text.styleSheet():
+            self._text.setStyleSheet(style)
 
 
 def _plain_label(text):
@@ -560,6 +685,12 @@ def _plain_label(text):
 
 def _plain_tip(text):
     return text.replace("<", "‹")  # Qt would take it for HTML
+
+
+def _mixed(a, b, share):
+    """A colour between two, with that share of the second."""
+    pairs = zip(a.getRgb()[:3], b.getRgb()[:3])
+    return QtGui.QColor(*(round(one + share * (other - one)) for one, other in pairs))
 
 
 def _colour(order):

@@ -5,12 +5,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from sr2cnn_learn.names import shown
 
 BINS = 300  # of the timeline
 MOST_CLASSES = 1000  # of more than that, the longest unheard are forgotten
 LONGEST_NAME = 60  # characters
 LONGEST_WAIT = 1.0  # seconds since the run before that a run without a time is said to have lasted
-RENAMING = 5.0  # seconds in which labels under the old name may still be on their way
+ON_THEIR_WAY = 5.0  # seconds in which labels from before a rename, merge or forget may still come
 UNJUDGED = -32768  # the class id of a frame that cannot be judged
 
 
@@ -59,6 +60,8 @@ class LabelStatistics:
         dropping: whether frames were dropped between them
         error: the latest command that was refused, a line, or None; ``error_at`` is when that came
         refused: number of events that were none
+        gone: class id -> the id that it was merged into, None if it was forgotten, and when; of the last
+            `ON_THEIR_WAY` seconds
 
     Raises:
         ValueError: an argument is out of range
@@ -73,21 +76,37 @@ class LabelStatistics:
         self.error = None
         self.error_at = 0.0
         self.refused = 0
+        self.gone = {}
         if sample_rate is not None and not _is_rate(sample_rate):
             raise ValueError(f"sample rate is {sample_rate!r}, expected at least 0.001 Hz")
         self.sample_rate = sample_rate
-        self.set_window(window)
+        self.window = _checked_window(window)
+        self._clear()
         self._n_heard = 0
         self._status_at = None
         self._origin = None
         self._renamed = {}
 
     def set_window(self, window):
-        """Seconds that the timeline covers. It begins anew."""
-        if not is_finite(window) or not 0.001 <= window <= 1e9:
-            raise ValueError(f"window is {window!r}, expected 0.001 s to 1e9 s")
+        """Seconds that the timeline covers. It keeps what lies in them.
+
+        Raises:
+            ValueError: it is out of range
+        """
+        if (window := _checked_window(window)) == self.window:
+            return
+        newest, width = self._newest, self._width
         self.window = window
-        self._clear()
+        self._width = window / BINS
+        self._newest = math.ceil((newest + 1) * width / self._width - 1e-6) - 1 if self._bins else 0
+        was = width * np.arange(newest - BINS + 1, newest + 2)  # edges of the bins, s
+        now = self._width * np.arange(self._newest - BINS + 1, self._newest + 2)
+        for id, ring in list(self._bins.items()):
+            up_to = np.append(0.0, np.cumsum(np.roll(ring, -(newest + 1) % BINS)))
+            bins = np.diff(np.interp(now, was, up_to))
+            bins[bins < 1e-9] = 0.0  # rounding
+            self._bins[id] = np.roll(bins, (self._newest + 1) % BINS)
+        self._drop_silent()
 
     def take(self, event, now):
         """Count an event.
@@ -107,9 +126,14 @@ class LabelStatistics:
         if not is_class or not is_count(n) or n == 0:
             self.refused += 1
             return None
+        into, at = self.gone.get(id, (id, now))
+        id = into if now < at + ON_THEIR_WAY else id
+        if id is None:
+            return None  # of a class that was forgotten meanwhile
         heard = self._heard(id, label)
         heard.last = now
-        self._name(heard, label, now)
+        if event["class_id"] == id:  # not under the name of one that was merged into it
+            self._name(heard, label, now)
         if event.get("event") == "label":
             self.frames += n
             heard.frames += n
@@ -145,10 +169,10 @@ class LabelStatistics:
             ids, a class a lane, known ones first, None for the rest; shares of each bin's frames, float
             (lanes, BINS); first and last second
         """
-        shown = sorted(self._bins, key=lambda id: -self._bins[id].sum())
-        shown, rest = (shown, []) if len(shown) <= most else (shown[: most - 1], shown[most - 1 :])
-        shown.sort(key=lambda id: (id < 0, abs(id)))
-        lanes = [self._bins[id] for id in shown]
+        ids = sorted(self._bins, key=lambda id: -self._bins[id].sum())
+        ids, rest = (ids, []) if len(ids) <= most else (ids[: most - 1], ids[most - 1 :])
+        ids.sort(key=lambda id: (id < 0, abs(id)))
+        lanes = [self._bins[id] for id in ids]
         if rest:
             lanes.append(np.sum([self._bins[id] for id in rest], axis=0))
         shares = np.array(lanes).reshape(-1, BINS)
@@ -156,7 +180,7 @@ class LabelStatistics:
         shares = np.roll(shares, -bins % BINS, axis=1)
         shares = shares / np.maximum(shares.sum(0), 1e-9)
         end = bins * self._width
-        return shown + [None] * bool(rest), shares, end - self.window, end
+        return ids + [None] * bool(rest), shares, end - self.window, end
 
     @property
     def in_stream_time(self):
@@ -169,13 +193,51 @@ class LabelStatistics:
                 self.rate = max(0, self._more(event, "frames_out")) / (now - self._status_at)
                 self.dropping = self._more(event, "frames_dropped") > 0
             self.status, self._status_at = event, now
+            self._take_gone(event, now)
             return
-        self.error, self.error_at = one_line(event["error"], 200), now
+        self.error, self.error_at = shown(event["error"], 200), now
         command = event.get("command")
         renamed = command.get("rename") if isinstance(command, dict) else None
         id = renamed.get("id") if isinstance(renamed, dict) else None
         if is_integer(id) and id in self._renamed and id in self.classes:
             self.classes[id].name, _ = self._renamed.pop(id)
+
+    def _take_gone(self, event, now):
+        """Classes that are no more: merged into another one, or forgotten."""
+        merged, forgotten = event.get("merged"), event.get("forgotten")
+        if isinstance(merged, dict):
+            source, into = merged.get("from"), merged.get("into")
+            if _is_discovered(source) and _is_discovered(into) and source != into:
+                self._merge(source, into)
+                self._remember({source: into}, now)
+        if isinstance(forgotten, list):
+            gone = dict.fromkeys(filter(_is_discovered, forgotten))
+            for id in gone:
+                self._forget(id)
+            self._remember(gone, now)
+
+    def _merge(self, source, into):
+        gone, bins = self.classes.get(source), self._bins.get(source)
+        self._forget(source)
+        if gone is None:
+            return
+        heard = self._heard(into, f"unknown_{-into}")
+        heard.last = max(heard.last, gone.last)
+        heard.frames += gone.frames
+        heard.scored += gone.scored
+        heard.scores += gone.scores
+        if bins is not None:
+            self._bins[into] = self._bins.get(into, 0.0) + bins
+
+    def _remember(self, gone, now):
+        """Where labels of classes belong that are still on their way."""
+        there = set(gone) | set(gone.values())
+        self.gone = {
+            id: (gone.get(into, into), at)
+            for id, (into, at) in self.gone.items()
+            if now < at + ON_THEIR_WAY and id not in there
+        }
+        self.gone |= {id: (into, now) for id, into in gone.items()}
 
     def _more(self, status, key):
         """By how much a count is larger than it was."""
@@ -186,14 +248,14 @@ class LabelStatistics:
         if id not in self.classes:
             if len(self.classes) >= MOST_CLASSES:
                 self._forget(min(self.classes.values(), key=lambda heard: heard.last).id)
-            self.classes[id] = Heard(id, one_line(label), id >= 0, self._n_heard)
+            self.classes[id] = Heard(id, shown(label, LONGEST_NAME), id >= 0, self._n_heard)
             self._n_heard += 1
         return self.classes[id]
 
     def _name(self, heard, label, now):
-        label = one_line(label)
+        label = shown(label, LONGEST_NAME)
         old, since = self._renamed.get(heard.id, (None, now))
-        if label == old and now < since + RENAMING:
+        if label == old and now < since + ON_THEIR_WAY:
             return
         self._renamed.pop(heard.id, None)
         heard.name = label
@@ -233,12 +295,14 @@ class LabelStatistics:
                 bins[passed % BINS] = 0
         if last > self._newest:
             self._newest = last
-            for silent in [id for id, bins in self._bins.items() if not bins.any()]:
-                del self._bins[silent]
+            self._drop_silent()
         share = n / (last - first + 1)
         covered = np.arange(max(first, self._newest - BINS + 1), last + 1)
         if len(covered):
             self._bins.setdefault(id, np.zeros(BINS))[covered % BINS] += share
+
+    def _drop_silent(self):
+        self._bins = {id: bins for id, bins in self._bins.items() if bins.any()}
 
     def _clear(self):
         self._width = self.window / BINS
@@ -267,7 +331,11 @@ def _is_rate(value):
     return is_finite(value) and value >= 0.001
 
 
-def one_line(value, longest=LONGEST_NAME):
-    """What a message holds, as one line that is safe to show."""
-    text = "".join(c if c.isprintable() else "?" for c in str(value)[: longest + 1])
-    return text if len(text) <= longest else text[: longest - 1] + "…"
+def _is_discovered(id):
+    return is_integer(id) and UNJUDGED < id < 0
+
+
+def _checked_window(window):
+    if not is_finite(window) or not 0.001 <= window <= 1e9:
+        raise ValueError(f"window is {window!r}, expected 0.001 s to 1e9 s")
+    return window

@@ -70,6 +70,15 @@ class SemanticMap:
             self._means[class_id] = frames, mean + (vector - mean) * (n_frames / frames)
         return True
 
+    def merge(self, source, into):
+        """Make the runs of one class those of another, and its mean part of the other's."""
+        if source not in self._means:
+            return
+        frames, mean = self._means.pop(source)
+        others, other = self._means.get(into, (0, mean))
+        self._means[into] = frames + others, (frames * mean + others * other) / (frames + others)
+        self._runs = deque(((into if id == source else id, vector) for id, vector in self._runs), MOST_RUNS)
+
     def keep(self, class_ids):
         """Forget the classes that were heard but for these."""
         self._means = {id: mean for id, mean in self._means.items() if id in class_ids}
