@@ -12,6 +12,7 @@ Sensors may come later, go away and come back.
 import argparse
 import contextlib
 import json
+import signal
 import time
 
 import zmq
@@ -94,6 +95,7 @@ def main():
         socket.connect(address)
         sockets[socket], sensors[name] = name, Seen()
 
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # head has seen enough
     with contextlib.suppress(KeyboardInterrupt):  # the way to end it
         if options.json:
             for event in received(sockets, sensors):

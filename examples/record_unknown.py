@@ -122,7 +122,7 @@ def main():
     )
     parser.add_argument("--device", default="driver=rtlsdr", help="Soapy device arguments")
     parser.add_argument("--freq", type=parse_hertz, default=868.95e6, help="center frequency, as 868.95M")
-    parser.add_argument("--rate", type=parse_hertz, default=1.024e6, help="sample rate, as 1.6M, if no file says it")
+    parser.add_argument("--rate", type=parse_hertz, default=1.024e6, help="sample rate, if no file says it")
     parser.add_argument("--file", help="recording in the SDR's place")
     parser.add_argument("--model", default="sr2cnn", help="bundle, or a shipped model")
     parser.add_argument("--folder", default="unknown", help="for the recordings")

@@ -19,7 +19,7 @@ from sr2cnn_learn.nets.residual import ResidualNet
 
 def test_every_part_as_typed(tmp_path, tiny_bundle):
     out = tmp_path / "bench.json"
-    result = run_cli("bench", "--model", tiny_bundle, "--seconds", 0.02, "--rate", 1e5, "--json", out)
+    result = run_cli("bench", "--model", tiny_bundle, "--seconds", 0.02, "--rate", "100k", "--json-file", out)
     assert result.returncode == 0, result.stderr
     rows = json.loads(out.read_text())["rows"]
     assert {row["part"] for row in rows} == {

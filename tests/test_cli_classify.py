@@ -85,7 +85,8 @@ def test_rate_and_frequency_of_raw_samples(condition, bundle, samples, tmp_path)
     assert labels
     for label in labels:
         assert label["sample_rate"] == 48e3
-        assert abs(label["rx_freq"] - 868.95e6) <= (0 if condition else 24e3)  # that of its burst, conditioned
+        # Conditioned it is that of the burst.
+        assert abs(label["rx_freq"] - 868.95e6) <= (0 if condition else 24e3)
     fails(run_cli("classify", path, "--rate", "fast", "--model", bundle), "--rate", "868.95M", status=2)
 
 
@@ -144,6 +145,8 @@ def test_bad_input(bundle, samples, tmp_path):
     fails(classify(tmp_path / "a.dat"), "a.dat: the name does not tell the datatype")
     (tmp_path / "a.wav").write_bytes(b"RIFF")
     fails(classify(tmp_path / "a.wav"), "a.wav: not a WAV file")
+    np.round(samples.view(np.float32) * 3000).astype("<i2").tofile(path)
+    fails(classify(path), "a.cf32: no samples of cf32", "is this ci16?")
     meta = {
         "global": {"core:datatype": "ci16_le", "core:version": "1.0.0"},
         "captures": [{"core:sample_start": 0}],

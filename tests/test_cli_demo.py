@@ -23,7 +23,7 @@ def test_demo(bundle, tmp_path):
     out, figures_path = tmp_path / "out", tmp_path / "demo.json"
     result = run_cli(
         "demo", "--model", bundle, "--out", out, "--frames-per-key", 20, "--snr", "18",
-        "--json", figures_path,
+        "--json-file", figures_path,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     figures = json.loads(figures_path.read_text())

@@ -133,8 +133,8 @@ def test_frequency_and_rate_of_a_file(kind, recording, samples, model, tmp_path)
         file = tmp_path / "air.ci8"
         np.round(samples.view(np.float32) * 20).astype("i1").tofile(file)
     result = run_cli(
-        "monitor", "--source", f"file:{file}", "--freq", "433.92 MHz", "--rate", "250kHz", "--model", model, RAW,
-        "--fast", "--out", "-",
+        "monitor", "--source", f"file:{file}", "--freq", "433.92 MHz", "--rate", "250kHz",
+        "--model", model, RAW, "--fast", "--out", "-",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     labels = [event for event in events(result.stdout) if event["event"] == "label"]
@@ -187,6 +187,15 @@ def test_a_file_of_another_monitor(samples, model, tmp_path):
     with start(*command, stdin=subprocess.PIPE) as later:
         later.communicate(samples.tobytes(), timeout=120)
     assert out.read_text().startswith(heard) and frames_of(events(out.read_text())) == 2 * N_FRAMES
+
+
+def test_a_pipe_of_something_else(samples, model):
+    data = np.round(samples.view(np.float32) * 5000).astype("<i2").tobytes()
+    source = "--source", "stdin:cf32", "--rate", "1M"
+    process = start(*source, "--model", model, RAW, "--out", "-", stdin=subprocess.PIPE)
+    stdout, stderr = process.communicate(data, timeout=120)
+    assert process.returncode == 1 and b"is this ci16?" in stderr and b"Traceback" not in stderr
+    assert not frames_of(events(stdout.decode()))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -353,7 +362,8 @@ def test_window(recording, model):
 def test_config(recording, model, tmp_path):
     config, out = tmp_path / "monitor.toml", tmp_path / "labels.jsonl"
     config.write_text(
-        f'source = "file:{recording}"\nmodel = "none.pt"\nrate = "25 kHz"\nfreq = 868950000\nfast = true\nout = "{out}"\n'
+        f'source = "file:{recording}"\nmodel = "none.pt"\nrate = "25 kHz"\nfreq = 868950000\n'
+        f'fast = true\nout = "{out}"\n'
     )
     result = run_cli("monitor", "--model", model, RAW, "--config", config)  # the command line wins
     assert result.returncode == 0, result.stderr

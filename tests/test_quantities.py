@@ -54,7 +54,10 @@ def test_hertz_that_are_none(text):
         parse_hertz(text)
 
 
-@given(FINITE, st.sampled_from(sorted(EXPONENTS)), st.sampled_from(["", " "]), st.sampled_from(["Hz", "hz", "HZ"]))
+UNITS = st.sampled_from(["Hz", "hz", "HZ"])
+
+
+@given(FINITE, st.sampled_from(sorted(EXPONENTS)), st.sampled_from(["", " "]), UNITS)
 def test_every_number_of_hertz(number, prefix, space, unit):
     """As the decimal number says, rounded once; the spelling does not matter."""
     value = float(Decimal(repr(number)).scaleb(EXPONENTS[prefix]))

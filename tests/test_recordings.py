@@ -202,7 +202,8 @@ def test_a_part_of_a_split_recording(sigmf_files):
 
 
 NUMBERS = st.one_of(
-    st.sampled_from([0, -1, 2**31, 2**62, 2**63 - 1, 2**63, 2**64, 10**400, math.nan, math.inf, -math.inf, 1e308]),
+    st.sampled_from([0, -1, 2**31, 2**62, 2**63 - 1, 2**63, 2**64, 10**400]),
+    st.sampled_from([math.nan, math.inf, -math.inf, 1e308]),
     st.integers(),
     st.floats(),
     st.booleans(),
@@ -230,7 +231,8 @@ FIELDS = {
 def test_mutated_metadata(sigmf_files, mutations):
     """Opened as something that can be read, or refused in one line that names the file."""
     meta, meta_path, _ = sigmf_files
-    meta = json.loads(json.dumps({**meta, "annotations": [{"core:sample_start": 0, "core:sample_count": 10}]}))
+    annotations = [{"core:sample_start": 0, "core:sample_count": 10}]
+    meta = json.loads(json.dumps({**meta, "annotations": annotations}))
     for part, key, value in mutations:
         (meta[part] if part == "global" else meta[part][0])[key] = value
     meta_path.write_text(json.dumps(meta))

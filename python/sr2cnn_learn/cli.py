@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import json
 import math
+import os
 import sys
 from pathlib import Path
 
@@ -17,14 +18,16 @@ from rich.table import Table
 from rich.text import Text
 
 from . import __version__
+from .cli_output import NEW_FILE, GivenPath, json_options, quiet_when_the_reader_is_gone
 from .names import shown
 from .quantities import parse_hertz
 from .wording import facts, figure, figures_table, fitting_table, in_words
 from .wording import title as titled
 
 CANCELLED = 130  # exit status after Ctrl-C, as shells have it
-FILE = click.Path(dir_okay=False, path_type=Path)
-DATA = click.Path(path_type=Path)  # a file, or a folder of recordings
+FILE = GivenPath(dir_okay=False)
+FOLDER = GivenPath(file_okay=False)
+DATA = GivenPath()  # a file, or a folder of recordings
 MEASURED = "measured on the test part"
 MAX_PER_KEY = click.option(
     "--max-per-key", type=click.IntRange(min=1),
@@ -81,7 +84,8 @@ class Hertz(click.ParamType):
         except ValueError as error:
             self.fail(str(error), param, ctx)
         if not (0 < value < math.inf or self._zero and value == 0):
-            self.fail(f"{value:g} Hz, expected {'0 Hz or more' if self._zero else 'more than 0 Hz'}", param, ctx)
+            expected = "0 Hz or more" if self._zero else "more than 0 Hz"
+            self.fail(f"{value:g} Hz, expected {expected}", param, ctx)
         return value
 
 
@@ -92,15 +96,23 @@ FREQUENCY = Hertz(zero=True)
 class _Group(click.Group):
     """Says an expected failure in one line, without a traceback."""
 
+    def make_context(self, *arguments, **options):
+        with quiet_when_the_reader_is_gone():  # of --help
+            return super().make_context(*arguments, **options)
+
     def invoke(self, ctx):
+        with quiet_when_the_reader_is_gone():
+            return self._invoke(ctx)
+
+    def _invoke(self, ctx):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(CANCELLED)
+        except BrokenPipeError:
+            raise
         except OSError as error:
-            if error.errno == errno.EPIPE:  # the reader of a pipe has seen enough; click knows
-                raise
             where = f"{error.filename}: {error.strerror}" if error.filename else str(error)
             raise click.ClickException(shown(where)) from None
         except (ValueError, ImportError) as error:
@@ -118,6 +130,9 @@ class _Console(Console):
 
     def __init__(self, **options):
         super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def on_broken_pipe(self):
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
     def print(self, *objects, **options):
         super().print(*(each if is_renderable(each) else str(each) for each in objects), **options)
@@ -178,7 +193,7 @@ def sr2cnn():
 
 @sr2cnn.command()
 @click.option("--data", type=DATA, required=True, help="Data file or folder to train on.")
-@click.option("--out", type=FILE, required=True, help="Model bundle to write (.pt).")
+@click.option("--out", type=NEW_FILE, required=True, help="Model bundle to write (.pt).")
 @click.option(
     "--unknown", type=Names(), default=(), help="Classes held out whole, e.g. AM-SSB,GFSK."
 )
@@ -205,8 +220,8 @@ def sr2cnn():
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--decoder", is_flag=True, help="Keep the decoder in the bundle: twice the size.")
-@click.option("--json", "as_json", is_flag=True, help="Print the card as JSON on stdout.")
-def train(data, out, channels, as_json, **options):
+@json_options
+def train(data, out, channels, json_output, **options):
     """Train a network and write its model bundle.
 
     A checkpoint beside OUT follows each epoch: the same command takes up again where a killed one
@@ -259,9 +274,7 @@ def train(data, out, channels, as_json, **options):
             **options,
         )
     console.print(f"wrote {out}")
-    if as_json:
-        click.echo(json.dumps(card, indent=2))
-    else:
+    if not json_output.put(card):
         console.print(figures_table(MEASURED, card["provenance"]["metrics"]))
 
 
@@ -290,8 +303,8 @@ def _data_recipes(console, **files) -> dict:
 
 @sr2cnn.command()
 @click.argument("bundle")
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def info(bundle, as_json):
+@json_options
+def info(bundle, json_output):
     """Say what a model bundle is, from its card and semantics.
 
     BUNDLE is a file or the name of a shipped model.
@@ -310,9 +323,7 @@ def info(bundle, as_json):
         spread: list(getattr(bundle, spread).shape),
         "counts": dict(zip(bundle.classes, bundle.counts.tolist())),
     }
-    if as_json:
-        report = {"path": str(bundle.path), "card": bundle.card, "semantics": semantics}
-        click.echo(json.dumps(report, indent=2))
+    if json_output.put({"path": str(bundle.path), "card": bundle.card, "semantics": semantics}):
         return
     console = stdout_console()
     console.print(bundle.name, style="bold")
@@ -358,8 +369,8 @@ def info(bundle, as_json):
     help="Above 1: figures at burst level, too.",
 )  # fmt: skip
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-def evaluate(bundle, data, snrs, max_per_key, orders, seed, vote, device, as_json):
+@json_options
+def evaluate(bundle, data, snrs, max_per_key, orders, seed, vote, device, json_output):
     """Measure a model bundle on a data set.
 
     BUNDLE is a file or the name of a shipped model. On the very file that it was trained on, only
@@ -396,8 +407,7 @@ def evaluate(bundle, data, snrs, max_per_key, orders, seed, vote, device, as_jso
             vote,
         )
     about = {"model": loaded.name, "data_sha256": dataset.sha256, "part": part, "seed": seed}
-    if as_json:
-        click.echo(json.dumps({**about, **figures}, indent=2))
+    if json_output.put({**about, **figures}):
         return
     console = stdout_console()
     console.print(f"{loaded.name} on {data}: {figures['frames']} frames, {part}", soft_wrap=True)
@@ -431,8 +441,8 @@ def _nearest_centers(centers):
 
 
 @sr2cnn.command()
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def doctor(as_json):
+@json_options
+def doctor(json_output):
     """Check that everything is there, and say what to do where it is not.
 
     Looks at the interpreter, numpy, GNU Radio, torch, the GNU Radio module and its C++ part, the
@@ -441,9 +451,7 @@ def doctor(as_json):
     from .doctor import examine
 
     findings = examine()
-    if as_json:
-        click.echo(json.dumps([vars(finding) for finding in findings], indent=2))
-    else:
+    if not json_output.put([vars(finding) for finding in findings]):
         console = stdout_console()
         colors = {"ok": "green", "hint": "yellow", "fault": "red"}
         for finding in findings:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -11,7 +10,8 @@ import click
 from rich.table import Table
 
 from .bundle import Bundle
-from .cli import FILE, percent, stderr_console, stdout_console
+from .cli import FILE, FOLDER, percent, stderr_console, stdout_console
+from .cli_output import NEW_FILE, json_options
 from .registry import EXPORT_FORMATS, Registry, locked
 from .wording import facts, fitting_table
 
@@ -47,8 +47,8 @@ def classes():
 @classes.command("list")
 @of_registry
 @click.option("--model", help="Bundle, for what the classes look like; default: the shipped one, if it is.")
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def list_classes(registry, model, as_json):
+@json_options
+def list_classes(registry, model, json_output):
     """List the discovered classes of REGISTRY.
 
     Frames are the frames that made up the class, samples those of them that are kept in the file.
@@ -61,10 +61,9 @@ def list_classes(registry, model, as_json):
     """
     held = _load(registry)
     about, centers, _ = held.contents(held.written)
-    if as_json:
-        for entry, center in zip(about["classes"], centers.tolist()):
-            entry["center"] = center
-        click.echo(json.dumps(about, indent=2))
+    for entry, center in zip(about["classes"], centers.tolist()):
+        entry["center"] = center
+    if json_output.put(about):
         return
     bundle = _bundle_for_looks(held, model)
     console = stdout_console()
@@ -189,7 +188,7 @@ def forget(registry, which):
 @classes.command(context_settings=IDS)
 @of_registry
 @click.argument("which", metavar="[CLASS…]", nargs=-1)
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder.")
+@click.option("--out", type=FOLDER, required=True, help="Folder.")
 @click.option(
     "--format", type=click.Choice(EXPORT_FORMATS), default="sigmf", show_default=True,
     help="SigMF recordings, or numpy's .npz.",
@@ -213,11 +212,12 @@ def export(registry, which, out, format):
 @classes.command(context_settings=IDS)
 @of_registry
 @click.argument("which", metavar="CLASS…", nargs=-1, required=True)
-@click.option("--out", type=FILE, required=True, help="Model bundle to write (.pt).")
+@click.option("--out", type=NEW_FILE, required=True, help="Model bundle to write (.pt).")
 @click.option("--model", help="Bundle that the registry is of; default: the shipped one of that name.")
 @click.option("--name", help="Name of the new known class; default: that of the discovered one.")
-@click.option("--rest", type=FILE, help="Registry to write for the new bundle, of the classes that remain.")
-def promote(registry, which, out, model, name, rest):
+@click.option("--rest", type=NEW_FILE, help="Registry to write for the new bundle, of the remaining classes.")
+@json_options
+def promote(registry, which, out, model, name, rest, json_output):
     """Make discovered classes known ones, in a new bundle, without training.
 
     The new bundle is the old one with more classes: the encoder is the same, the new classes have the
@@ -237,6 +237,10 @@ def promote(registry, which, out, model, name, rest):
 
         bundle = Bundle.load(model or held.model)
         promotions = promote(held, which, bundle, out, name, rest)
+    for path in filter(None, (out, rest)):
+        console.print(f"wrote {path}", soft_wrap=True)
+    if json_output.put([vars(new) for new in promotions]):
+        return
     table = Table("class", "was", "recorded frames", "named so", "takes at most")
     for new in promotions:
         loser = max(new.taken, key=new.taken.get)
@@ -244,6 +248,4 @@ def promote(registry, which, out, model, name, rest):
         loss = f"{percent(share)} of {loser}" if share else "–"
         cells = (new.name, f"unknown_{-new.id}", new.frames, percent(new.named), loss)
         table.add_row(*map(str, cells))
-    for path in filter(None, (out, rest)):
-        console.print(f"wrote {path}", soft_wrap=True)
     stdout_console().print(table)

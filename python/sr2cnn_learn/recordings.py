@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from .float_samples import check_floats
 from .names import shown
 from .quantities import loads_finite
 
 BLOCK = 1 << 16  # samples
+PIECES, PIECE = 16, 1 << 15  # of a file that is looked at first: number, bytes
 SUFFIXES = {
     ".cf32": "cf32",
     ".cfile": "cf32",
@@ -71,6 +73,19 @@ class _Raw(Recording):
         self._dtype = component_dtype(path, datatype)
         n_samples, trailing_bytes = divmod(path.stat().st_size, 2 * self._dtype.itemsize)
         super().__init__(path, datatype, sample_rate, center_frequency, n_samples, trailing_bytes)
+        if self._dtype.kind == "f":
+            check_floats(self._pieces(), self._dtype, str(path))
+
+    def _pieces(self) -> bytes:
+        """Some of the data, from all over the file."""
+        size = self.n_samples * 2 * self._dtype.itemsize
+        step = max(PIECE, size // PIECES // 16 * 16)
+        with open(self.path, "rb") as file:
+            pieces = []
+            for start in range(0, size, step):
+                file.seek(start)
+                pieces.append(file.read(min(PIECE, size - start)))
+        return b"".join(pieces)
 
     def read_blocks(self, n=BLOCK):
         for start in range(0, self.n_samples, n):

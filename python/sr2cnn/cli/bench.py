@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`sr2cnn bench`: how fast this machine recognises, as ratios measured in one run."""
 
-import json
 import os
 from dataclasses import asdict
 
 import click
 from rich.table import Table
-from sr2cnn_learn.cli import FILE, RATE, Names, stderr_console, stdout_console
+from sr2cnn_learn.cli import RATE, Names, stderr_console, stdout_console
+from sr2cnn_learn.cli_output import json_options
 
 WIDTH = 140  # of the table in a file
 PARTS = ("encoder", "discriminator", "framing", "flowgraph", "latency")
@@ -24,8 +24,8 @@ PARTS = ("encoder", "discriminator", "framing", "flowgraph", "latency")
     "--seconds", type=click.FloatRange(0.01), default=1.0, show_default=True,
     help="For each measurement.",
 )  # fmt: skip
-@click.option("--json", "json_path", type=FILE, help="Write the rows there, too.")
-def bench(model, device, parts, rate, seconds, json_path):
+@json_options
+def bench(model, device, parts, rate, seconds, json_output):
     """Measure speed, each figure beside another one of the same run.
 
     Rates depend on the machine and on what else it does; ratios travel. Leave the machine alone meanwhile:
@@ -35,7 +35,7 @@ def bench(model, device, parts, rate, seconds, json_path):
     Examples:
       sr2cnn bench
       sr2cnn bench --model mine.pt --parts encoder,flowgraph
-      sr2cnn bench --seconds 0.2 --json bench.json
+      sr2cnn bench --seconds 0.2 --json-file bench.json
     """
     for part in parts:
         if part not in PARTS:
@@ -47,14 +47,13 @@ def bench(model, device, parts, rate, seconds, json_path):
     from sr2cnn_learn.machine import machine
 
     title = machine(device)
+    if json_output.put({"machine": title, "rows": [asdict(row) for row in rows]}):
+        return
     table = Table("part", "measured", "value", "ratio", "to", "aim", title=title)
     for row in rows:
         table.add_row(*cells(row))
     wide = None if console.is_terminal else WIDTH
     stdout_console(width=wide).print(table)
-    if json_path:
-        report = {"machine": title, "rows": [asdict(row) for row in rows]}
-        json_path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 def measure(model, device, parts, rate, seconds, say=lambda what: None):

@@ -13,6 +13,7 @@ import numpy as np
 from rich.table import Table
 from sr2cnn_learn.attributes import in_words
 from sr2cnn_learn.cli import FILE, FREQUENCY, RATE, progress_bar, stderr_console
+from sr2cnn_learn.cli_output import NEW_FILE_OR_STDOUT, check_reader
 from sr2cnn_learn.discriminator import INVALID, resolve
 from sr2cnn_learn.recordings import DATATYPES, open_recording
 
@@ -36,7 +37,9 @@ MOST_ROWS = 30  # of the table of bursts
     help="Find the bursts, center and resample them first; else take the samples as they are.",
 )  # fmt: skip
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--out", default="-", show_default=True, help="File for the events, - is stdout.")
+@click.option(
+    "--out", type=NEW_FILE_OR_STDOUT, default="-", show_default=True, help="File for the events, - is stdout."
+)
 @click.option("--sigmf", is_flag=True, help="Annotate: labels into each recording's .sigmf-meta, too.")
 @click.option("--zmq", metavar="ADDRESS", help="Publish, too: a port of this machine, tcp://HOST:PORT.")
 def classify(files, datatype, rate, freq, out, sigmf, zmq, **options):
@@ -65,8 +68,6 @@ def classify(files, datatype, rate, freq, out, sigmf, zmq, **options):
         recording = open_recording(file, datatype, rate, freq)
         if sigmf:
             annotations(file, recording)
-    if not Path(out).absolute().parent.is_dir():
-        raise FileNotFoundError(f"{out}: no such folder")
     publisher = zmq and _publisher(zmq)
     options.update(datatype=datatype, rate=rate, freq=freq, sigmf=sigmf, publisher=publisher)
     try:
@@ -171,8 +172,16 @@ def _classify(
     console = stderr_console()
     with progress_bar(console) as progress:
         task = progress.add_task(file.name, total=recording.n_samples)
-        run(top_block, lambda: progress.update(task, completed=source.samples_read))
+
+        def tick():
+            progress.update(task, completed=source.samples_read)
+            if events == "-":
+                check_reader()
+
+        run(top_block, tick)
     sink.drain()
+    if events == "-":
+        check_reader()
     if source.error:
         raise source.error
     for output in sink.outputs:

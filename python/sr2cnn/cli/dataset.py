@@ -10,7 +10,6 @@ from rich.table import Table
 from sr2cnn_learn.atomic import replaceable, write_atomically
 from sr2cnn_learn.cli import (
     DATA,
-    FILE,
     MAX_PER_KEY,
     Names,
     Snrs,
@@ -19,6 +18,7 @@ from sr2cnn_learn.cli import (
     stderr_console,
     stdout_console,
 )
+from sr2cnn_learn.cli_output import NEW_FILE, json_options
 from sr2cnn_learn.wording import facts, fitting_table, levels
 
 
@@ -40,7 +40,7 @@ def _build_options(snrs):
         click.option(
             "--snr", "snrs", type=Snrs(), default=snrs, show_default=True, help="SNRs."
         ),
-        click.option("--out", type=FILE, required=True, help="File to write: .npz, else a pickle."),
+        click.option("--out", type=NEW_FILE, required=True, help="File to write: .npz, else a pickle."),
     )
 
 
@@ -211,8 +211,8 @@ def _write(layout, build, out, snrs, modulations, jobs, **options):
 
 
 @dataset.command()
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def modulations(as_json):
+@json_options
+def modulations(json_output):
     """List what can be transmitted, and what --spread varies.
 
     With --spread each pass also has its own samples a symbol, 6.4 to 10, and carrier offset, up to
@@ -235,8 +235,7 @@ def modulations(as_json):
         }
         for name, kind in TRANSMITTERS.items()
     ]
-    if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    if json_output.put(rows):
         return
     table = Table("modulation", "bits a symbol", "what it is", "--spread varies")
     for row in rows:
@@ -252,8 +251,8 @@ def modulations(as_json):
 
 @dataset.command()
 @click.argument("file", type=DATA)
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def info(file, as_json):
+@json_options
+def info(file, json_output):
     """Count the frames of a data file, or of a folder of labelled SigMF recordings.
 
     Reads RML2016.10a, 10b, 04C, RML2018.01A, SIGNAL-202002 and what sr2cnn dataset wrote. Nothing
@@ -267,22 +266,19 @@ def info(file, as_json):
     from sr2cnn_learn.datasets import SNR_NOT_STATED, load_dataset
 
     data = load_dataset(file)
-    snrs = sorted(set(data.snrs.tolist()))
-    if as_json:
-        keys = [
+    report = {
+        "file": str(file),
+        "sha256": data.sha256,
+        "frames": len(data),
+        "skipped": data.skipped,
+        "modulations": data.modulations,
+        "snrs": sorted(set(data.snrs.tolist())),
+        "keys": [
             {"modulation": modulation, "snr": snr, "frames": n}
             for (modulation, snr), n in data.keys.items()
-        ]
-        report = {
-            "file": str(file),
-            "sha256": data.sha256,
-            "frames": len(data),
-            "skipped": data.skipped,
-            "modulations": data.modulations,
-            "snrs": snrs,
-            "keys": keys,
-        }
-        click.echo(json.dumps(report, indent=2))
+        ],
+    }
+    if json_output.put(report):
         return
     console = stdout_console()
     left_out = f", {data.skipped} more left out for NaN or Inf" if data.skipped else ""
@@ -313,8 +309,8 @@ def info(file, as_json):
     help="Test frames to look at, drawn at random.",
 )  # fmt: skip
 @MAX_PER_KEY
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def leakage(file, snrs, seed, test_frames, max_per_key, as_json):
+@json_options
+def leakage(file, snrs, seed, test_frames, max_per_key, json_output):
     """Say how alike test frames are to the training frames of the seeded split.
 
     For each test frame, its correlation (1: a copy up to scale and phase) with the most similar
@@ -354,8 +350,7 @@ def leakage(file, snrs, seed, test_frames, max_per_key, as_json):
         for name, values in rows.items()
         if len(values)
     }
-    if as_json:
-        click.echo(json.dumps({"sha256": data.sha256, "seed": seed, **report}, indent=2))
+    if json_output.put({"sha256": data.sha256, "seed": seed, **report}):
         return
     table = Table("modulation", "test frames", "median", "95 %", "above 0.95")
     for name, row in report.items():

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`sr2cnn demo`: the main job on a small fresh replay."""
 
-import json
 import time
 from collections import Counter
 from pathlib import Path
@@ -10,9 +9,9 @@ import click
 import numpy as np
 from rich.live import Live
 from rich.table import Table
-from sr2cnn_learn.atomic import write_atomically
 from sr2cnn_learn.attributes import in_words
-from sr2cnn_learn.cli import FILE, Snrs, percent, progress_bar, stderr_console
+from sr2cnn_learn.cli import FOLDER, Snrs, percent, progress_bar, stderr_console
+from sr2cnn_learn.cli_output import json_options
 
 MAP_FRAMES = 1500  # frames on the map of the semantic space
 MAX_ROWS = 8  # discovered classes in a table
@@ -21,10 +20,9 @@ MAX_PARTS = 4  # true classes named in a row
 
 @click.command()
 @click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), default="out", show_default=True,
+    "--out", type=FOLDER, default="out", show_default=True,
     help="Folder for the replay, the picture and the JSON lines.",
 )  # fmt: skip
-@click.option("--json", "json_path", type=FILE, help="File for the figures, as JSON.")
 @click.option(
     "--frames-per-key", type=click.IntRange(min=1), default=300, show_default=True,
     help="Frames for each modulation and SNR.",
@@ -36,7 +34,8 @@ MAX_PARTS = 4  # true classes named in a row
 )  # fmt: skip
 @click.option("--model", default="sr2cnn-zeroshot", show_default=True, help="Bundle, or a shipped model.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-def demo(out, json_path, frames_per_key, snrs, seed, model, device):
+@json_options
+def demo(out, frames_per_key, snrs, seed, model, device, json_output):
     """Watch a model name what it knows and discover what it does not.
 
     Builds a fresh replay of the eleven RadioML modulations, runs it through a GNU Radio flowgraph
@@ -47,7 +46,7 @@ def demo(out, json_path, frames_per_key, snrs, seed, model, device):
     \b
     Examples:
       sr2cnn demo
-      sr2cnn demo --model mine.pt --snr 0:18:6 --out mine --json mine.json
+      sr2cnn demo --model mine.pt --snr 0:18:6 --out mine --json-file mine.json
     """
     from sr2cnn_learn.bundle import Bundle
     from sr2cnn_learn.evaluation.pictures import draw_run
@@ -87,8 +86,7 @@ def demo(out, json_path, frames_per_key, snrs, seed, model, device):
         f"TKR {percent(figures['tkr'])}, TUR {percent(figures['tur'])}",
     )
     _summary(console, bundle, figures, truth, out)
-    if json_path:
-        write_atomically(json_path, json.dumps(figures, indent=2) + "\n")
+    json_output.put(figures)
 
 
 def _training_seeds(card) -> set:

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 from rich.live import Live
 from sr2cnn_learn.cli import FILE, FREQUENCY, RATE, stderr_console
+from sr2cnn_learn.cli_output import NEW_FILE_OR_STDOUT, check_reader
 from sr2cnn_learn.names import shown
 from sr2cnn_learn.quantities import parse_quantity
 from sr2cnn_learn.recordings import DATATYPES
@@ -105,7 +106,7 @@ def _take_config(ctx, param, path):
 )  # fmt: skip
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--duration", type=Quantity(), metavar="SECONDS", help="End after that time.")
-@click.option("--out", metavar="FILE", help="JSON lines of all events; - is stdout.")
+@click.option("--out", type=NEW_FILE_OR_STDOUT, metavar="FILE", help="JSON lines of all events; - is stdout.")
 @click.option("--rotate", type=Size(), help="Size at which FILE becomes FILE.1, and so on to FILE.5.")
 @click.option("--zmq", metavar="ADDRESS", help="Publish: a port of this machine, tcp://INTERFACE:PORT.")
 @click.option("--prometheus", type=ListenAt(), help="Metrics over HTTP; on loopback without an address.")
@@ -166,8 +167,6 @@ def monitor(address, rate, freq, gain, datatype, fast, duration, **options):
         raise click.UsageError("nothing to put out: give --out, --zmq, --prometheus, --sigmf or --gui")
     if options["gui"] and not any(map(os.environ.get, DISPLAYS)):  # Qt would abort
         raise click.UsageError(f"--gui: no display ({', '.join(DISPLAYS)} are not set)")
-    if out not in (None, "-") and not Path(out).absolute().parent.is_dir():
-        raise FileNotFoundError(f"{out}: no such folder")
     source = _open(address, rate, freq, gain, datatype, fast)
     _monitor(address, source, console if table else None, duration, **options)
 
@@ -264,12 +263,16 @@ def _monitor(
         def tick():
             if live:
                 live.update(table.table(str(address)), refresh=True)
+            if out == "-":
+                check_reader()
             closed = gui and not window.show()
             return closed or asked_to_end() or (end is not None and time.monotonic() >= end)
 
         run(top_block, tick, 0 if gui else TICK)
         chain.drain()
         sink.close()
+        if out == "-":
+            check_reader()
         if live:
             live.update(table.table(str(address)), refresh=True)
     for output in sink.outputs:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 from click.core import ParameterSource
-from sr2cnn_learn.cli import FILE, Names, Snrs, percent, progress_bar, stderr_console, stdout_console
+from sr2cnn_learn.cli import FILE, FOLDER, Names, Snrs, percent, progress_bar, stderr_console, stdout_console
+from sr2cnn_learn.cli_output import json_options
 from sr2cnn_learn.reproduce import EXPERIMENTS, ON_SECOND_DATA
 from sr2cnn_learn.reproduce import reproduce as run_experiment
 
-FOLDER = click.Path(file_okay=False, path_type=Path)
 ALL = "all"
 OPEN_WORLD = "open-world"
 ABLATION = "ablation"
@@ -77,8 +77,9 @@ Examples:
 @click.option("--work", type=FOLDER, default="out/reproduce", show_default=True, help="For trainings.")
 @click.option("--out", type=FOLDER, default="out/reproduce", show_default=True, help="For results.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@json_options
 @click.pass_context
-def reproduce(context, names, budget, epochs, out, **options):
+def reproduce(context, names, budget, epochs, out, json_output, **options):
     console = stderr_console()
     with console.status("loading"):
         from sr2cnn_learn.reproduce.laboratory import QUICK_EPOCHS, provenance
@@ -98,14 +99,25 @@ def reproduce(context, names, budget, epochs, out, **options):
                 style="yellow",
             )
     with progress_bar(console) as progress:
-        runs = _Runs(progress, epochs=chosen, **options)
+        runs, reports = _Runs(progress, epochs=chosen, **options), {}
         for name in names:
             report, laboratories = runs.run(name)
             report.write(out, name, provenance(laboratories, _command(context, name)))
-            stdout_console().print(report.table())
-            for remark in report.all_remarks():
-                console.print(f"- {remark}")
             console.print(f"wrote {out / name}.md and .png", soft_wrap=True)
+            reports[name] = report
+    figures = {name: _figures(report) for name, report in reports.items()}
+    if json_output.put(figures):
+        return
+    for report in reports.values():
+        stdout_console().print(report.table())
+        for remark in report.all_remarks():
+            console.print(f"- {remark}")
+
+
+def _figures(report):
+    """A report's table as JSON has it."""
+    rows = [dict(zip(report.columns, row)) for row in report.rows]
+    return {"title": report.title, "rows": rows, "remarks": report.all_remarks()}
 
 
 def _command(context, name):

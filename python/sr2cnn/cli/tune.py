@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`sr2cnn tune`: batch size and threads for this machine."""
 
+from dataclasses import asdict
+
 import click
 from rich.table import Table
 from sr2cnn_learn.cli import progress_bar, stderr_console, stdout_console
+from sr2cnn_learn.cli_output import json_options
 
 
 @click.command()
 @click.argument("model", default="sr2cnn")
-def tune(model):
+@json_options
+def tune(model, json_output):
     """Find the batch size and the threads that suit a model on this machine, and keep them.
 
     From then on encoders and recognizers take them whose batch size is 0, the default. MODEL is a bundle, or the
@@ -28,6 +32,9 @@ def tune(model):
     with progress_bar(stderr_console()) as progress:
         task = progress.add_task(bundle.name, total=len(BATCHES) * len(thread_counts()))
         best, rates = measure(bundle, progress=lambda rate: progress.advance(task))
+    figures = [{**asdict(tuning), "frames_per_second": rate} for tuning, rate in rates.items()]
+    if json_output.put({"model": bundle.name, "best": asdict(best), "rates": figures}):
+        return
     threads = thread_counts()
     table = Table("frames a call", *(f"{n} thread{'s' * (n > 1)}" for n in threads), title="frames/s")
     for batch in BATCHES:

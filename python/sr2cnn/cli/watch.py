@@ -9,6 +9,7 @@ import click
 from rich.live import Live
 from rich.table import Table
 from sr2cnn_learn.cli import percent, stdout_console
+from sr2cnn_learn.cli_output import check_reader
 from sr2cnn_learn.names import check_name, shown
 from sr2cnn_learn.quantities import loads_finite
 
@@ -62,6 +63,7 @@ def watch(address, as_json):
                 raise ValueError(f"{address}: {error}") from None
             if as_json:
                 for event in _events(socket, seen):
+                    check_reader()
                     if event is not None:
                         click.echo(json.dumps(event))
                 return

@@ -115,6 +115,12 @@ class JsonLines(Output):
         self._size += len(line)
         self._torn = False
 
+    def _fail(self, error):
+        if self._path == "-" and isinstance(error, BrokenPipeError):  # who reads it has seen enough
+            self.fault = f"{self.name}: {error}"
+        else:
+            super()._fail(error)
+
     def _take_back(self, n):
         if n == 0:
             return

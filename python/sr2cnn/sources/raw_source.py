@@ -7,9 +7,11 @@ import select
 import numpy as np
 import pmt
 from gnuradio import gr
+from sr2cnn_learn.float_samples import check_floats
 from sr2cnn_learn.recordings import component_dtype, to_complex
 
 WAIT_MS = 100
+LOOKED_AT = 1 << 16  # samples at the beginning, whether they are what they are said to be
 
 
 class raw_source(gr.sync_block):
@@ -63,7 +65,14 @@ class raw_source(gr.sync_block):
         data = self._rest + data
         n = len(data) // size
         self._rest = data[n * size :]
-        out[:n] = to_complex(np.frombuffer(data[: n * size], self._dtype))
+        whole = data[: n * size]
+        if self._dtype.kind == "f" and self.samples < LOOKED_AT:
+            try:
+                check_floats(whole, self._dtype, "samples")
+            except ValueError as error:
+                self.error = error
+                return -1
+        out[:n] = to_complex(np.frombuffer(whole, self._dtype))
         if n and not self.samples:
             for key, value in self._about.items():
                 if value is not None:

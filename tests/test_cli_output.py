@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all commands share: options of one meaning, readers that have seen enough, paths that are none."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import click
+import numpy as np
+import pytest
+from cli_support import APP, run_cli, write_small_bundle
+from click.testing import CliRunner
+
+pytest.importorskip("gnuradio")
+
+from gnuradio.sr2cnn.cli import COMMANDS  # noqa: E402
+from sr2cnn_learn.cli import Hertz, sr2cnn  # noqa: E402
+from sr2cnn_learn.cli_output import GivenPath  # noqa: E402
+
+READER_GONE = 128 + signal.SIGPIPE
+LINES = ("classify", "monitor", "watch")  # give events, not figures
+
+for command in COMMANDS:
+    sr2cnn.add_command(command)
+
+
+def every_command(command=sr2cnn, words=()):
+    """(words, command) of every command that does something, ("classes", "list") and so on."""
+    if isinstance(command, click.Group):
+        for name, below in command.commands.items():
+            yield from every_command(below, (*words, name))
+    else:
+        yield words, command
+
+
+def options():
+    for words, command in every_command():
+        for option in command.params:
+            yield words, option
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return write_small_bundle(tmp_path_factory.mktemp("bundle") / "small.pt", seed=5)
+
+
+# -- one meaning ----------------------------------------------------------------------------------------
+
+
+def test_json_means_the_same_in_all():
+    commands = dict(every_command())
+    assert len(commands) > 20
+    with_json = {words for words, option in options() if "--json" in option.opts}
+    assert {("bench",), ("demo",), ("evaluate",), ("train",), ("tune",), ("classes", "list")} < with_json
+    for words in with_json:
+        by_name = {name: option for option in commands[words].params for name in option.opts}
+        assert by_name["--json"].is_flag
+        assert words[0] in LINES or isinstance(by_name["--json-file"].type, GivenPath)
+        assert "json" not in " ".join(by_name["--json"].secondary_opts)
+
+
+def test_hertz_everywhere():
+    of_hertz = [(words, option) for words, option in options() if {"--rate", "--freq"} & set(option.opts)]
+    assert len(of_hertz) >= 5
+    assert all(isinstance(option.type, Hertz) for _, option in of_hertz)
+    for words, command in every_command():
+        names = {name for option in command.params for name in option.opts}
+        assert "--freq" in names or "--rate" not in names or words == ("bench",)  # which hears nothing
+
+
+def test_json_on_stdout_and_to_a_file(bundle, tmp_path):
+    out = tmp_path / "card.json"
+    result = run_cli("info", bundle, "--json", "--json-file", out)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout) == json.loads(out.read_text())
+    result = run_cli("info", bundle, "--json-file", out)
+    assert result.returncode == 0 and "distance" in result.stdout
+    result = CliRunner().invoke(sr2cnn, ["info", str(bundle), "--json-file", str(tmp_path / "none/x.json")])
+    assert result.exit_code == 2 and "no such folder" in result.output
+
+
+# -- readers that have seen enough ----------------------------------------------------------------------
+
+
+def without_a_reader(*arguments):
+    """The command, its stdout a pipe that nobody reads any more."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        command = [sys.executable, str(APP), *map(str, arguments)]
+        return subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=180)
+    finally:
+        os.close(writing)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["--help", "train --help", "dataset modulations", "dataset modulations --json", "doctor"],
+)
+def test_a_reader_that_is_gone(arguments):
+    result = without_a_reader(*arguments.split())
+    assert (result.returncode, result.stderr) == (READER_GONE, "")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"]])
+def test_info_for_nobody(arguments, bundle):
+    result = without_a_reader("info", bundle, *arguments)
+    assert (result.returncode, result.stderr) == (READER_GONE, "")
+
+
+@pytest.mark.parametrize("command", ["classify", "monitor"])
+def test_one_line_of_a_flowgraph_is_enough(command, bundle, tmp_path):
+    """It ends at once, whatever of its files is left, without a word about the pipe."""
+    n = 1 << 24  # minutes for a monitor at this rate
+    path = tmp_path / "long.ci8"
+    np.random.default_rng(0).integers(-100, 100, 2 * n, dtype=np.int8).tofile(path)
+    last = tmp_path / "last.ci8"  # a second file, which must not be begun
+    last.write_bytes(path.read_bytes()[:100_000])
+    of = {
+        "classify": [path, last, "--no-condition"],
+        "monitor": ["--source", f"file:{path}", "--rate", "50k", "--no-condition", "--out", "-"],
+    }
+    arguments = [sys.executable, APP, command, "--model", bundle, *of[command]]
+    with subprocess.Popen(
+        [str(each) for each in arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert json.loads(process.stdout.readline())
+            process.stdout.close()
+            stderr = process.stderr.read()
+            assert process.wait(timeout=180) == READER_GONE, stderr
+        finally:
+            process.kill()
+    assert all(word not in stderr for word in ("Error", "rror:", "Broken", "Traceback", "last.ci8")), stderr
