@@ -4,16 +4,22 @@
 import io
 import json
 import os
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import venv
+from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_support import CLASSES, FRAME_LEN, fails, run_cli, write_small_bundle
+from cli_support import APP, CLASSES, FRAME_LEN, fails, run_cli, write_small_bundle
 from click.testing import CliRunner
 from hypothesis import example, given
 from hypothesis import strategies as st
 from sr2cnn_learn import __version__, doctor
 from sr2cnn_learn.bundle import Bundle
-from sr2cnn_learn.cli import Snrs, sr2cnn, stdout_console
+from sr2cnn_learn.cli import RADIO_COMMANDS, Snrs, sr2cnn, stdout_console
 from sr2cnn_learn.datasets import load_dataset, save_radioml
 from sr2cnn_learn.wording import figures_table, in_words, levels
 
@@ -234,6 +240,64 @@ def test_doctor_says_what_to_do(monkeypatch, look, remedy):
     finding = look()
     assert finding.state == "fault"
     assert "it is broken" in finding.detail and remedy in finding.remedy
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """An interpreter of its own that sees all that this one does, but GNU Radio: where pip installed the lab."""
+    folder = tmp_path_factory.mktemp("lab")
+    venv.create(folder, symlinks=True)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    for path in filter(os.path.isdir, sys.path):
+        if path.startswith(sysconfig.get_path("stdlib")) and "packages" not in path:
+            continue
+        for entry in Path(path).iterdir():
+            if not entry.name.startswith("gnuradio") and not (packages / entry.name).exists():
+                (packages / entry.name).symlink_to(entry)
+
+    def typed(*arguments):
+        command = [folder / "bin/python", "-c", "from sr2cnn_learn.cli import main; main()", *arguments]
+        environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        return subprocess.run(command, capture_output=True, text=True, timeout=180, env=environment)
+
+    return typed
+
+
+def test_the_lab_alone_is_whole(lab):
+    """As pip installs it: the script of pyproject.toml, and no GNU Radio."""
+    project = tomllib.loads((APP.parents[1] / "pyproject.toml").read_text())["project"]
+    assert project["scripts"] == {"sr2cnn": "sr2cnn_learn.cli:main"}
+    result = lab("doctor", "--json")
+    findings = {finding["part"]: finding for finding in json.loads(result.stdout)}
+    assert result.returncode == 0, findings
+    assert findings["GNU Radio"]["state"] == "hint" and "classify" in findings["GNU Radio"]["detail"]
+    assert findings["torch"]["state"] == findings["model"]["state"] == "ok"
+    assert "sr2cnn.pt" in findings["model"]["detail"]
+    assert lab("info", "sr2cnn").returncode == 0
+
+
+@pytest.mark.parametrize("command", RADIO_COMMANDS)
+def test_what_the_lab_lacks(command, lab):
+    fails(lab(command, "x.cf32", "--rate", "1M"), f"{command} needs gnuradio.sr2cnn", "pip", "make build")
+
+
+def test_commands_for_gnu_radio_are_all_listed():
+    pytest.importorskip("gnuradio")
+    from gnuradio.sr2cnn.cli import COMMANDS
+
+    assert sorted(command.name for command in COMMANDS) == sorted(RADIO_COMMANDS)
+
+
+def test_doctor_on_gnu_radio_without_this_module(monkeypatch):
+    def probe(code):
+        if "gnuradio.sr2cnn" in code:
+            return None, "ModuleNotFoundError: No module named 'gnuradio.sr2cnn'"
+        return "3.10.5 /somewhere", ""
+
+    monkeypatch.setattr(doctor, "_probe", probe)
+    findings = {finding.part: finding for finding in doctor.examine()}
+    assert findings["gnuradio.sr2cnn"].state == "hint" and "make build" in findings["gnuradio.sr2cnn"].remedy
+    assert all(finding.state != "fault" for finding in findings.values())
 
 
 def test_doctor_finds_numpy_2_under_gnu_radio_for_numpy_1(monkeypatch):

@@ -78,7 +78,7 @@ def test_json_on_stdout_and_to_a_file(bundle, tmp_path):
     result = run_cli("info", bundle, "--json-file", out)
     assert result.returncode == 0 and "distance" in result.stdout
     result = CliRunner().invoke(sr2cnn, ["info", str(bundle), "--json-file", str(tmp_path / "none/x.json")])
-    assert result.exit_code == 2 and "no such folder" in result.output
+    assert result.exit_code == 1 and "none/x.json: no such folder" in result.output
 
 
 # -- readers that have seen enough ----------------------------------------------------------------------
@@ -134,3 +134,77 @@ def test_one_line_of_a_flowgraph_is_enough(command, bundle, tmp_path):
         finally:
             process.kill()
     assert all(word not in stderr for word in ("Error", "rror:", "Broken", "Traceback", "last.ci8")), stderr
+
+
+# -- paths that are none --------------------------------------------------------------------------------
+
+PATHS = [  # {} is the path; the others are right
+    "train --out new.pt --data {}",
+    "train --data data.npz --out {}",
+    "train --data data.npz --out new.pt --background {}",
+    "train --data data.npz --out new.pt --teacher {}",
+    "train --data data.npz --out new.pt --json-file {}",
+    "info {}",
+    "info small.pt --json-file {}",
+    "evaluate {} --data data.npz",
+    "evaluate small.pt --data {}",
+    "classify {} --model small.pt",
+    "classify a.cf32 --model {}",
+    "classify a.cf32 --model small.pt --out {}",
+    "monitor --fast --out - --model small.pt --source file:{}",
+    "monitor --fast --out - --source file:a.cf32 --model {}",
+    "monitor --fast --source file:a.cf32 --model small.pt --out {}",
+    "monitor --fast --out - --source file:a.cf32 --model small.pt --registry {}",
+    "monitor --out - --config {}",
+    "dataset info {}",
+    "dataset leakage {}",
+    "dataset radioml2016 --snr 18 --modulations BPSK --frames-per-key 1 --out {}",
+    "dataset signal202002 --snr 18 --modulations BPSK --frames-per-key 1 --out {}",
+    "demo --model small.pt --json-file {}",
+    "demo --model {}",
+    "bench --parts latency --seconds 0.01 --model {}",
+    "tune {}",
+    "reproduce table4 --data {}",
+    "classes list {}",
+    "classes list small.classes --model {}",
+    "classes rename {} unknown_1 DECT",
+    "classes promote small.classes unknown_1 --out {}",
+    "classes promote small.classes unknown_1 --model {} --out new.pt",
+    "classes promote small.classes unknown_1 --model small.pt --out new.pt --rest {}",
+]
+FOLDERS = ["demo --model small.pt --out {}", "reproduce table4 --work {}", "classes export small.classes --out {}"]
+
+
+@pytest.fixture(scope="module")
+def place(bundle, tmp_path_factory):
+    """A folder with a bundle, a registry, a recording, a data set and a folder."""
+    from sr2cnn_learn.bundle import Bundle
+    from sr2cnn_learn.datasets import save_radioml
+    from sr2cnn_learn.registry import Registry
+
+    folder = tmp_path_factory.mktemp("place")
+    rng = np.random.default_rng(0)
+    (folder / "small.pt").write_bytes(bundle.read_bytes())
+    Registry.of_model(Bundle.read(bundle)).save(folder / "small.classes")
+    (rng.standard_normal((1000, 2)) * 0.1).astype("f4").tofile(folder / "a.cf32")
+    frames = {(name, 18): rng.standard_normal((20, 2, 128)).astype("f4") for name in ("BPSK", "GFSK")}
+    save_radioml(folder / "data.npz", frames)
+    (folder / "a folder").mkdir()
+    return folder
+
+
+@pytest.mark.parametrize("path", ["", ".", "/", "a folder", "none/x", "a.cf32/x"])
+def test_what_is_no_path(path, place, monkeypatch):
+    """A folder where a file is expected, nothing, what cannot be read or written: one clear line."""
+    monkeypatch.chdir(place)
+    before = sorted(file.name for file in place.iterdir())
+    of_folders = FOLDERS if path in ("", "a.cf32/x") else []
+    for typed in [*PATHS, *of_folders]:
+        words = [word.replace("{}", path) for word in typed.split()]
+        result = CliRunner().invoke(sr2cnn, words)
+        told = f"{typed}: {result.exit_code}, {result.exception!r}, {result.output}"
+        assert result.exit_code in (1, 2) and isinstance(result.exception, SystemExit), told
+        usage, _, line = result.output.rpartition("Error: ")
+        assert "Error: " in result.output and len(line.splitlines()) == 1, told
+        assert not any(word in line for word in ("PosixPath", "Errno", "empty name", "object", "codec")), told
+        assert sorted(file.name for file in place.iterdir()) == before, told

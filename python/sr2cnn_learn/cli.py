@@ -24,6 +24,7 @@ from .quantities import parse_hertz
 from .wording import facts, figure, figures_table, fitting_table, in_words
 from .wording import title as titled
 
+RADIO_COMMANDS = ("bench", "classify", "dataset", "demo", "monitor", "reproduce", "tune", "watch")
 CANCELLED = 130  # exit status after Ctrl-C, as shells have it
 FILE = GivenPath(dir_okay=False)
 FOLDER = GivenPath(file_okay=False)
@@ -284,8 +285,10 @@ def _data_recipes(console, **files) -> dict:
 
     recipes = {}
     for name, file in files.items():
-        beside = file and file.with_name(file.name + ".json")
-        if not beside or not beside.is_file() or not file.is_file():
+        if not file or not file.is_file():  # a folder of recordings, or nothing
+            continue
+        beside = file.with_name(file.name + ".json")
+        if not beside.is_file():
             continue
         try:
             recipe = json.loads(beside.read_text(encoding="utf-8"))
@@ -446,7 +449,8 @@ def doctor(json_output):
     """Check that everything is there, and say what to do where it is not.
 
     Looks at the interpreter, numpy, GNU Radio, torch, the GNU Radio module and its C++ part, the
-    blocks of GNU Radio Companion and the default model. Exit status 1 when something is broken.
+    blocks of GNU Radio Companion and the default model. The lab (train, evaluate, info, classes) is whole
+    without GNU Radio. Exit status 1 when something that is there is broken, or the lab lacks something.
     """
     from .doctor import examine
 
@@ -469,6 +473,25 @@ from .cli_classes import classes  # noqa: E402, it takes from this module
 sr2cnn.add_command(classes)
 
 
-def main():
-    """The command line of the lab alone, where there is no GNU Radio."""
-    sr2cnn()
+def main(why_missing: str = "which pip does not install"):
+    """The command line; of the lab alone, unless the commands for GNU Radio were added."""
+    for name in RADIO_COMMANDS:
+        if name not in sr2cnn.commands:
+            sr2cnn.add_command(_missing(name, why_missing))
+    sr2cnn(prog_name="sr2cnn")
+
+
+def _missing(name, why):
+    """A command that says why it is not there; the others, doctor above all, still work."""
+    text = (
+        f"{name} needs gnuradio.sr2cnn, the GNU Radio part of this module, {why}; "
+        "make build in a checkout of it builds it and says how it runs (README)"
+    )
+
+    def say():
+        raise click.ClickException(text)
+
+    settings = {"ignore_unknown_options": True, "allow_extra_args": True}
+    return click.Command(
+        name, callback=say, context_settings=settings, help=text, short_help="(needs GNU Radio's part)"
+    )

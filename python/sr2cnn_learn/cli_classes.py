@@ -101,11 +101,11 @@ def _row(known, bundle):
 def _bundle_for_looks(held, model):
     """The bundle of a registry: the one asked for, or a shipped one that it is of."""
     try:
-        bundle = Bundle.read(model or held.model)
+        bundle = Bundle.read(held.model if model is None else model)
         held.check_model(bundle)
         return bundle
     except (FileNotFoundError, ValueError):
-        if model:
+        if model is not None:
             raise
         return None
 
@@ -235,7 +235,7 @@ def promote(registry, which, out, model, name, rest, json_output):
     with console.status("promoting"):
         from .promotion import promote
 
-        bundle = Bundle.load(model or held.model)
+        bundle = Bundle.load(held.model if model is None else model)
         promotions = promote(held, which, bundle, out, name, rest)
     for path in filter(None, (out, rest)):
         console.print(f"wrote {path}", soft_wrap=True)

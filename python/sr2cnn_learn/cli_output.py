@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from .atomic import write_atomically
+from .atomic import output_file
 
 READER_GONE = 128 + 13  # exit status, as shells have it of a program that SIGPIPE ended
 STDOUT, STDERR = 1, 2
@@ -31,7 +31,7 @@ class GivenPath(click.Path):
             self.fail("expected a path, not an empty text", param, ctx)
         path = super().convert(value, param, ctx)
         if self._new and os.fspath(path) != "-" and not os.path.isdir(Path(path).absolute().parent):
-            self.fail(f"{os.fspath(path)}: no such folder: {Path(path).parent}", param, ctx)
+            raise FileNotFoundError(f"{path}: no such folder: {Path(path).parent}")
         return path
 
 
@@ -55,7 +55,8 @@ class JsonOutput:
         """
         text = json.dumps(figures, indent=2)
         if self._file:
-            write_atomically(self._file, text + "\n")
+            with output_file(self._file) as file:
+                file.write(text.encode() + b"\n")
         if self._on_stdout:
             click.echo(text)
         return self._on_stdout

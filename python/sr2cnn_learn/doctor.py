@@ -10,7 +10,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from .cli import RADIO_COMMANDS
+
 GRC_FILES = "sr2cnn_*.block.yml"
+ABSENT = "not there"
 
 
 @dataclass(frozen=True)
@@ -25,15 +28,12 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at everything, in the order in which one thing needs the other."""
-    return [
-        _interpreter(),
-        _numpy(),
-        _gnuradio(),
-        _torch(),
-        _module(),
-        _companion(),
-        _model(),
-    ]
+    findings = [_interpreter(), _numpy(), _torch(), _model()]
+    for look in (_gnuradio, _module, _companion):
+        findings.append(look())
+        if findings[-1].detail.startswith(ABSENT):
+            break
+    return findings
 
 
 def _probe(code: str) -> tuple[str | None, str]:
@@ -71,6 +71,13 @@ def _numpy() -> Finding:
 
 def _gnuradio() -> Finding:
     output, error = _probe("from gnuradio import gr; print(gr.version())")
+    if output is None and error.endswith("No module named 'gnuradio'"):
+        return Finding(
+            "GNU Radio",
+            "hint",
+            f"{ABSENT}: the lab is whole without it; {', '.join(RADIO_COMMANDS)} need it",
+            "for them install Debian's gnuradio, then run make build in a checkout of this module",
+        )
     if output is None:
         return Finding(
             "GNU Radio",
@@ -97,9 +104,17 @@ def _torch() -> Finding:
 
 def _module() -> Finding:
     output, error = _probe(
-        "from gnuradio import sr2cnn; sr2cnn.discriminator_kernel, sr2cnn.tagger;"
+        "import gnuradio.sr2cnn as sr2cnn; sr2cnn.discriminator_kernel, sr2cnn.tagger;"
         "print(sr2cnn.__path__[0])"
     )
+    if output is None and error.endswith("No module named 'gnuradio.sr2cnn'"):
+        return Finding(
+            "gnuradio.sr2cnn",
+            "hint",
+            f"{ABSENT}: {', '.join(RADIO_COMMANDS)} need it",
+            "run make build; if it is installed in another prefix, use that prefix's interpreter "
+            "or add its site-packages to PYTHONPATH",
+        )
     if output is None:
         return Finding(
             "gnuradio.sr2cnn",
