@@ -244,7 +244,7 @@ def test_doctor_says_what_to_do(monkeypatch, look, remedy):
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """An interpreter of its own that sees all that this one does, but GNU Radio: where pip installed the lab."""
+    """An interpreter that sees all that this one does, but GNU Radio: as where pip installed the lab."""
     folder = tmp_path_factory.mktemp("lab")
     venv.create(folder, symlinks=True)
     (packages,) = folder.glob("lib/python*/site-packages")

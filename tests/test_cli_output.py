@@ -138,7 +138,7 @@ def test_one_line_of_a_flowgraph_is_enough(command, bundle, tmp_path):
 
 # -- paths that are none --------------------------------------------------------------------------------
 
-PATHS = [  # {} is the path; the others are right
+PATHS = [  # {} is the path that is none; the others are right
     "train --out new.pt --data {}",
     "train --data data.npz --out {}",
     "train --data data.npz --out new.pt --background {}",
@@ -172,7 +172,11 @@ PATHS = [  # {} is the path; the others are right
     "classes promote small.classes unknown_1 --model {} --out new.pt",
     "classes promote small.classes unknown_1 --model small.pt --out new.pt --rest {}",
 ]
-FOLDERS = ["demo --model small.pt --out {}", "reproduce table4 --work {}", "classes export small.classes --out {}"]
+FOLDERS = [
+    "demo --model small.pt --out {}",
+    "reproduce table4 --work {}",
+    "classes export small.classes --out {}",
+]
 
 
 @pytest.fixture(scope="module")

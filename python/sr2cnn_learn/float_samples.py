@@ -2,8 +2,8 @@
 """Are these floats samples of a receiver, or other data under a wrong name?
 
 Integers that are read as floats have their leading bits in the exponent: half of the values are huge, half
-are next to nothing. No receiver gives that, nor a simulation of one: not a burst of 200 dB over silence, nor a
-tail that dies away in denormals, nor a division by zero.
+are next to nothing. No receiver gives that, nor a simulation of one: not a burst of 200 dB over silence, nor
+a tail that dies away in denormals, nor a division by zero.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _beyond(values) -> tuple[int, int, int]:
 
 
 def _is_cf32(data) -> bool:
-    """Whether doubles surely are pairs of floats: a double's half without the exponent is noise or constant."""
+    """Whether doubles surely are pairs of floats: a double's lower half is noise, or has few values."""
     for part in np.frombuffer(data, "<f4").reshape(-1, 2).T:
         low, high, n = _beyond(part)
         if low or high or n < DISTINCT or len(np.unique(part)) < DISTINCT:
