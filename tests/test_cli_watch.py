@@ -18,11 +18,12 @@ from cli_support import APP, fails, run_cli
 pytest.importorskip("gnuradio")
 
 import zmq  # noqa: E402
-from gnuradio.sr2cnn.cli.watch import KINDS, LARGEST, MOST_CLASSES, Seen, parse  # noqa: E402
+from gnuradio.sr2cnn.cli.watch import KINDS, LARGEST, MOST_CLASSES, LiveTable, Seen, parse  # noqa: E402
 from gnuradio.sr2cnn.outputs.zmq_pub import ZmqPub  # noqa: E402
 from hypothesis import example, given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from rich.console import Console  # noqa: E402
+from sr2cnn_learn.cli import stdout_console  # noqa: E402
 
 HOSTILE = [
     [b"labels"],
@@ -220,6 +221,18 @@ def test_any_messages(messages):
         if event is not None and parts[0] == b"labels"
     )
     Console(file=io.StringIO()).print(seen.table("tcp://here:1"))
+
+
+def test_monitor_shows_names_of_before():
+    """Its own registry may hold names that are refused by now: they count, and are escaped."""
+    table = LiveTable()
+    table.write("labels", label("\x1b[31mred", known=False))
+    table.write("labels", label("[bold]"))
+    console = stdout_console(file=io.StringIO(), width=100)
+    console.print(table.table("file:\x1b[2J"))
+    text = console.file.getvalue()
+    assert (table.lost, table.written) == (0, 2)
+    assert "\\x1b[31mred  new" in text and "[bold]" in text and "file:\\x1b[2J" in text and "\x1b" not in text
 
 
 def test_classes_without_end():

@@ -143,6 +143,24 @@ def test_double_click_renames_in_the_flowgraph(application, make, tiny_bundle, m
     assert display.missed == 0
 
 
+def test_classes_merged_in_the_flowgraph_go(application, make, tiny_bundle, mixed_samples):
+    display = make(model=str(tiny_bundle))
+    top = Watched(display, tiny_bundle, mixed_samples)
+    top.start()
+    try:
+        until(application, lambda: {"unknown_1", "unknown_2"} <= set(table(display)))
+        display.message_port_pub(pmt.intern("cmd"), pmt.to_pmt({"merge": {"from": -2, "into": -1}}))
+        until(application, lambda: "unknown_2" not in table(display))
+        heard = len(top.labels())
+        until(application, lambda: len(top.labels()) > heard + 50)
+        assert "unknown_1" in table(display) and "unknown_2" not in table(display)
+        display.message_port_pub(pmt.intern("cmd"), pmt.to_pmt({"freeze": True, "forget": "all"}))
+        until(application, lambda: not any(name.startswith("unknown") for name in table(display)))
+    finally:
+        top.stop()
+        top.wait()
+
+
 def test_everything_is_counted_when_a_file_ends(application, make, tiny_bundle, replay):
     display = make()
     top = gr.top_block()

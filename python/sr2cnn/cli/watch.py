@@ -245,6 +245,8 @@ def parse(parts):
     if not isinstance(event, dict):
         raise ValueError(f"a {type(event).__name__}, expected an object")
     check(kind.decode(), event)
+    if "label" in event:
+        check_name(event["label"])
     return kind.decode(), event
 
 
@@ -256,7 +258,8 @@ def check(kind, event):
     """
     if kind not in ("labels", "novel"):
         return
-    check_name(event.get("label"))
+    if not isinstance(event.get("label"), str):
+        raise ValueError(f"label {repr(event.get('label'))[:60]}")
     if not isinstance(event.get("known"), bool):
         raise ValueError(f"known {repr(event.get('known'))[:60]}")
     if not _is_count(event.get("n_frames")):
