@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`sr2cnn classify`: a label for every whole frame, one line for every bad input."""
 
+import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
 import pytest
 import soundfile
 from cli_support import APP, FRAME_LEN, events, fails, run_cli, write_small_bundle
+from waiting import until
 
 pytest.importorskip("gnuradio")
 
@@ -179,7 +183,7 @@ def test_interrupted_leaves_nothing(bundle, samples, tmp_path):
     path.write_bytes(samples.tobytes() * 5000)
     command = [sys.executable, APP, "classify", path, "--no-condition", "--model", bundle, "--out", out]
     process = subprocess.Popen([*map(str, command)], stderr=subprocess.PIPE, text=True)
-    while not list(tmp_path.glob(".*/events")):  # the flowgraph is being made
+    while not list(tmp_path.glob(".labels.jsonl.*.part")):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.1)
     time.sleep(0.5)
@@ -188,6 +192,91 @@ def test_interrupted_leaves_nothing(bundle, samples, tmp_path):
     assert process.returncode == 130
     assert "interrupted" in stderr and "Traceback" not in stderr
     assert [file.name for file in tmp_path.iterdir()] == ["a.cf32"]
+
+
+def test_interrupted_keeps_what_is_finished(bundle, samples, tmp_path):
+    short, long, out = tmp_path / "a.cf32", tmp_path / "b.cf32", tmp_path / "labels.jsonl"
+    short.write_bytes(samples.tobytes())
+    long.write_bytes(samples.tobytes() * 20_000)
+    link = tmp_path / "link"
+    link.symlink_to(out.name)
+    out.write_text("before\n")
+    command = [sys.executable, APP, "classify", short, long, "--no-condition", "--model", bundle, "--out", link]
+    process = subprocess.Popen([*map(str, command)], stderr=subprocess.PIPE, text=True)
+
+    def in_the_second():
+        assert process.poll() is None, process.stderr.read()
+        return any(str(long) in part.read_text() for part in tmp_path.glob(".labels.jsonl.*.part"))
+
+    until(in_the_second)
+    assert out.read_text() == "before\n"
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 130 and "holds 1 of 2 recordings" in stderr
+    recording, *lines = events(out.read_text())
+    assert recording["file"] == str(short) and labelled(lines) == N_FRAMES
+    assert not any(event["event"] == "recording" for event in lines) and link.is_symlink()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.cf32", "b.cf32", "labels.jsonl", "link"]
+
+
+def test_out_into_what_is_no_file(bundle, samples, tmp_path):
+    """A named pipe, a terminal, a shell's >(…) and >>."""
+    path, pipe, appended = tmp_path / "a.cf32", tmp_path / "pipe", tmp_path / "appended"
+    path.write_bytes(samples.tobytes())
+    os.mkfifo(pipe)
+    appended.write_text('{"event": "before"}\n')
+    command = f"{sys.executable} {APP} classify {path} --no-condition --model {bundle} --out"
+
+    def heard(text):
+        recording, *lines = events(text)
+        assert recording["file"] == str(path) and labelled(lines) == N_FRAMES
+
+    def bash(line):
+        done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=180)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    heard(bash(f"cat {pipe} & {command} {pipe}; wait"))
+    assert pipe.is_fifo()
+    heard(bash(f"{command} >(cat) | cat"))
+    heard(bash(f"{command} /dev/stdout | cat"))
+    bash(f"{command} /dev/fd/3 3>>{appended}")
+    before, rest = appended.read_text().split("\n", 1)
+    assert events(before) == [{"event": "before"}]
+    heard(rest)
+    leader, terminal = os.openpty()
+    device, taken = os.ttyname(terminal), []
+    reader = threading.Thread(target=lambda: taken.append(read_all(leader)))
+    reader.start()
+    bash(f"{command} {device}")
+    os.close(terminal)
+    reader.join()
+    os.close(leader)
+    heard(taken[0])
+
+
+def read_all(leader):
+    """What a terminal gets, until the last program has closed it."""
+    text = b""
+    with contextlib.suppress(OSError):
+        while chunk := os.read(leader, 1 << 16):
+            text += chunk
+    return text.decode()
+
+
+def test_a_full_disk_keeps_what_is_finished(bundle, samples, tmp_path):
+    short, long, out = tmp_path / "a.cf32", tmp_path / "b.cf32", tmp_path / "labels.jsonl"
+    short.write_bytes(samples.tobytes())
+    long.write_bytes(samples.tobytes() * 100)
+    command = f"ulimit -f 2; {sys.executable} {APP} classify {short} {long} --no-condition --model {bundle}"
+    result = subprocess.run(
+        ["bash", "-c", f"trap '' XFSZ; {command} --out {out}"], capture_output=True, text=True, timeout=180
+    )
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    assert "holds 1 of 2 recordings" in result.stderr
+    assert result.stderr.splitlines()[-1].startswith(f"Error: {out}: ")
+    recording, *lines = events(out.read_text())
+    assert recording["file"] == str(short) and labelled(lines) == N_FRAMES
 
 
 def test_annotations_and_subscribers(bundle, samples, tmp_path):

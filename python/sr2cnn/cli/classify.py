@@ -1,22 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`sr2cnn classify`: recordings in, labels out."""
 
-import json
-import os
-import sys
-import tempfile
 from collections import Counter, defaultdict
 from pathlib import Path
 
 import click
 import numpy as np
 from rich.table import Table
+from sr2cnn_learn.atomic import is_stream, output_file
 from sr2cnn_learn.attributes import in_words
 from sr2cnn_learn.cli import FILE, FREQUENCY, RATE, progress_bar, stderr_console
 from sr2cnn_learn.cli_output import NEW_FILE_OR_STDOUT, check_reader
 from sr2cnn_learn.discriminator import INVALID, resolve
+from sr2cnn_learn.names import shown
 from sr2cnn_learn.recordings import DATATYPES, open_recording
 
+from ..outputs.json_lines import JsonLines, json_line
 from ..outputs.output import Output
 
 MOST_ROWS = 30  # of the table of bursts
@@ -58,6 +57,9 @@ def classify(files, datatype, rate, freq, out, sigmf, zmq, **options):
     --sigmf leaves what others have put into the metadata, and gives raw samples NAME.sigmf-meta of their
     own. What is published over ZeroMQ, sr2cnn watch shows.
 
+    --out replaces a file once all is done; after Ctrl-C or an error it holds the recordings that were finished.
+    Pipes and devices are written into.
+
     \b
     Examples:
       sr2cnn classify recording.sigmf-meta
@@ -82,22 +84,48 @@ def classify(files, datatype, rate, freq, out, sigmf, zmq, **options):
 def _classify_all(files, out, **options):
     if out == "-":
         for file in files:
-            _classify(file, sys.stdout, "-", **options)
+            _classify(file, JsonLines(report=_quiet), **options)
         return
-    out = Path(out)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
-        whole, events = Path(folder, "whole"), Path(folder, "events")
-        with open(whole, "w", encoding="utf-8") as lines:
-            for file in files:
-                _classify(file, lines, events, **options)
-                lines.write(events.read_text(encoding="utf-8"))
-        os.replace(whole, out)
+    failure, stream = None, is_stream(out)
+    with output_file(out) as buffered:
+        results = buffered.raw
+        for n_finished, file in enumerate(files):
+            finished = None if stream else results.tell()
+            try:
+                _classify(file, _Lines(out, results), **options)
+            except BaseException as error:
+                if stream or not n_finished:
+                    raise
+                results.truncate(finished)
+                failure = error
+                click.echo(f"{shown(out)}: holds {n_finished} of {len(files)} recordings", err=True)
+                break
+    if failure:
+        raise failure
+
+
+def _quiet(line):
+    """Of an output whose fault ends the command, and so is told."""
+
+
+class _Lines(Output):
+    """Events as JSON lines in a raw binary file."""
+
+    def __init__(self, name, file):
+        super().__init__(_quiet)
+        self.name = name
+        self._file = file
+
+    def _write(self, kind, event):
+        line = json_line(event)
+        while line:
+            line = line[self._file.write(line) :]
 
 
 def _publisher(address):
     from ..outputs.zmq_pub import ZmqPub
 
-    publisher = ZmqPub(address, report=lambda line: None)  # what it loses is told at the end
+    publisher = ZmqPub(address, report=_quiet)  # what it loses is told at the end
     if publisher.fault:
         raise OSError(publisher.fault)
     return publisher
@@ -127,9 +155,9 @@ def annotations(file, recording):
 
 
 def _classify(
-    file, header, events, model, datatype, rate, freq, hop, condition, device, sigmf, publisher
+    file, lines, model, datatype, rate, freq, hop, condition, device, sigmf, publisher
 ):
-    """One recording through a flowgraph; its events go to the path `events`."""
+    """One recording through a flowgraph; its events go to the output `lines`, too."""
     from gnuradio import blocks, gr
 
     from ..event_sink import event_sink
@@ -157,14 +185,15 @@ def _classify(
         "trailing_bytes": recording.trailing_bytes,
         "model": model,
     }
-    header.write(json.dumps(about) + "\n")
-    header.flush()
-    outputs = [annotations(file, recording)] if sigmf else []
+    lines.write("recording", about)
+    outputs = [lines]
+    if sigmf:
+        outputs.append(annotations(file, recording))
     if publisher:
         outputs.append(publisher)
     heard = _Heard()
     outputs.append(heard)
-    sink, ids = event_sink(str(events), outputs=outputs), blocks.vector_sink_s()
+    sink, ids = event_sink(None, outputs=outputs), blocks.vector_sink_s()
     top_block = gr.top_block("classify")
     top_block.connect(source, chain, ids)
     for port in ("labels", "novel", "bursts", "status"):
@@ -175,13 +204,11 @@ def _classify(
 
         def tick():
             progress.update(task, completed=source.samples_read)
-            if events == "-":
-                check_reader()
+            _check(lines)
 
         run(top_block, tick)
     sink.drain()
-    if events == "-":
-        check_reader()
+    _check(lines)
     if source.error:
         raise source.error
     for output in sink.outputs:
@@ -197,6 +224,14 @@ def _classify(
     _summary(console, file, recording, chain, ids, None if condition else recording.sample_rate)
     if condition:
         console.print(heard.table(recording.sample_rate))
+
+
+def _check(lines):
+    """Raise what keeps further events from getting out: nobody reads them, no room, …"""
+    if isinstance(lines, JsonLines):
+        check_reader()
+    if lines.fault:
+        raise OSError(lines.fault)
 
 
 def _summary(console, file, recording, chain, ids, rate):

@@ -21,12 +21,15 @@ def run(top_block, on_tick, period=TICK):
         top_block.wait()
         done.set()
 
-    top_block.start()
-    threading.Thread(target=wait, daemon=True).start()  # in this thread it would swallow Ctrl-C
+    waiting = threading.Thread(target=wait, daemon=True)  # in this thread it would swallow Ctrl-C
     try:
+        top_block.start()
+        waiting.start()
         while not done.wait(period) and not on_tick():
             pass
     finally:
         if not done.is_set():
             top_block.stop()
+            if not waiting.ident:  # Ctrl-C came while it started
+                waiting.start()
             done.wait(PATIENCE)  # the interpreter must not end under running blocks

@@ -95,7 +95,7 @@ class JsonLines(Output):
             raise in_use
 
     def _write(self, kind, event):
-        line = json.dumps(event, allow_nan=False).encode() + b"\n"
+        line = json_line(event)
         if self._file is None:
             self._open()
         if self._rotate_bytes and self._size and self._size + len(line) > self._rotate_bytes:
@@ -156,6 +156,11 @@ class JsonLines(Output):
         if self._file is not None:
             file, self._file = self._file, None
             file.close()
+
+
+def json_line(event):
+    """An event as bytes."""
+    return json.dumps(event, allow_nan=False).encode() + b"\n"
 
 
 def read_json_lines(path):
