@@ -456,6 +456,25 @@ def test_a_subscriber_that_never_reads_costs_only_drops():
     output.close()
 
 
+def test_what_is_no_socket_is_not_replaced(tmp_path):
+    path, link = tmp_path / "events.jsonl", tmp_path / "link"
+    path.write_text("mine")
+    link.symlink_to(path)
+    for file in (path, link):
+        output = ZmqPub(f"ipc://{file}", report=lambda line: None)
+        output.write("status", {})
+        assert "is no socket" in output.fault and (output.lost, output.endpoint) == (1, None)
+        output.close()
+    assert path.read_text() == "mine" and link.is_symlink()
+    address = f"ipc://{tmp_path / 'socket'}"
+    for _ in range(2):  # one that was left over is taken
+        output = ZmqPub(address)
+        assert output.endpoint == address
+        output.close()
+        if not (tmp_path / "socket").exists():
+            socket.socket(socket.AF_UNIX).bind(str(tmp_path / "socket"))
+
+
 def test_without_subscribers_nothing_is_lost():
     output = ZmqPub("tcp://127.0.0.1:0")
     for n in range(3000):

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Events to subscribers over ZeroMQ."""
 
+import errno
 import json
+import os
 import re
+import stat
 import weakref
 from collections import Counter
 
@@ -54,6 +57,10 @@ class ZmqPub(Output):
         self._attempt(self._bind)
 
     def _bind(self):
+        path = self._address.removeprefix("ipc://")
+        # ZeroMQ would delete whatever is there.
+        if path != self._address and os.path.lexists(path) and not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise FileExistsError(errno.EEXIST, "is no socket, and not replaced by one", path)
         self._socket.bind(self._address)
         self.endpoint = self._socket.getsockopt_string(self._zmq.LAST_ENDPOINT)
 
