@@ -201,7 +201,8 @@ def test_interrupted_keeps_what_is_finished(bundle, samples, tmp_path):
     link = tmp_path / "link"
     link.symlink_to(out.name)
     out.write_text("before\n")
-    command = [sys.executable, APP, "classify", short, long, "--no-condition", "--model", bundle, "--out", link]
+    command = [sys.executable, APP, "classify", short, long, "--no-condition"]
+    command += ["--model", bundle, "--out", link]
     process = subprocess.Popen([*map(str, command)], stderr=subprocess.PIPE, text=True)
 
     def in_the_second():

@@ -57,8 +57,8 @@ def classify(files, datatype, rate, freq, out, sigmf, zmq, **options):
     --sigmf leaves what others have put into the metadata, and gives raw samples NAME.sigmf-meta of their
     own. What is published over ZeroMQ, sr2cnn watch shows.
 
-    --out replaces a file once all is done; after Ctrl-C or an error it holds the recordings that were finished.
-    Pipes and devices are written into.
+    --out replaces a file once all is done; after Ctrl-C or an error it holds the recordings that were
+    finished. Pipes and devices are written into.
 
     \b
     Examples:

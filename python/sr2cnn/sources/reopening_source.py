@@ -146,7 +146,7 @@ class _Session:
         return self._done.is_set() or self._died()
 
     def _died(self):
-        """Whether the source's thread is gone. Where its work raised, GNU Radio ends that, and tells nobody."""
+        """Whether the source's thread is gone: where its work raised, GNU Radio ends it and tells nobody."""
         taken = self._sink.nitems_read(0)
         if taken != self._taken:
             self._taken = taken

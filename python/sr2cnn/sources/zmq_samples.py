@@ -14,7 +14,7 @@ TAG_HEADER = np.dtype([("magic", "<u2"), ("version", "u1"), ("offset", "<u8"), (
 
 
 class ZmqSamples:
-    """Subscribes to a publisher of complex float samples, such as GNU Radio's ZMQ PUB Sink, with a key or without.
+    """Subscribes to a publisher of complex float samples, as GNU Radio's ZMQ PUB Sink, with a key or without.
 
     Args:
         address: to connect to; the publisher need not be there yet
