@@ -36,7 +36,6 @@ def main():
     except KeyboardInterrupt:
         top.stop()
         top.wait()
-    events.drain()
     print(json.dumps(scorer.report(), indent=2))
 
 

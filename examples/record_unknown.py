@@ -150,7 +150,6 @@ def main():
     signal.signal(signal.SIGTERM, stop)
     top.start()
     top.wait()
-    recognizer.drain()
     record.finish()
     print(f"{record.written.total()} recordings of {len(record.written)} classes in {options.folder}")
     if record.missed:

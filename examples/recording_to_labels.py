@@ -40,7 +40,6 @@ def main():
     except KeyboardInterrupt:
         top.stop()
         top.wait()
-    events.drain()
 
 
 if __name__ == "__main__":

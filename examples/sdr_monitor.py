@@ -96,8 +96,6 @@ def main():
     application.exec_()
     top.stop()
     top.wait()
-    top.recognizer.drain()
-    top.events.drain()
 
 
 if __name__ == "__main__":

@@ -61,7 +61,6 @@ def main():
     signal.signal(signal.SIGTERM, stop)
     top.start()
     top.wait()
-    recognizer.drain()
     events.close()
 
 

@@ -65,8 +65,6 @@ def main():
     signal.signal(signal.SIGTERM, stop)
     top.start()
     top.wait()
-    recognizer.drain()
-    events.drain()
 
 
 if __name__ == "__main__":

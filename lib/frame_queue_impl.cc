@@ -4,6 +4,7 @@
 #include "frame_queue_impl.h"
 #include "counts.h"
 #include "parameters.h"
+#include "unowned.h"
 #include <gnuradio/block_detail.h>
 #include <gnuradio/io_signature.h>
 #include <algorithm>
@@ -215,13 +216,14 @@ frame_queue_impl::frame_queue_impl(int frame_len,
     connect(self(), 0, sink, 0);
     connect(source, 0, self(), 0);
     message_port_register_hier_out(PORT_STATUS);
-    msg_connect(sink, PORT_STATUS, self(), PORT_STATUS);
+    msg_connect(sink, PORT_STATUS, unowned(*this), PORT_STATUS);
 }
 
 void frame_queue_impl::set_min_output_buffer(long n_frames)
 {
-    hier_block2::set_min_output_buffer(n_frames);
-    d_source->set_min_output_buffer(n_frames);
+    // By port: GNU Radio logs the call for all ports.
+    hier_block2::set_min_output_buffer(0, int(n_frames));
+    d_source->set_min_output_buffer(0, n_frames);
 }
 
 frame_queue::counts frame_queue_impl::count() const

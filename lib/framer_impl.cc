@@ -133,7 +133,7 @@ bool framer_impl::stop()
     publish_status();
     const auto counts = count();
     if (counts.samples_left)
-        d_logger->info("partial last frame: {:d} of {:d} samples left",
+        d_debug_logger->debug("partial last frame: {:d} of {:d} samples left",
                        counts.samples_left,
                        d_frame_len);
     if (counts.frames_skipped)

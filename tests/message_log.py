@@ -5,15 +5,14 @@ import functools
 from collections import defaultdict
 
 import pmt
-from gnuradio import gr
+from gnuradio.sr2cnn.base import message_block
 
 
-class message_log(gr.basic_block):
+class message_log(message_block):
     """Keeps the messages that reach each port: ``log["labels"]``; the vector of one is its "vector"."""
 
     def __init__(self, *ports):
-        gr.basic_block.__init__(self, "message log", None, None)
-        self._ports = ports
+        message_block.__init__(self, "message log")
         self._messages = defaultdict(list)
         for port in ports:
             keep = functools.partial(self._keep, port)
@@ -31,9 +30,3 @@ class message_log(gr.basic_block):
         else:
             message = pmt.to_python(message)
         self._messages[port].append(message)
-
-    def drain(self):
-        """The messages still waiting: GNU Radio ends this block with the first that sends it any."""
-        for port in self._ports:
-            while (message := self.delete_head_nowait(pmt.intern(port))) is not None:
-                self._keep(port, message)

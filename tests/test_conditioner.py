@@ -58,7 +58,6 @@ def run(x, block, ports, tags=()):
     for port in ports:
         top.msg_connect((block, port), (messages, port))
     top.run()
-    messages.drain()
     return sink, keep.heard
 
 

@@ -66,7 +66,6 @@ def test_messages_waiting_at_the_end_are_described(bundle, tmp_path):
     top_block.start()
     top_block.stop()
     top_block.wait()
-    sink.drain()
     lines = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
     assert sorted(line["n"] for line in lines) == list(range(100))
     assert all("family" in line["description"] for line in lines)

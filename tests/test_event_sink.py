@@ -124,7 +124,6 @@ def test_all_outputs_at_once(tmp_path, recording, tiny_bundle):
             assert subscriber.poll() is None
         os.set_blocking(subscriber.stdout.fileno(), True)
         flowgraph(recording, tiny_bundle, sink).run()
-        sink.drain()
         sink._on_status(status_message(end=True))
         received += subscriber.stdout.readlines()
     assert subscriber.returncode == 0
@@ -195,7 +194,6 @@ def test_outputs_fail_alone(tmp_path, recording, tiny_bundle):
             outputs=[good],
         )
         flowgraph(recording, tiny_bundle, sink).run()
-        sink.drain()
     assert good.lost == 0 and good.fault is None
     events = lines(tmp_path / "good.jsonl")
     assert sum(event["n_frames"] for event in events if event["event"] == "label") == N_FRAMES
@@ -370,7 +368,6 @@ def test_events_at_the_end_of_a_run_are_not_lost(tmp_path, attempt):
     top_block.connect(source, block)
     top_block.msg_connect((block, "out"), (sink, "status"))
     top_block.run()
-    sink.drain()
     assert [line["n"] for line in lines(path)] == [*range(200), -1]
 
 
@@ -420,14 +417,12 @@ def test_flowgraphs_leave_no_descriptor_open(tmp_path):
         top_block.connect(source, block)
         top_block.msg_connect((block, "out"), (sink, "status"))
         top_block.run()
-        sink.drain()
         counts.append(n_open())
         tops.append((top_block, source, block, sink))
     assert counts == [before] * 12
     top_block, source, _, sink = tops[3]
     source.rewind()
     top_block.run()  # a second time: it goes on
-    sink.drain()
     assert [line["n"] for line in lines(tmp_path / "3.jsonl")] == 2 * [*range(20), -1]
     assert sink.outputs[0].lost == 0 and n_open() == before
 

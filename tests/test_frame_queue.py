@@ -291,7 +291,6 @@ def test_status_counts_what_was_dropped():
     log = message_log("status")
     run.top.msg_connect((run.queue, "status"), (log, "status"))
     run.top.run()
-    log.drain()
     last = log["status"][-1]
     in_, _, dropped, _ = run.counts
     assert (last["frames_queued"], last["frames_overrun"]) == (in_, dropped)
@@ -364,7 +363,6 @@ def test_slow_encoder_of_a_live_recognizer(tiny_bundle, hop):
         tiny_bundle, samples, until_all_is_queued, hop=hop, queue_frames=capacity, batch_size=16
     )
     run.top.run()
-    run.log.drain()
     assert run.queued == run.recognizer.frames == n - 1  # the source never waited
     last = run.log["status"][-1]
     assert last["frames_in"] == n == last["frames_out"] + last["frames_dropped"]
@@ -389,7 +387,6 @@ def test_live_without_load_drops_nothing(tiny_bundle):
         tiny_bundle, np.repeat(np.arange(n), 128).astype(np.complex64), lambda: None, queue_frames=n
     )
     run.top.run()
-    run.log.drain()
     last = run.log["status"][-1]
     assert (last["frames_in"], last["frames_out"], last["frames_dropped"]) == (n, n, 0)
     assert run.numbers == list(range(n))
@@ -425,7 +422,6 @@ def test_a_second_live_run_counts_anew(tiny_bundle):
     for _ in range(2):
         run.source.rewind()
         run.top.run()
-        run.log.drain()
         last = run.log["status"][-1]
         assert last["frames_in"] == n == last["frames_out"] + last["frames_dropped"]
         assert run.log["labels"][-1]["start_sample"] == 128 * (n - 1)

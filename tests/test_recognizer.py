@@ -22,7 +22,6 @@ def run(samples, bundle, sink=None, **parameters):
     for port in ("labels", "novel", "status"):
         top_block.msg_connect((recognizer, port), (log, port))
     top_block.run()
-    log.drain()
     return recognizer, log
 
 
@@ -44,8 +43,6 @@ def test_labels_by_default_are_those_of_classify(tmp_path):
     top_block.connect(source, recognizer)
     top_block.msg_connect((recognizer, "labels"), (log, "labels"))
     top_block.run()
-    recognizer.drain()
-    log.drain()
     result = run_cli("classify", path, "--rate", "250000")
     assert result.returncode == 0, result.stderr
     theirs = [event for event in events(result.stdout) if event["event"] == "label"]

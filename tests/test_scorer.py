@@ -25,7 +25,6 @@ def run(ids, truth, max_noutput_items=100_000):
     top_block.connect(source, scorer)
     top_block.msg_connect((scorer, "score"), (log, "score"))
     top_block.run(max_noutput_items)
-    log.drain()
     return scorer, log
 
 

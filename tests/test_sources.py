@@ -105,7 +105,6 @@ def test_a_radio_that_goes_away_is_opened_again(
     n_frames = sum(n // 128 for n in parts)
     judged = chain.discriminator
     run_until(top_block, lambda: judged.frames() == n_frames and len(iq.data()) == len(mixed_samples))
-    sink.drain()
 
     assert np.array_equal(iq.data(), mixed_samples)
     begins = [0, parts[0], parts[0] + parts[1]]
@@ -140,7 +139,6 @@ def test_discovered_classes_live_on(tiny_bundle, mixed_samples):
     top_block.connect(source, chain)
     top_block.msg_connect((chain, "novel"), (novel, "novel"))
     run_until(top_block, lambda: chain.frames == 2 * (len(mixed_samples) // 128))
-    novel.drain()
     ids = [message["class_id"] for message in novel["novel"]]
     assert ids and len(set(ids)) == len(ids)
 
@@ -153,7 +151,6 @@ def test_a_gap_at_the_end_is_told(tmp_path):
     top_block.connect(source, null)
     top_block.msg_connect((source, "gap"), (sink, "gap"))
     run_until(top_block, lambda: source.samples == 1000 and source._supervisor._reason)
-    sink.drain()
     (gap,) = map(json.loads, (tmp_path / "events").read_text().splitlines())
     assert (gap["event"], gap["reason"], gap["start_sample"]) == ("gap", "it ended", 1000)
 

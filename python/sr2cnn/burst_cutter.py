@@ -8,6 +8,7 @@ import pmt
 from gnuradio import gr
 from sr2cnn_learn.conditioning import Conditioner
 
+from .base import basic_block
 from .burst_log import Heard
 from .sr2cnn_python import input_ended
 
@@ -16,7 +17,7 @@ RX_TIME, RX_FREQ, RX_RATE = map(pmt.intern, ("rx_time", "rx_freq", "rx_rate"))
 MOST_WAITING = 1 << 18  # samples put out later; no more is taken in meanwhile
 
 
-class burst_cutter(gr.basic_block):
+class burst_cutter(basic_block):
     """Puts out the bursts of its inputs, centered and resampled, see `sr2cnn_learn.conditioning`.
 
     Inputs: a stream a channel, of equal rates. Output: the bursts of all of them. Where another burst begins
@@ -32,7 +33,7 @@ class burst_cutter(gr.basic_block):
     """
 
     def __init__(self, log, sample_rate, samples_per_symbol, offsets=(0.0,), piece=1):
-        gr.basic_block.__init__(
+        basic_block.__init__(
             self, name="SR2CNN Burst Cutter", in_sig=[np.complex64] * len(offsets), out_sig=[np.complex64]
         )
         self.set_tag_propagation_policy(gr.TPP_DONT)

@@ -2,15 +2,16 @@
 """Messages about conditioned samples, told in samples and hertz of the stream before the conditioner."""
 
 import pmt
-from gnuradio import gr
 from sr2cnn_learn.names import shown
+
+from .base import message_block
 
 PORTS = tuple(map(pmt.intern, ("labels", "novel")))
 START_SAMPLE, N_SAMPLES = map(pmt.intern, ("start_sample", "n_samples"))
 RADIO = tuple(map(pmt.intern, ("rx_time", "rx_freq", "sample_rate")))
 
 
-class burst_origin(gr.basic_block):
+class burst_origin(message_block):
     """Puts back what the conditioner did, in PDUs of a recognizer behind it.
 
     ``start_sample`` and ``n_samples`` become those of the stream before the conditioner; added are ``burst``,
@@ -25,7 +26,7 @@ class burst_origin(gr.basic_block):
     """
 
     def __init__(self, log):
-        gr.basic_block.__init__(self, name="SR2CNN Burst Origin", in_sig=None, out_sig=None)
+        message_block.__init__(self, "SR2CNN Burst Origin")
         self._log = log
         for port, handler in zip(PORTS, (self._on_labels, self._on_novel)):
             self.message_port_register_in(port)
@@ -37,13 +38,6 @@ class burst_origin(gr.basic_block):
 
     def _on_novel(self, message):
         self.message_port_pub(PORTS[1], self._put_back(message))
-
-    def stop(self):
-        # GNU Radio ends this block with the one before it, whatever still waits.
-        for port, handler in zip(PORTS, (self._on_labels, self._on_novel)):
-            while (message := self.delete_head_nowait(port)) is not None:
-                handler(message)
-        return True
 
     def _put_back(self, message):
         try:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pmt
-from gnuradio import gr
 from sr2cnn_learn.bundle import Bundle
 from sr2cnn_learn.names import shown
 from sr2cnn_learn.registry import FRAMES_PER_CLASS, Registry, locked
 
+from .base import sync_block
 from .event_sink import plain
 from .status import StatusPort
 
@@ -24,7 +24,7 @@ PATIENCE = 10.0  # seconds for the discriminator to end
 SHARE = 0.1  # of the time that may go into saving, where the file is large
 
 
-class class_registry(gr.sync_block):
+class class_registry(sync_block):
     """Keeps a discriminator's discovered classes in a file, with sample frames, and restores them.
 
     What the file holds is taken up when the block is made: names and ids go on where they were. From then on
@@ -76,7 +76,7 @@ class class_registry(gr.sync_block):
         self._period = period
         self._options = {"frames_per_class": frames_per_class, "seed": seed}
         self._registry = Registry.of_model(self._bundle, **self._options)
-        gr.sync_block.__init__(
+        sync_block.__init__(
             self,
             name="SR2CNN Class Registry",
             in_sig=[(np.complex64, self._bundle.frame_len), np.int16],

@@ -3,12 +3,13 @@
 
 from gnuradio import gr
 
+from .base import hier_block2
 from .burst_cutter import burst_cutter
 from .burst_log import BurstLog
 from .burst_origin import burst_origin
 
 
-class conditioner(gr.hier_block2):
+class conditioner(hier_block2):
     """Finds bursts over the noise floor, centers them, and brings them to a model's samples a symbol.
 
     What lies between bursts is not put out. The first sample of a burst carries ``rx_time``, ``rx_freq`` (of
@@ -32,7 +33,7 @@ class conditioner(gr.hier_block2):
     """
 
     def __init__(self, sample_rate=0.0, samples_per_symbol=8.0):
-        gr.hier_block2.__init__(
+        hier_block2.__init__(
             self,
             "SR2CNN Conditioner",
             gr.io_signature(1, 1, gr.sizeof_gr_complex),

@@ -4,15 +4,16 @@
 import math
 
 import pmt
-from gnuradio import gr
 from sr2cnn_learn.names import shown
+
+from .base import message_block
 
 NOVEL = pmt.intern("novel")
 DESCRIPTION = pmt.intern("description")
 SAMPLE_RATE = pmt.intern("sample_rate")
 
 
-class describer(gr.basic_block):
+class describer(message_block):
     """Adds ``description``, a dict as from ``Bundle.describe``, to PDUs of a class and its center.
 
     Frequencies are in hertz, too, where the PDU has a ``sample_rate``. A message that cannot be described
@@ -26,7 +27,7 @@ class describer(gr.basic_block):
     """
 
     def __init__(self, bundle, judge=None):
-        gr.basic_block.__init__(self, name="SR2CNN Describer", in_sig=None, out_sig=None)
+        message_block.__init__(self, "SR2CNN Describer")
         self._bundle = bundle
         self._judge = judge
         self._fault = False
@@ -36,12 +37,6 @@ class describer(gr.basic_block):
 
     def _on_novel(self, message):
         self.message_port_pub(NOVEL, self._described(message))
-
-    def stop(self):
-        # GNU Radio ends this block with the discriminator, whatever still waits.
-        while (message := self.delete_head_nowait(NOVEL)) is not None:
-            self._on_novel(message)
-        return True
 
     def _described(self, message):
         try:

@@ -5,9 +5,9 @@ import time
 from collections import deque
 
 import numpy as np
-from gnuradio import gr
 from sr2cnn_learn.bundle import Bundle
 
+from .base import sync_block
 from .status import StatusPort
 from .tuning import doublings, kept
 
@@ -15,7 +15,7 @@ REMEMBERED = 1000  # calls that the latency figures are of
 LARGEST_WARM_UP = 1024  # frames
 
 
-class encoder(gr.sync_block):
+class encoder(sync_block):
     """Runs a model's encoder F on whatever whole frames are there.
 
     A batch that cannot be encoded (the GPU ran out of memory, say) is logged and gives vectors of
@@ -48,7 +48,7 @@ class encoder(gr.sync_block):
         self.batch_size = batch_size or self._tuned()
         self.frames_failed = 0
         self._calls = deque(maxlen=REMEMBERED)  # (frames, seconds)
-        gr.sync_block.__init__(
+        sync_block.__init__(
             self,
             name="SR2CNN Encoder",
             in_sig=[(np.complex64, self.bundle.frame_len)],

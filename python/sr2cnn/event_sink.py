@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Messages to files, subscribers and metrics."""
 
-import atexit
 import math
 
 import numpy as np
 import pmt
-from gnuradio import gr
 from sr2cnn_learn.names import shown
+
+from .base import message_block
 
 PORTS = {"labels": "label", "novel": "novel", "bursts": "burst", "status": "status", "gap": "gap"}
 
 
-class event_sink(gr.basic_block):
+class event_sink(message_block):
     """Puts messages out: as JSON lines, SigMF annotations, ZeroMQ messages, metrics; any of them at once.
 
     An event is a message as a dict, with ``event`` saying what it is: ``"label"``, ``"novel"``,
@@ -56,7 +56,7 @@ class event_sink(gr.basic_block):
         outputs=(),
         report=None,
     ):
-        gr.basic_block.__init__(self, name="SR2CNN Event Sink", in_sig=None, out_sig=None)
+        message_block.__init__(self, "SR2CNN Event Sink")
         self.refused = 0
         report = report or self.logger.error
         self.outputs = list(outputs)
@@ -80,7 +80,6 @@ class event_sink(gr.basic_block):
             self.outputs.append(Prometheus(prometheus_port, prometheus_address, others, report))
         if not self.outputs:
             raise ValueError("no output: expected a path, sigmf, zmq, prometheus_port or outputs")
-        # Keep the handlers: GNU Radio finds them by the names of these methods.
         handlers = (self._on_labels, self._on_novel, self._on_bursts, self._on_status, self._on_gap)
         for port, handler in zip(PORTS, handlers):
             self.message_port_register_in(pmt.intern(port))
@@ -101,34 +100,12 @@ class event_sink(gr.basic_block):
     def _on_gap(self, message):
         self._put("gap", message)
 
-    def start(self):
-        atexit.register(self.drain)  # flowgraphs from GNU Radio Companion do not
-        return True
-
-    def drain(self):
-        """Put out the messages that are waiting.
-
-        GNU Radio ends a block without stream ports as soon as one of the blocks that send it
-        messages ends, whatever still waits. What comes later is put out by calling this after the top
-        block's ``wait``, or else when the interpreter ends.
-        """
-        atexit.unregister(self.drain)
-        self._put_waiting()
-
-    def _put_waiting(self):
-        for port in PORTS:
-            while (message := self.delete_head_nowait(pmt.intern(port))) is not None:
-                self._put(port, message)
+    def flush(self):
         for output in self.outputs:
             output.flush()
 
-    def stop(self):
-        self._put_waiting()
-        return True
-
     def close(self):
-        """Drain, and give back files and ports. What comes then is lost."""
-        self.drain()
+        """Give back files and ports. What comes then is lost."""
         for output in self.outputs:
             output.close()
 

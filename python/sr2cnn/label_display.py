@@ -5,9 +5,9 @@ import time
 from collections import deque
 
 import pmt
-from gnuradio import gr
 from sr2cnn_learn.bundle import Bundle, find
 
+from .base import message_block
 from .event_sink import event
 
 PORTS = {"labels": "label", "novel": "novel", "status": "status"}
@@ -15,7 +15,7 @@ CMD = pmt.intern("cmd")
 MOST_WAITING = 20_000  # messages for the panel to take
 
 
-class label_display(gr.basic_block):
+class label_display(message_block):
     """A Qt panel: classes as a table, a timeline and a map of the semantic space; drops and latency above.
 
     A double-click on a discovered class in the table names it: connect ``cmd`` to the recognizer's. The
@@ -46,7 +46,7 @@ class label_display(gr.basic_block):
 
         from .label_panel import LabelPanel
 
-        gr.basic_block.__init__(self, name="SR2CNN Label Display", in_sig=None, out_sig=None)
+        message_block.__init__(self, "SR2CNN Label Display")
         if QApplication.instance() is None:  # Qt would end the process
             raise RuntimeError("there is no QApplication: make one before a label_display")
         self.missed = 0
@@ -88,13 +88,6 @@ class label_display(gr.basic_block):
         # A flowgraph's thread: the panel's takes it from here when it has time.
         self.missed += len(self._waiting) == MOST_WAITING
         self._waiting.append((port, message, time.monotonic()))
-
-    def stop(self):
-        # GNU Radio ends this block with the one that sends it messages, whatever still waits.
-        for port in PORTS:
-            while (message := self.delete_head_nowait(pmt.intern(port))) is not None:
-                self._keep(port, message)
-        return True
 
     def _events(self):
         """What waits, as the panel asks for it."""

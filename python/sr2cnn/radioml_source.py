@@ -3,14 +3,15 @@
 
 import numpy as np
 import pmt
-from gnuradio import gr
 from sr2cnn_learn.datasets import load_dataset
+
+from .base import sync_block
 
 TRUTH = pmt.intern("truth")
 ORDERS = ("sequential", "shuffled")
 
 
-class radioml_source(gr.sync_block):
+class radioml_source(sync_block):
     """Plays the frames of a data set, one after the other.
 
     The tag ``truth``, a dict of ``label`` (symbol) and ``snr`` (long, dB), lies on the first sample
@@ -63,7 +64,7 @@ class radioml_source(gr.sync_block):
         self._seed = seed
         self._repeat = repeat
         self.start()
-        gr.sync_block.__init__(
+        sync_block.__init__(
             self, name="SR2CNN RadioML Source", in_sig=None, out_sig=[np.complex64]
         )
 

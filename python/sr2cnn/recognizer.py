@@ -3,6 +3,7 @@
 
 from gnuradio import blocks, gr
 
+from .base import hier_block2
 from .class_registry import class_registry
 from .conditioner import conditioner
 from .describer import describer
@@ -13,7 +14,7 @@ from .sr2cnn_python import frame_queue, framer
 BUFFERED_BATCHES = 4  # in front of and behind the encoder, so that it finds whole batches
 
 
-class recognizer(gr.hier_block2):
+class recognizer(hier_block2):
     """Framer, encoder and discriminator of a model: samples in, class ids and messages out.
 
     A `conditioner` comes first, for signals as a receiver hears them: frames are cut from bursts only,
@@ -89,7 +90,7 @@ class recognizer(gr.hier_block2):
         registry_period=5.0,
         max_new_per_minute=MAX_NEW_PER_MINUTE,
     ):
-        gr.hier_block2.__init__(
+        hier_block2.__init__(
             self,
             "SR2CNN Recognizer",
             gr.io_signature(1, 1, gr.sizeof_gr_complex),
@@ -117,7 +118,9 @@ class recognizer(gr.hier_block2):
         bundle = self.encoder.bundle
         judge = bundle.judge_of_known(lambda1=lambda1, distance=distance)
         self.describer = describer(bundle, judge)
-        self.framer.set_min_output_buffer(BUFFERED_BATCHES * batch_size)
+        # For a registry frames wait until they have ids, and the encoder is to find whole batches nevertheless.
+        copies = 2 if registry else 1
+        self.framer.set_min_output_buffer(copies * BUFFERED_BATCHES * batch_size)
         self.encoder.set_min_output_buffer(BUFFERED_BATCHES * batch_size)
         # A block needs an output that is connected; the one of this block may not be.
         self._null = blocks.null_sink(gr.sizeof_short)
@@ -126,7 +129,7 @@ class recognizer(gr.hier_block2):
         if live:
             self.queue = frame_queue(bundle.frame_len, queue_frames, "drop", hop)
             # What waits in a buffer grows old and cannot be dropped: just enough for the encoder.
-            self.queue.set_min_output_buffer(2 * batch_size)
+            self.queue.set_min_output_buffer(copies * 2 * batch_size)
             self.encoder.warm_up()
             before.insert(1, self.queue)
         self.conditioner = None
@@ -154,8 +157,6 @@ class recognizer(gr.hier_block2):
         self.registry = None
         if registry:
             self.registry = class_registry(registry, self.discriminator, model, registry_period)
-            # Frames wait there for their ids, and the encoder is to find whole batches nevertheless.
-            before[-2].set_min_output_buffer(2 * before[-2].min_output_buffer(0))
             self.connect(before[-2], (self.registry, 0))
             self.connect(self.discriminator, (self.registry, 1))
             self.msg_connect((self, "cmd"), (self.registry, "cmd"))
@@ -164,16 +165,6 @@ class recognizer(gr.hier_block2):
             self.msg_connect((self.registry, "status"), (self, "status"))
         else:
             self.msg_connect((self, "cmd"), (self.discriminator, "cmd"))
-
-    def drain(self):
-        """Send the messages that blocks inside still hold.
-
-        Where a flowgraph was stopped in mid-stream, the last run is published when those blocks may have
-        ended. Call this after the top block's ``wait``, and then the event sink's ``drain``.
-        """
-        self.describer.stop()
-        if self.conditioner:
-            self.conditioner.origin.stop()
 
     @property
     def frames(self):

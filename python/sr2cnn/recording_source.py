@@ -3,12 +3,13 @@
 
 import numpy as np
 import pmt
-from gnuradio import gr
 from sr2cnn_learn.names import shown
 from sr2cnn_learn.recordings import open_recording
 
+from .base import sync_block
 
-class recording_source(gr.sync_block):
+
+class recording_source(sync_block):
     """Plays a recording once: SigMF, WAV, or raw cf32, ci16, ci8, cu8.
 
     The first sample carries the tags ``rx_rate`` and ``rx_freq`` (double) where the sample rate and the
@@ -27,7 +28,7 @@ class recording_source(gr.sync_block):
     """
 
     def __init__(self, path, datatype=None, sample_rate=None, center_frequency=None):
-        gr.sync_block.__init__(
+        sync_block.__init__(
             self, name="SR2CNN Recording Source", in_sig=None, out_sig=[np.complex64]
         )
         self.recording = open_recording(path, datatype, sample_rate, center_frequency)

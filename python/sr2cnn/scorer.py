@@ -3,17 +3,17 @@
 
 import numpy as np
 import pmt
-from gnuradio import gr
 from sr2cnn_learn.bundle import Bundle
 from sr2cnn_learn.evaluation.running import RunningScore
 from sr2cnn_learn.names import shown
 
+from .base import sync_block
 from .status import StatusPort
 
 TRUTH = pmt.intern("truth")
 
 
-class scorer(gr.sync_block):
+class scorer(sync_block):
     """Scores a stream of class ids against the ``truth`` tags that it carries.
 
     Ids before the first tag have no truth and are only counted, in `frames_unscored`.
@@ -38,7 +38,7 @@ class scorer(gr.sync_block):
         self._score = RunningScore(classes)
         self._truth = None
         self.frames_unscored = 0
-        gr.sync_block.__init__(self, name="SR2CNN Scorer", in_sig=[np.int16], out_sig=None)
+        sync_block.__init__(self, name="SR2CNN Scorer", in_sig=[np.int16], out_sig=None)
         self._port = StatusPort(self, self.report, "score")
 
     def report(self):

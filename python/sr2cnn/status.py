@@ -2,6 +2,7 @@
 """Messages that a block publishes once a second."""
 
 import time
+import weakref
 
 import pmt
 
@@ -13,13 +14,12 @@ class StatusPort:
 
     Args:
         block: the block; the port is registered with it
-        report: callable that returns the dict, of plain Python values
+        report: method of it that returns the dict, of plain Python values
         port: its name
     """
 
     def __init__(self, block, report, port="status"):
-        self._block = block
-        self._report = report
+        self._report = weakref.WeakMethod(report)  # the block owns this port, not the other way round
         self._port = pmt.intern(port)
         self._due = 0.0
         block.message_port_register_out(self._port)
@@ -32,4 +32,5 @@ class StatusPort:
     def publish(self):
         """Publish now."""
         self._due = time.monotonic() + PERIOD
-        self._block.message_port_pub(self._port, pmt.to_pmt(self._report()))
+        report = self._report()
+        report.__self__.message_port_pub(self._port, pmt.to_pmt(report()))

@@ -17,6 +17,8 @@ import numpy as np
 from gnuradio import analog, blocks, digital, filter, gr
 from scipy.stats import norm
 
+from .base import hier_block2, sync_block
+
 SAMPLES_PER_SYMBOL = 8
 ROLL_OFF = 0.35
 SAMPLE_RATE = 200e3  # Hz, of every transmitter's output
@@ -25,7 +27,7 @@ RRC_SPAN = 11  # symbols
 HILBERT_TAPS = 401
 
 
-class transmitter(gr.hier_block2):
+class transmitter(hier_block2):
     """Base of all transmitters.
 
     Subclasses name their ``modulation`` and, where they take bits, ``bits_per_symbol`` (None: audio) and
@@ -395,7 +397,7 @@ class gmsk(transmitter):
         )
 
 
-class inverse_dft(gr.sync_block):
+class inverse_dft(sync_block):
     """Vectors of bins to samples. NumPy's, not FFTW's, whose choice of plan changes the last bits."""
 
     def __init__(self, length):

@@ -5,6 +5,7 @@ from gnuradio import gr
 from gnuradio.filter import pfb
 from scipy import signal
 
+from .base import hier_block2
 from .burst_cutter import burst_cutter
 from .burst_log import BurstLog
 from .burst_origin import burst_origin
@@ -16,7 +17,7 @@ EDGE = 0.5  # of a channel, over its rate
 TRANSITION = 0.2  # around the edge
 
 
-class wideband_recognizer(gr.hier_block2):
+class wideband_recognizer(hier_block2):
     """A band cut into channels, each with a squelch of its own; what any hears goes through one network.
 
     GNU Radio's polyphase channelizer cuts the band into ``n_channels`` equal channels around the center
@@ -43,7 +44,7 @@ class wideband_recognizer(gr.hier_block2):
     """
 
     def __init__(self, n_channels, sample_rate=0.0, model="sr2cnn", live=False, **options):
-        gr.hier_block2.__init__(
+        hier_block2.__init__(
             self,
             "SR2CNN Wideband Recognizer",
             gr.io_signature(1, 1, gr.sizeof_gr_complex),
@@ -83,11 +84,6 @@ class wideband_recognizer(gr.hier_block2):
         for port in ("labels", "novel"):
             self.msg_connect((self.recognizer, port), (self._origin, port))
             self.msg_connect((self._origin, port), (self, port))
-
-    def drain(self):
-        """Send the messages that blocks inside still hold, see ``recognizer.drain``."""
-        self.recognizer.drain()
-        self._origin.stop()
 
 
 def channel_filter(n_channels):

@@ -99,8 +99,6 @@ def soak(seconds, rate, model="sr2cnn", condition=False, max_run=64, folder=None
 
         run(top_block, tick)
         behind = paced.behind()
-        recognizer.drain()
-        sink.drain()
         receive()
         figures["rss_end"] = rss()
         sink.close()

@@ -20,7 +20,7 @@ namespace sr2cnn {
  * that no frame spans the gap. Frames that hold NaN or infinity are counted and left out. The
  * first frame, and each that does not follow the one before it by a hop, carries the tag
  * `frame_start`: uint64, index of its first sample in the input stream. A partial frame at the
- * end of the stream is counted in samples_left() and logged.
+ * end of the stream is counted in samples_left().
  *
  * Message output `status`, a dict once a second: `frames_dropped`, frames that get no class id,
  * `frames_skipped`, those of them that are not finite, and `samples_dropped`.

@@ -112,8 +112,6 @@ def latency(model, rate=1e6, device="cpu", seconds=10.0):
     time.sleep(seconds)
     top_block.stop()
     top_block.wait()
-    chain.drain()
-    sink.drain()
     sink.close()
     p50, p99 = latencies.quantiles()
     name = chain.encoder.bundle.name

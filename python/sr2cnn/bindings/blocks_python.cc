@@ -14,6 +14,24 @@ using gr::sr2cnn::frame_queue;
 using gr::sr2cnn::framer;
 using gr::sr2cnn::tagger;
 
+// GNU Radio's own logs each call for all ports.
+template <class Bound>
+void set_room_quietly(Bound& bound)
+{
+    bound.def(
+        "set_min_output_buffer",
+        [](gr::block& block, int port, long items) { block.set_min_output_buffer(port, items); },
+        py::arg("port"),
+        py::arg("min_output_buffer"));
+    bound.def(
+        "set_min_output_buffer",
+        [](gr::block& block, long items) {
+            for (int port = 0; port < block.output_signature()->max_streams(); port++)
+                block.set_min_output_buffer(port, items);
+        },
+        py::arg("min_output_buffer"));
+}
+
 void bind_blocks(py::module& m)
 {
     py::module::import("gnuradio.gr"); // the base classes
@@ -39,6 +57,7 @@ void bind_blocks(py::module& m)
         "messages labels, novel, status out, cmd and upstream in. Output 0 must be connected.\n"
         "discriminator_from_bundle takes all that it needs from a model.");
     judge.attr("MAX_NEW_PER_MINUTE") = int(discriminator::MAX_NEW_PER_MINUTE);
+    set_room_quietly(judge);
     judge
         .def(py::init([](const std::vector<std::string>& classes,
                          const numbers& centers,
@@ -212,13 +231,15 @@ void bind_blocks(py::module& m)
         .def_readonly("frames_dropped", &frame_queue::counts::frames_dropped)
         .def_readonly("frames_waiting", &frame_queue::counts::frames_waiting);
 
-    py::class_<framer, gr::block, gr::basic_block, std::shared_ptr<framer>>(
+    py::class_<framer, gr::block, gr::basic_block, std::shared_ptr<framer>> frames(
         m,
         "framer",
         "Cuts a complex stream into frames, vectors of frame_len samples every hop samples.\n\n"
         "Restarts at in-stream rx_time tags; leaves out frames with NaN or infinity. The first frame\n"
         "and each after a gap carry frame_start. Message output status: frames_dropped,\n"
-        "frames_skipped, samples_dropped. hop 0 means frame_len.")
+        "frames_skipped, samples_dropped. hop 0 means frame_len.");
+    set_room_quietly(frames);
+    frames
         .def(py::init(&framer::make), py::arg("frame_len") = 128, py::arg("hop") = 0)
         .def_property_readonly("frames", &framer::frames, "Frames put out since the start.")
         .def_property_readonly("frames_skipped",
@@ -231,11 +252,13 @@ void bind_blocks(py::module& m)
                                &framer::samples_left,
                                "Samples of the frame that is not whole yet.");
 
-    py::class_<tagger, gr::block, gr::basic_block, std::shared_ptr<tagger>>(
+    py::class_<tagger, gr::block, gr::basic_block, std::shared_ptr<tagger>> tags(
         m,
         "tagger",
         "Puts the signal_class tags of the class stream back on the IQ stream.\n\n"
-        "Complex and class ids (int16) in, complex out.")
+        "Complex and class ids (int16) in, complex out.");
+    set_room_quietly(tags);
+    tags
         .def(py::init(&tagger::make),
              py::arg("frame_len") = 128,
              py::arg("hop") = 0,

@@ -7,4 +7,5 @@ PYBIND11_MODULE(sr2cnn_python, m)
 {
     bind_kernel(m);
     bind_blocks(m);
+    bind_lifetime(m);
 }

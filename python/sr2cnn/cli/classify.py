@@ -207,7 +207,6 @@ def _classify(
             _check(lines)
 
         run(top_block, tick)
-    sink.drain()
     _check(lines)
     if source.error:
         raise source.error

@@ -156,7 +156,6 @@ def _play(console, replay, events, bundle, model, device, seed):
 
         run(top_block, show if console.is_terminal else lambda: None)
     seconds = time.monotonic() - start
-    lines.drain()
     ids = np.array(ids.data(), dtype=np.int64)
     if len(ids) != len(source.dataset):
         raise click.ClickException(f"only {len(ids)} of {len(source.dataset)} frames came through")

@@ -269,7 +269,6 @@ def _monitor(
             return closed or asked_to_end() or (end is not None and time.monotonic() >= end)
 
         run(top_block, tick, 0 if gui else TICK)
-        chain.drain()
         sink.close()
         if out == "-":
             check_reader()

@@ -4,13 +4,14 @@
 import time
 
 import numpy as np
-from gnuradio import gr
+
+from ..base import sync_block
 
 PIECE = 4e-3  # seconds of samples at once: each piece costs all blocks behind a call
 LONGEST_WAIT = 0.1  # seconds, so that the flowgraph stops without delay
 
 
-class pacer(gr.sync_block):
+class pacer(sync_block):
     """Passes samples on at their sample rate, by the clock, each not before its time.
 
     Other than GNU Radio's throttle it never sleeps for long, whatever the rate.
@@ -25,7 +26,7 @@ class pacer(gr.sync_block):
     """
 
     def __init__(self, sample_rate):
-        gr.sync_block.__init__(
+        sync_block.__init__(
             self, name="SR2CNN Pacer", in_sig=[np.complex64], out_sig=[np.complex64]
         )
         if not 0 < sample_rate < float("inf"):

@@ -6,15 +6,16 @@ import select
 
 import numpy as np
 import pmt
-from gnuradio import gr
 from sr2cnn_learn.float_samples import check_floats
 from sr2cnn_learn.recordings import component_dtype, to_complex
+
+from ..base import sync_block
 
 WAIT_MS = 100
 LOOKED_AT = 1 << 16  # samples at the beginning, whether they are what they are said to be
 
 
-class raw_source(gr.sync_block):
+class raw_source(sync_block):
     """Raw samples from a file descriptor, as they come, until its end.
 
     The first sample carries the tags ``rx_rate`` and ``rx_freq`` (double), where they are known.
@@ -36,7 +37,7 @@ class raw_source(gr.sync_block):
     """
 
     def __init__(self, datatype="cf32", sample_rate=None, center_frequency=None, descriptor=0):
-        gr.sync_block.__init__(self, name="SR2CNN Raw Source", in_sig=None, out_sig=[np.complex64])
+        sync_block.__init__(self, name="SR2CNN Raw Source", in_sig=None, out_sig=[np.complex64])
         self._dtype = component_dtype("samples", datatype)
         self._about = {"rx_rate": sample_rate, "rx_freq": center_frequency}
         self._descriptor = descriptor

@@ -10,6 +10,7 @@ import numpy as np
 import pmt
 from gnuradio import gr
 
+from ..base import sync_block
 from .supervision import Supervisor
 
 GAP = pmt.intern("gap")
@@ -18,7 +19,7 @@ PATIENCE = 5.0  # seconds that closing a source may take
 _hung = []  # flowgraphs whose source does not react: to destroy them would wait for it
 
 
-class reopening_source(gr.sync_block):
+class reopening_source(sync_block):
     """Samples of a source block that may end, fall silent or fail; it then is made anew, time and again.
 
     It never makes the source wait: what the flowgraph does not take within two seconds is dropped.
@@ -48,7 +49,7 @@ class reopening_source(gr.sync_block):
     """
 
     def __init__(self, name, make, freq=None, report=None, patience=5.0, backoff=None):
-        gr.sync_block.__init__(self, name="SR2CNN Reopening Source", in_sig=None, out_sig=[np.complex64])
+        sync_block.__init__(self, name="SR2CNN Reopening Source", in_sig=None, out_sig=[np.complex64])
         self.message_port_register_out(GAP)
         self._name = name
         self._make = make
@@ -175,11 +176,11 @@ def _thread_names():
     return names
 
 
-class _hand_over(gr.sync_block):
+class _hand_over(sync_block):
     """Calls ``put(samples, tags)`` until that returns False; tags are (offset, key, value)."""
 
     def __init__(self):
-        gr.sync_block.__init__(self, name="SR2CNN Hand Over", in_sig=[np.complex64], out_sig=None)
+        sync_block.__init__(self, name="SR2CNN Hand Over", in_sig=[np.complex64], out_sig=None)
         self.put = None
 
     def work(self, input_items, output_items):
