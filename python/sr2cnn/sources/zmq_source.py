@@ -2,14 +2,14 @@
 """Samples from a ZeroMQ publisher."""
 
 import numpy as np
-from gnuradio import gr
 
+from ..base import sync_block
 from .zmq_samples import ZmqSamples
 
 WAIT = 0.1  # seconds, so that the flowgraph stops without delay
 
 
-class zmq_source(gr.sync_block):
+class zmq_source(sync_block):
     """Samples from a ZeroMQ publisher; GNU Radio's own source ends without a word at a message that is none.
 
     Output: complex.
@@ -23,7 +23,7 @@ class zmq_source(gr.sync_block):
     """
 
     def __init__(self, address, report=None):
-        gr.sync_block.__init__(self, name="SR2CNN ZMQ Source", in_sig=None, out_sig=[np.complex64])
+        sync_block.__init__(self, name="SR2CNN ZMQ Source", in_sig=None, out_sig=[np.complex64])
         self._samples = ZmqSamples(address, report or self.logger.warn)
         self._rest = np.empty(0, np.complex64)
 
