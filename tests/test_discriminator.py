@@ -362,9 +362,11 @@ def test_extremes_are_judged_or_cannot_be(case, lambdas, **options):
     if isinstance(a, str) or isinstance(b, str):
         assert a == b
         return
-    # Of a singular covariance rounding makes what it will, up to where a distance overflows.
-    tame = ~(np.abs(z).max(axis=1) > 1e100)
-    np.testing.assert_array_equal(np.isnan(a)[tame], np.isnan(b)[tame])
+    # Rounding makes what it will of a singular covariance; of these nothing overflows, whatever it makes.
+    tame = (np.abs(z).max(axis=1) + np.abs(centers).max() < 1e48) & (lambdas[0] >= 0.4)
+    assert np.isfinite(a[tame]).all() and np.isfinite(b[tame]).all()
+    np.testing.assert_array_equal(np.isnan(a)[~np.isfinite(z).all(axis=1)], True)
+    np.testing.assert_array_equal(np.isnan(b)[~np.isfinite(z).all(axis=1)], True)
 
 
 def test_covariance_of_denormals():
