@@ -2,18 +2,19 @@
 #
 #   make demo    the main job: a RadioML replay through a real flowgraph, labels and discovered classes
 #   make test    ctest and pytest
-#   make grc     GNU Radio Companion with the blocks of this module
+#   make grc     GNU Radio Companion with the blocks of this module, as sr2cnn grc starts it
 #   make bench   speed, as ratios measured in one run
-#   make screenshots   the pictures of the label display and of GNU Radio Companion in docs (needs xvfb)
+#   make screenshots   the pictures of the label display and of GNU Radio Companion in docs
 #   make build   the set-up alone
 #   make clean   remove .venv and build
 #
 # All are safe to repeat. Variables: PYTHON, the interpreter that sees GNU Radio; PIP_FLAGS, e.g. the
-# package index of PyTorch's CPU builds; ARGS, more arguments for demo, bench or test.
+# package index of PyTorch's CPU builds; ARGS, more arguments for demo, bench, test or grc.
 
 APT_PACKAGES = gnuradio gnuradio-dev pybind11-dev libeigen3-dev cmake g++ python3-dev python3-venv \
-               python3-scipy python3-click gir1.2-gtk-3.0 xterm
+               python3-scipy python3-click gir1.2-gtk-3.0 xterm xvfb xauth xdotool
 # xterm: gnuradio needs some terminal emulator, and would bring a whole desktop's for want of one.
+# xvfb, xauth, xdotool: for the tests and pictures of GNU Radio Companion.
 
 PYTHON ?= /usr/bin/python3
 PIP_FLAGS ?=
@@ -62,10 +63,9 @@ bench: build
 	$(BIN)/sr2cnn bench $(ARGS)
 
 grc: build
-	GRC_BLOCKS_PATH=$(VENV)/share/gnuradio/grc/blocks PATH=$(BIN):$$PATH gnuradio-companion
+	$(BIN)/sr2cnn grc $(ARGS)
 
 screenshots: build
-	@command -v xvfb-run > /dev/null || { echo "make screenshots needs xvfb-run: apt install xvfb"; exit 1; }
 	$(BIN)/sr2cnn dataset radioml2016 --out build/screenshots.npz --snr 18 --frames-per-key 200 --seed 7
 	QT_QPA_PLATFORM=offscreen $(BIN)/python docs/label_display_picture.py \
 		build/screenshots.npz docs/label_display.png

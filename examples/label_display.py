@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Watch a RadioML file through a recognizer, at a sample rate; double-click a new class to name it.
 
+    .venv/bin/python examples/label_display.py              # radioml.npz beside this
     sr2cnn dataset radioml2016 --out data.pkl --snr 16,18 --frames-per-key 100 --seed 1
     .venv/bin/python examples/label_display.py data.pkl
 """
@@ -9,11 +10,14 @@
 import argparse
 import signal
 import sys
+from pathlib import Path
 
 from gnuradio import blocks, gr, sr2cnn
 from PyQt5.QtCore import QTimer
 from PyQt5.QtWidgets import QApplication
 from sr2cnn_learn.quantities import parse_hertz
+
+FRAMES = Path(__file__).with_name("radioml.npz")  # how it was made: README.md beside it
 
 
 class label_display(gr.top_block):
@@ -35,7 +39,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("path", help="RML2016.10a, 10b or 04C file, or .npz")
+    parser.add_argument("path", nargs="?", default=FRAMES, help="RML2016.10a, 10b or 04C file, or .npz")
     parser.add_argument("--model", default="sr2cnn-zeroshot", help="bundle, or a shipped model")
     parser.add_argument("--rate", type=parse_hertz, default=64000, help="samples a second")
     options = parser.parse_args()

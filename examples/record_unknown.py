@@ -6,8 +6,9 @@ The last samples are kept in memory; where a run of frames is labelled as a disc
 go to FOLDER/<class>_<n>.sigmf-meta and .sigmf-data, at most so many of each class. They are what
 `sr2cnn classify` labels and what a class can be trained from.
 
-    .venv/bin/python examples/record_unknown.py --freq 868.95e6 --rate 1.024e6 --folder unknown
+    .venv/bin/python examples/record_unknown.py                                  # of band.sigmf-meta beside this
     .venv/bin/python examples/record_unknown.py --file recording.sigmf-meta --folder unknown
+    .venv/bin/python examples/record_unknown.py --device driver=rtlsdr --freq 868.95e6 --rate 1.024e6
 """
 
 import argparse
@@ -25,6 +26,7 @@ from gnuradio.sr2cnn.event_sink import event
 from sr2cnn_learn.atomic import write_atomically
 from sr2cnn_learn.quantities import parse_hertz
 
+BAND = Path(__file__).with_name("band.sigmf-meta")  # made by make_band.py
 LABELS = pmt.intern("labels")
 
 
@@ -120,10 +122,10 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--device", default="driver=rtlsdr", help="Soapy device arguments")
+    parser.add_argument("--device", help="Soapy device arguments, e.g. driver=rtlsdr; default: --file")
     parser.add_argument("--freq", type=parse_hertz, default=868.95e6, help="center frequency, as 868.95M")
     parser.add_argument("--rate", type=parse_hertz, default=1.024e6, help="sample rate, if no file says it")
-    parser.add_argument("--file", help="recording in the SDR's place")
+    parser.add_argument("--file", default=BAND, help="recording in the SDR's place")
     parser.add_argument("--model", default="sr2cnn", help="bundle, or a shipped model")
     parser.add_argument("--folder", default="unknown", help="for the recordings")
     parser.add_argument("--most", type=int, default=10, help="recordings of each class")
@@ -132,12 +134,12 @@ def main():
 
     top = gr.top_block("Record unknown")
     rate, frequency = options.rate, options.freq
-    if options.file:
+    if options.device is None:
         source = sr2cnn.recording_source(options.file)
         rate, frequency = source.recording.sample_rate or rate, source.recording.center_frequency
     else:
         source = sdr(options)
-    recognizer = sr2cnn.recognizer(options.model, live=not options.file, sample_rate=rate)
+    recognizer = sr2cnn.recognizer(options.model, live=options.device is not None, sample_rate=rate)
     record = recorder(options.folder, rate, frequency, most=options.most, least=options.least)
     top.connect(source, recognizer)
     top.connect(source, record)

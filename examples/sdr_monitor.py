@@ -5,14 +5,16 @@
 Bursts are found over the noise, centered and resampled; where the network does not keep up, frames are
 dropped and counted. Without a screen: `sensor.py`, or `sr2cnn monitor`, which does this and more.
 
+    .venv/bin/python examples/sdr_monitor.py                            # hears band.sigmf-meta beside this
+    .venv/bin/python examples/sdr_monitor.py --file recording.sigmf-meta
     .venv/bin/python examples/sdr_monitor.py --device driver=rtlsdr --freq 868.95e6 --rate 1.024e6 --gain 30
-    .venv/bin/python examples/sdr_monitor.py --file recording.sigmf-meta    # a file in the SDR's place
 """
 
 import argparse
 import os
 import signal
 import sys
+from pathlib import Path
 
 os.environ.setdefault("GR_CONF_LOG_LOG_FILE", "stderr")  # stdout is for the JSON lines
 
@@ -23,6 +25,7 @@ from PyQt5.QtCore import Qt, QTimer  # noqa: E402
 from PyQt5.QtWidgets import QApplication, QSplitter, QWidget  # noqa: E402
 from sr2cnn_learn.quantities import parse_hertz  # noqa: E402
 
+BAND = Path(__file__).with_name("band.sigmf-meta")  # made by make_band.py
 SPECTRUM = 1024  # points
 
 
@@ -43,8 +46,8 @@ class sdr_monitor(gr.top_block):
 
     def __init__(self, options):
         gr.top_block.__init__(self, "SDR monitor")
-        if options.file:
-            recording = sr2cnn.recording_source(options.file)
+        if options.device is None:
+            recording = sr2cnn.recording_source(options.file, repeat=True)
             rate, self.source = recording.recording.sample_rate or options.rate, recording
             parts = [recording, blocks.throttle(gr.sizeof_gr_complex, rate)]
         else:
@@ -52,12 +55,12 @@ class sdr_monitor(gr.top_block):
             parts = [self.source]
         self.recognizer = sr2cnn.recognizer(
             options.model,
-            live=not options.file,  # a file waits for the network, a radio does not
+            live=options.device is not None,  # a file waits for the network, a radio does not
             sample_rate=rate,
         )
         self.events = sr2cnn.event_sink(options.events)
         self.display = sr2cnn.label_display(options.model)
-        frequency = 0 if options.file else options.freq
+        frequency = 0 if options.device is None else options.freq
         self.waterfall = qtgui.waterfall_sink_c(
             SPECTRUM, fft.window.WIN_BLACKMAN_hARRIS, frequency, rate, "", 1, None
         )
@@ -78,11 +81,11 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--device", default="driver=rtlsdr", help="Soapy device arguments")
+    parser.add_argument("--device", help="Soapy device arguments, e.g. driver=rtlsdr; default: --file")
     parser.add_argument("--freq", type=parse_hertz, default=868.95e6, help="center frequency, as 868.95M")
     parser.add_argument("--rate", type=parse_hertz, default=1.024e6, help="sample rate, as 1.6M")
     parser.add_argument("--gain", type=float, help="gain in dB; automatic if not given")
-    parser.add_argument("--file", help="recording in the SDR's place")
+    parser.add_argument("--file", default=BAND, help="recording in the SDR's place")
     parser.add_argument("--model", default="sr2cnn", help="bundle, or a shipped model")
     parser.add_argument("--events", default="-", help="file for the JSON lines, - for stdout")
     options = parser.parse_args()

@@ -309,18 +309,3 @@ def test_doctor_finds_numpy_2_under_gnu_radio_for_numpy_1(monkeypatch):
     monkeypatch.setattr(doctor, "_probe", probe)
     finding = doctor._numpy()
     assert finding.state == "fault" and "numpy<2" in finding.remedy
-
-
-def test_doctor_on_companion(monkeypatch, tmp_path):
-    monkeypatch.setattr(doctor, "_probe", lambda code: ("", ""))
-    monkeypatch.setattr(doctor.sys, "prefix", str(tmp_path))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("GRC_BLOCKS_PATH", "")
-    assert doctor._companion().state == "fault"
-    blocks = tmp_path / "share/gnuradio/grc/blocks"
-    blocks.mkdir(parents=True)
-    (blocks / "sr2cnn_framer.block.yml").touch()
-    finding = doctor._companion()
-    assert finding.state == "hint" and f"GRC_BLOCKS_PATH={blocks}" in finding.remedy
-    monkeypatch.setenv("GRC_BLOCKS_PATH", str(blocks))
-    assert doctor._companion().state == "ok"

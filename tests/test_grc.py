@@ -2,12 +2,14 @@
 """GRC as it loads, drops and compiles our blocks."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 from gnuradio import gr, sr2cnn
 from gnuradio.grc.core.platform import Platform
+from sr2cnn_learn import doctor
 
 ROOT = Path(__file__).parents[1]
 BLOCKS = sorted(path.name.split(".")[0] for path in (ROOT / "grc").glob("*.block.yml"))
@@ -73,6 +75,81 @@ def test_documentation_names_ports_and_parameters(key):
         assert "Parameters:" in text
 
 
+def parameters(key):
+    return yaml.safe_load((ROOT / "grc" / f"{key}.block.yml").read_text()).get("parameters", ())
+
+
+@pytest.mark.parametrize("key", BLOCKS)
+def test_what_stands_for_none_is_said(key):
+    asserts = yaml.safe_load((ROOT / "grc" / f"{key}.block.yml").read_text()).get("asserts", ())
+    for parameter in parameters(key):
+        if any(f"{parameter['id']} is None" in text for text in asserts):
+            assert "None" in parameter["options"]
+        if parameter.get("default") in ("None", "[]", "0") and parameter["id"] != "seed":
+            said = dict(zip(parameter["options"], parameter["option_labels"]))
+            assert said[parameter["default"]] not in ("None", "[]", "0")
+
+
+SHIPPED = {path.stem for path in (ROOT / "models").glob("*.pt")}
+OF_A_MODEL = [
+    key for key in BLOCKS if {"model", "classes"} & {parameter["id"] for parameter in parameters(key)}
+]
+
+
+def test_blocks_that_have_a_model():
+    assert {key.removeprefix("sr2cnn_") for key in OF_A_MODEL} == {
+        "recognizer", "wideband_recognizer", "encoder", "discriminator", "label_display", "scorer"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("key", OF_A_MODEL)
+def test_model_is_a_shipped_one_or_a_file(dropped, key):
+    block = dropped(key)
+    name = "classes" if key == "sr2cnn_scorer" else "model"
+    quote = "'{}'".format if key == "sr2cnn_scorer" else str
+    model, file = block.params[name], block.params["model_file"]
+
+    def made(value):
+        model.set_value(value)
+        block.rewrite()
+        block.validate()
+        assert file.hide == ("none" if value == quote("file") else "all")
+        return block.templates.render("make"), any("model_file" in e for e in block.get_error_messages())
+
+    values = {option.strip("'") for option in model.options} - {""}
+    assert values == SHIPPED | {"file"}
+    for value in SHIPPED:
+        assert made(quote(value)) == (block.templates.render("make"), False)
+        assert f"'{value}'" in block.templates.render("make")
+    assert made(quote("file"))[1]  # which one?
+    file.set_value("/my models/mine.pt")
+    code, wrong = made(quote("file"))
+    assert not wrong and "'/my models/mine.pt'" in code and "'file'" not in code
+    block.parent.new_block("variable").params["id"].set_value("chosen")
+    block.parent.blocks[-1].params["value"].set_value("'mine.pt'")
+    block.parent.rewrite()
+    code, wrong = made("chosen")
+    assert not wrong and re.search(r"\bchosen\b", code)
+    if key != "sr2cnn_scorer":  # as flowgraphs of before have it
+        assert "'somewhere/mine.pt'" in made("somewhere/mine.pt")[0]
+
+
+def test_recognizer_s_dialog_begins_with_what_people_set(dropped):
+    block = dropped("sr2cnn_recognizer")
+    tabs = {}
+    for parameter in block.params.values():
+        if parameter.hide != "all":
+            tabs.setdefault(parameter.category, []).append(parameter.key)
+    assert set(tabs) == {"General", "Discovery", "Labels", "Network", "Advanced"}
+    shown = [key for key in tabs["General"] if key != "id"]
+    assert shown == ["model", "condition", "sample_rate", "live", "registry"]
+
+
+def test_recognizer_takes_what_a_receiver_hears(dropped):
+    code = dropped("sr2cnn_recognizer").templates.render("make")
+    assert "condition=True" in code and "sample_rate=samp_rate" in code
+
+
 @pytest.mark.parametrize("key", BLOCKS)
 def test_callbacks_are_methods(dropped, key):
     block = dropped(key)
@@ -103,3 +180,33 @@ def test_asserts_refuse(dropped, key, parameter, value):
     block.rewrite()
     block.validate()
     assert any("not connected" not in e for e in block.get_error_messages())
+
+
+@pytest.mark.parametrize(
+    "interpreter, blocks, state, words",
+    [
+        (sys.executable, True, "ok", [sys.executable]),
+        (sys.executable, False, "hint", ["does not look into"]),
+        (f"/usr/bin/env {sys.executable}", True, "ok", [sys.executable]),
+        ("/usr/bin/false", True, "hint", ["runs flowgraphs with /usr/bin/false", "gnuradio.sr2cnn"]),
+        ("/nowhere/python", False, "hint", ["does not look into", "/nowhere/python"]),
+    ],
+)
+def test_doctor_tells_what_the_companion_on_the_path_would_do(
+    interpreter, blocks, state, words, tmp_path, monkeypatch
+):
+    script = tmp_path / "gnuradio-companion"
+    script.write_text(f"#!{interpreter}\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GRC_BLOCKS_PATH", str(ROOT / "grc") if blocks else "")
+    finding = doctor._companion()
+    assert finding.state == state
+    assert all(word in finding.detail for word in words)
+    assert state == "ok" or "sr2cnn grc" in finding.remedy
+    script.unlink()
+    assert doctor._companion().state == "hint"
+    monkeypatch.setattr(doctor, "blocks_folder", lambda: None)
+    monkeypatch.setenv("GRC_BLOCKS_PATH", "")
+    assert doctor._companion().state == "fault"

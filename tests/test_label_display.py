@@ -220,10 +220,10 @@ def test_grc_flowgraph_shows_the_panel(application, replay, tiny_bundle, tmp_pat
         ["grcc", "-o", tmp_path, ROOT / "examples" / "label_display.grc"],
         env=environment, check=True, capture_output=True,
     )  # fmt: skip
-    spec = importlib.util.spec_from_file_location("generated", tmp_path / "label_display.py")
+    spec = importlib.util.spec_from_file_location("generated", tmp_path / "label_display_grc.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    top = module.label_display(model=str(tiny_bundle), path=str(replay), rate=64e3)
+    top = module.label_display_grc(model=str(tiny_bundle), path=str(replay), rate=64e3)
     top.show()
     top.start()
     try:

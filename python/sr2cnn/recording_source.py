@@ -10,13 +10,14 @@ from .base import sync_block
 
 
 class recording_source(sync_block):
-    """Plays a recording once: SigMF, WAV, or raw cf32, ci16, ci8, cu8.
+    """Plays a recording: SigMF, WAV, or raw cf32, ci16, ci8, cu8.
 
     The first sample carries the tags ``rx_rate`` and ``rx_freq`` (double) where the sample rate and the
     center frequency are given, or the recording says them.
 
     Args:
         path, datatype, sample_rate, center_frequency: see `sr2cnn_learn.recordings.open_recording`
+        repeat: play again from the start for ever, without a gap
 
     Attributes:
         recording: the open `Recording`
@@ -27,11 +28,12 @@ class recording_source(sync_block):
         FileNotFoundError, ValueError: the recording is missing, damaged or empty
     """
 
-    def __init__(self, path, datatype=None, sample_rate=None, center_frequency=None):
+    def __init__(self, path, datatype=None, sample_rate=None, center_frequency=None, repeat=False):
         sync_block.__init__(
             self, name="SR2CNN Recording Source", in_sig=None, out_sig=[np.complex64]
         )
         self.recording = open_recording(path, datatype, sample_rate, center_frequency)
+        self._repeat = repeat
         self._blocks = self.recording.read_blocks()
         self._rest = np.empty(0, np.complex64)
         self.samples_read = 0
@@ -41,9 +43,13 @@ class recording_source(sync_block):
         out = output_items[0]
         try:
             while not len(self._rest):
-                self._rest = next(self._blocks)
-        except StopIteration:
-            return -1
+                block = next(self._blocks, None)
+                if block is None and self._repeat:
+                    self._blocks = self.recording.read_blocks()
+                    block = next(self._blocks, None)
+                if block is None:
+                    return -1
+                self._rest = block
         except (OSError, ValueError) as error:
             self.error = error
             self.logger.error(shown(error))

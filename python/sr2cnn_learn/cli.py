@@ -24,7 +24,7 @@ from .quantities import parse_hertz
 from .wording import facts, figure, figures_table, fitting_table, in_words
 from .wording import title as titled
 
-RADIO_COMMANDS = ("bench", "classify", "dataset", "demo", "monitor", "reproduce", "tune", "watch")
+RADIO_COMMANDS = ("bench", "classify", "dataset", "demo", "grc", "monitor", "reproduce", "tune", "watch")
 CANCELLED = 130  # exit status after Ctrl-C, as shells have it
 FILE = GivenPath(dir_okay=False)
 FOLDER = GivenPath(file_okay=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -36,11 +37,16 @@ def examine() -> list[Finding]:
     return findings
 
 
-def _probe(code: str) -> tuple[str | None, str]:
-    """Run code in a fresh interpreter, where a crash does no harm: (output or None, last error)."""
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+def _probe(code: str, interpreter: str = sys.executable) -> tuple[str | None, str]:
+    """Run code in a fresh interpreter, where a crash does no harm: (output, "") or (None, last error)."""
+    try:
+        result = subprocess.run([interpreter, "-c", code], capture_output=True, text=True)
+    except OSError as error:
+        return None, str(error)
+    if result.returncode == 0:
+        return result.stdout.strip(), ""
     lines = result.stderr.strip().splitlines() or [f"exit status {result.returncode}"]
-    return (result.stdout.strip() if result.returncode == 0 else None), lines[-1]
+    return None, lines[-1]
 
 
 def _interpreter() -> Finding:
@@ -126,8 +132,17 @@ def _module() -> Finding:
     return Finding("gnuradio.sr2cnn", "ok", f"{output}, C++ part loaded")
 
 
+def blocks_folder() -> Path | None:
+    """Where the descriptions of our blocks for GNU Radio Companion were installed together with this."""
+    for prefix in Path(__file__).parents:
+        folder = prefix / "share/gnuradio/grc/blocks"
+        if any(folder.glob(GRC_FILES)):
+            return folder
+    return None
+
+
 def _companion() -> Finding:
-    """GRC finds blocks in its own folder and in those of GRC_BLOCKS_PATH."""
+    """GRC runs flowgraphs with its own interpreter; blocks it finds in its folder and in GRC_BLOCKS_PATH."""
     output, error = _probe(
         "from gnuradio import gr; p = gr.prefs();"
         "print(p.get_string('grc', 'global_blocks_path', ''),"
@@ -138,20 +153,32 @@ def _companion() -> Finding:
         searched += line.split(os.pathsep)
     searched.append("~/.grc_gnuradio")
     folders = [Path(folder).expanduser() for folder in searched if folder]
-    for folder in folders:
-        found = len(list(folder.glob(GRC_FILES)))
-        if found:
-            return Finding("GNU Radio Companion", "ok", f"{found} blocks in {folder}")
-    own = Path(sys.prefix, "share/gnuradio/grc/blocks")
-    if list(own.glob(GRC_FILES)):
-        return Finding(
-            "GNU Radio Companion",
-            "hint",
-            f"its blocks are in {own}, where GRC does not look by itself",
-            f"start it by make grc, or export GRC_BLOCKS_PATH={own}",
-        )
-    looked = ", ".join(map(str, [*folders, own]))
-    return Finding("GNU Radio Companion", "fault", f"no blocks in {looked}", "run make build")
+    found = next((folder for folder in folders if any(folder.glob(GRC_FILES))), None)
+    own, companion = blocks_folder(), shutil.which("gnuradio-companion")
+    part = "GNU Radio Companion"
+    if found is None and own is None:
+        looked = ", ".join(map(str, folders))
+        return Finding(part, "fault", f"no blocks in {looked}", "run make build")
+    if companion is None:
+        return Finding(part, "hint", "no gnuradio-companion on the PATH", "install Debian's gnuradio")
+    interpreter, lacks = _interpreter_of(companion), []
+    if found is None:
+        lacks.append(f"does not look into {own}, where the blocks are")
+    _, error = _probe("from gnuradio import sr2cnn", interpreter)
+    if error:
+        lacks.append(f"runs flowgraphs with {interpreter}, which does not load gnuradio.sr2cnn ({error})")
+    if lacks:
+        return Finding(part, "hint", f"{companion} {' and '.join(lacks)}", "start it by sr2cnn grc")
+    return Finding(part, "ok", f"{companion}, {interpreter}, blocks in {found}")
+
+
+def _interpreter_of(script: str) -> str:
+    """The program that a script's first line names."""
+    with open(script, "rb") as file:
+        words = file.readline(1000).decode("utf-8", "replace").removeprefix("#!").split()
+    if len(words) > 1 and Path(words[0]).name == "env":
+        return shutil.which(words[-1]) or words[-1]
+    return words[0] if words else sys.executable
 
 
 def _model() -> Finding:

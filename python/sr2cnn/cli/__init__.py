@@ -5,9 +5,10 @@ from .bench import bench
 from .classify import classify
 from .dataset import dataset
 from .demo import demo
+from .grc import grc
 from .monitor import monitor
 from .reproduce import reproduce
 from .tune import tune
 from .watch import watch
 
-COMMANDS = [bench, classify, dataset, demo, monitor, reproduce, tune, watch]
+COMMANDS = [bench, classify, dataset, demo, grc, monitor, reproduce, tune, watch]
