@@ -3,6 +3,7 @@
 
 import ctypes
 import faulthandler
+import os
 import signal
 import sys
 import threading
@@ -24,6 +25,17 @@ ENDING = 60  # seconds that a flowgraph may take to end
 # A shell starts its background jobs deaf to Ctrl-C, and so would be the programs that tests interrupt.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """What earlier runs and users found out on this machine stays out of the tests, and theirs out of it."""
+    old = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        if "MPLCONFIGDIR" not in os.environ:  # its list of fonts takes long to make
+            patch.setenv("MPLCONFIGDIR", str(old / "matplotlib"))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,10 @@ where the bundle carries the decoder, ``reconstruct(iq)`` the frames it rebuilds
 model is and where it comes from, ``semantics.npz`` holds the class centers and covariances. Both may also
 say how to read attributes of a signal from its semantic vector.
 
-Bundles come from strangers: card and semantics are read with size limits and without pickle, and a network
-that does not fit its card is refused. All calls of TorchScript are in this file; where ONNX Runtime is
-installed, it takes TorchScript's place as the engine of the encoder on a processor.
+Bundles come from strangers: card and semantics are read with size limits and without pickle, the network is
+read and written anew before TorchScript sees it, and runs in a child first (docs/bundles.md); one that does not
+fit its card is refused. All calls of TorchScript are in this file; where ONNX Runtime is installed, it takes
+TorchScript's place as the engine of the encoder on a processor, with what we export from the checked network.
 """
 
 import contextlib
@@ -24,10 +25,13 @@ from pathlib import Path
 
 import numpy as np
 
+from . import network_trial
 from .atomic import write_atomically
 from .attributes import FREQUENCIES, look, read_attributes
 from .discriminator import DISTANCES, THETA2, Discriminator
 from .names import check_name
+from .network_archive import network_file
+from .network_check import check_graphs
 from .npz import members, read_header, read_member, read_numbers
 from .onnx_runtime import OnnxEncoder, onnx_file
 
@@ -35,6 +39,7 @@ SCHEMA = 1
 MODELS = Path(__file__).parent / "models"
 MAX_CARD_BYTES = 2**20
 MAX_SEMANTICS_BYTES = 2**28
+MAX_BUNDLE_BYTES = 2**31
 ENGINES = "auto", "TorchScript", "ONNX Runtime"
 TRIED = 16  # frames on which ONNX Runtime must agree with TorchScript
 AGREEMENT = 1e-3  # of the largest coordinate
@@ -243,6 +248,53 @@ def _read_semantics(data, card):
     return semantics
 
 
+def _content(path):
+    """The whole file: what is checked, tried and loaded are the same bytes, whatever becomes of the file."""
+    size = path.stat().st_size
+    if size > MAX_BUNDLE_BYTES:
+        raise ValueError(f"{path}: it has {size} bytes, expected at most {MAX_BUNDLE_BYTES}")
+    return path.read_bytes()
+
+
+def _is_shipped(path):
+    """Whether a file is part of this package, and so as good as its code."""
+    return Path(path).resolve().parent == MODELS.resolve()
+
+
+def _archive_for_torch(path, content):
+    """The TorchScript archive that a bundle's network is loaded from: the bundle itself only if it is ours."""
+    if _is_shipped(path):
+        return content
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return network_file(archive)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    except Exception as error:  # zipfile and zlib each have their own for a damaged file
+        raise ValueError(f"{path}: not a model bundle ({error or type(error).__name__})") from error
+
+
+def _torchscript(path, content):
+    """A bundle's network in float32 on the CPU, and whether its weights are in half precision in the file."""
+    import torch
+
+    archive = _archive_for_torch(path, content)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            network = torch.jit.load(io.BytesIO(archive), map_location="cpu")
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"{path}: its network cannot be loaded ({reason})") from error
+    if not _is_shipped(path):
+        try:
+            check_graphs(network)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+    half = any(parameter.dtype == torch.float16 for parameter in network.parameters())
+    return network.float().eval(), half
+
+
 def _padded(batch, batch_size):
     """A batch with zeros behind it, to a power of two or batch_size."""
     n = len(batch)
@@ -297,8 +349,12 @@ class Bundle:
             ValueError: not a bundle, or card and semantics are wrong; names file and reason
         """
         path = find(model)
+        return cls._read(path, path)
+
+    @classmethod
+    def _read(cls, path, file):
         try:
-            with zipfile.ZipFile(path) as archive:
+            with zipfile.ZipFile(file) as archive:
                 card = _parsed_card(_read_extra(archive, "card.json", MAX_CARD_BYTES))
                 semantics = _read_semantics(
                     _read_extra(archive, "semantics.npz", MAX_SEMANTICS_BYTES), card
@@ -325,9 +381,22 @@ class Bundle:
         """
         if engine not in ENGINES:
             raise ValueError(f"engine is {engine!r}, expected one of {', '.join(ENGINES)}")
-        bundle = cls.read(model)
+        torch_device(device)  # a wrong one is said at once
+        path = find(model)
+        content = _content(path)
+        if not _is_shipped(path) and not network_trial.tried(content):
+            cls._read(path, io.BytesIO(content))
+            _archive_for_torch(path, content)
+            network_trial.try_network(path, content)
+            network_trial.remember(content)
+        return cls.from_bytes(path, content, device, engine)
+
+    @classmethod
+    def from_bytes(cls, path, content, device="cpu", engine="auto"):
+        """As ``load``, from the content of a file, and without a child that tries the network first."""
+        bundle = cls._read(path, io.BytesIO(content))
         bundle.device = torch_device(device)
-        stored, _ = bundle.stored_network()
+        stored, _ = _torchscript(path, content)
         bundle._load_network(stored)
         if engine == "ONNX Runtime":
             bundle._take_onnx_runtime(stored)
@@ -345,17 +414,7 @@ class Bundle:
         Raises:
             ValueError: it cannot be loaded
         """
-        import torch
-
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)
-                network = torch.jit.load(str(self.path), map_location="cpu")
-        except RuntimeError as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ValueError(f"{self.path}: its network cannot be loaded ({reason})") from error
-        half = any(parameter.dtype == torch.float16 for parameter in network.parameters())
-        return network.float().eval(), half
+        return _torchscript(self.path, _content(self.path))
 
     def _load_network(self, stored):
         import torch
@@ -376,7 +435,7 @@ class Bundle:
         try:
             z = self.encode(frame)
             logits = self.classify(z)
-        except RuntimeError as error:
+        except Exception as error:  # it may give anything
             raise ValueError(f"{self.path}: its network does not run on one frame") from error
         expected = (1, self.dim), (1, len(self.classes))
         if (z.shape, logits.shape) != expected or not np.all(np.isfinite(z)):
@@ -456,12 +515,13 @@ class Bundle:
         for start in range(0, len(frames), batch_size):
             batch = frames[start : start + batch_size]
             n = len(batch)
-            if self._onnx is None:
-                encoded = self._run(self._network, _padded(batch, batch_size))
-            else:
-                encoded = self._onnx(batch)
-            if encoded.shape[1:] != (self.dim,):
-                raise RuntimeError(f"network gives vectors of {encoded.shape[1:]}, not {self.dim}")
+            taken = _padded(batch, batch_size) if self._onnx is None else batch
+            encoded = self._run(self._network, taken) if self._onnx is None else self._onnx(taken)
+            if encoded.shape != (len(taken), self.dim) or encoded.dtype != np.float32:
+                raise RuntimeError(
+                    f"network gives {encoded.dtype}{encoded.shape} for {len(taken)} frames, "
+                    f"expected float32({len(taken)}, {self.dim})"
+                )
             z[start : start + n] = encoded[:n]
         return z
 
@@ -570,7 +630,8 @@ class Bundle:
             half: store weights in half precision (they are float32 again when loaded)
 
         Raises:
-            ValueError: card or semantics are not those of a bundle
+            ValueError: card or semantics are not those of a bundle, or the network does what a bundle may
+                not, see docs/bundles.md
             OSError: it cannot be written
         """
         import torch
@@ -598,4 +659,7 @@ class Bundle:
             }
             archive = io.BytesIO()
             torch.jit.save(traced, archive, _extra_files=extra)
-        write_atomically(path, archive.getbuffer())
+        content = archive.getvalue()
+        _archive_for_torch(path, content)  # what is written can be loaded
+        write_atomically(path, content)
+        network_trial.remember(content)
