@@ -8,10 +8,10 @@ machine, version of torch and the bundle's hash.
 import json
 import os
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 from sr2cnn_learn.atomic import write_atomically
+from sr2cnn_learn.cache import cache_folder
 from sr2cnn_learn.machine import machine
 
 BATCHES = 32, 64, 128, 256, 512, 1024
@@ -33,7 +33,7 @@ class Tuning:
 
 def cache_path():
     """The file, whether it is there or not."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gr-sr2cnn" / "tuning.json"
+    return cache_folder() / "tuning.json"
 
 
 def kept(bundle):

@@ -17,12 +17,12 @@ import struct
 import zipfile
 from dataclasses import dataclass
 
-from .network_check import checked_code
+from .network_check import MOST_CODE_BYTES, checked_code
 from .npz import members, read_member
 
 MOST_BYTES = 2**30  # of all weights
 MOST_MEMBERS = 20_000
-MOST_PICKLE_BYTES = 2**24
+MOST_PICKLE_BYTES = 2**21
 MOST_VALUES = 100_000
 VERSIONS = range(3, 11)  # of the format, as torch 1.5 and later write it
 ITEM_SIZES = {
@@ -67,7 +67,7 @@ def network_file(archive):
     for name in found:
         if name.startswith(f"{top}/code/") and name.endswith(".py"):
             inner = name[len(f"{top}/code/") :]
-            text = content(f"code/{inner}", MOST_PICKLE_BYTES)
+            text = content(f"code/{inner}", MOST_CODE_BYTES)
             sources[inner[:-3].replace("/", ".")] = text.decode("latin1")
     sources, classes = checked_code(sources)
 

@@ -16,7 +16,7 @@ import math
 import re
 from dataclasses import dataclass, field
 
-MOST_CODE_BYTES = 2**22
+MOST_CODE_BYTES = 2**20
 MOST_CALLS = 100_000  # of operators in one call of a method, those of its parts among them
 
 # Number by number; also in place (``relu_``).

@@ -72,13 +72,14 @@ def try_network(path, content):
         raise ValueError(f"{path}: its network was not done in {PATIENCE} s") from None
     except OSError as error:
         raise ValueError(f"{path}: its network cannot be tried ({error})") from error
+    if child.returncode == 0:
+        return
     if child.returncode == REFUSED:
         raise ValueError(child.stdout.decode(errors="replace").strip())
-    if child.returncode == -signal.SIGXCPU:
+    if child.returncode == -getattr(signal, "SIGXCPU", 0):  # not every system has it
         raise ValueError(f"{path}: its network took longer than {SECONDS} s for {BATCH} frames")
-    if child.returncode:
-        last = (child.stderr.decode(errors="replace").strip().splitlines() or ["no word"])[-1]
-        raise ValueError(f"{path}: its network ended the process that tried it ({child.returncode}, {last:.100})")
+    last = (child.stderr.decode(errors="replace").strip().splitlines() or ["no word"])[-1]
+    raise ValueError(f"{path}: its network ended the process that tried it ({child.returncode}, {last:.100})")
 
 
 def main():
