@@ -9,9 +9,10 @@ model is and where it comes from, ``semantics.npz`` holds the class centers and 
 say how to read attributes of a signal from its semantic vector.
 
 Bundles come from strangers: card and semantics are read with size limits and without pickle, the network is
-read and written anew before TorchScript sees it, and runs in a child first (docs/bundles.md); one that does not
-fit its card is refused. All calls of TorchScript are in this file; where ONNX Runtime is installed, it takes
-TorchScript's place as the engine of the encoder on a processor, with what we export from the checked network.
+read and written anew before TorchScript sees it, and runs in a child first (docs/bundles.md); one that does
+not fit its card is refused. All calls of TorchScript are in this file; where ONNX Runtime is installed, it
+takes TorchScript's place as the engine of the encoder on a processor, with what we export from the checked
+network.
 """
 
 import contextlib
@@ -262,7 +263,7 @@ def _is_shipped(path):
 
 
 def _archive_for_torch(path, content):
-    """The TorchScript archive that a bundle's network is loaded from: the bundle itself only if it is ours."""
+    """The TorchScript archive that a bundle's network is loaded from: the bundle itself if it is ours."""
     if _is_shipped(path):
         return content
     try:

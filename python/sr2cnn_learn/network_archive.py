@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The TorchScript archive of a stranger's bundle, read without torch and written anew.
 
-torch takes much of such an archive on trust: methods that run while it loads, the types of attributes, in some
-versions the size that a tensor claims of its storage. So it never sees the stranger's file: code, weights and
-constants are read here, each held against what it should be, and what passed is written to a new archive, which
-has nothing else in it.
+torch takes much of such an archive on trust: methods that run while it loads, the types of attributes, in
+some versions the size that a tensor claims of its storage. So it never sees the stranger's file: code,
+weights and constants are read here, each held against what it should be, and what passed is written to a new
+archive, which has nothing else in it.
 """
 
 from __future__ import annotations
@@ -142,8 +142,8 @@ _NO_HOOKS = _Global("collections", "OrderedDict")
 _OPCODES = [
     getattr(pickle, name)[0]
     for name in (
-        "PROTO GLOBAL BINPUT LONG_BINPUT BINGET LONG_BINGET MARK EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_DICT "
-        "SETITEMS BINUNICODE NEWTRUE NEWFALSE NONE BININT BININT1 BININT2 LONG1 BINFLOAT BINPERSID STOP"
+        "PROTO GLOBAL BINPUT LONG_BINPUT BINGET LONG_BINGET MARK EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 "
+        "EMPTY_DICT SETITEMS BINUNICODE NEWTRUE NEWFALSE NONE BININT BININT1 BININT2 LONG1 BINFLOAT BINPERSID STOP"
     ).split()
 ]
 
@@ -155,7 +155,8 @@ class _Reader(pickle._Unpickler):
         found = _Global(module, name)
         known = found in (_REBUILD, _NO_HOOKS) or (module == "torch" and name in ITEM_SIZES)
         if not known and f"{module}.".partition(".")[0] != "__torch__":
-            raise ValueError(f"its network has {module:.60}.{name:.60} among its weights, which a bundle may not")
+            called = f"{module:.60}.{name:.60}"
+            raise ValueError(f"its network has {called} among its weights, which a bundle may not")
         return found
 
     def persistent_load(self, pid):

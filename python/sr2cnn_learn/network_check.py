@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the network of a stranger's bundle may do: tensor arithmetic, straight through, and nothing else.
 
-TorchScript is a programming language: its operators read and write files, its loops need not end. The code in
-an archive looks like Python, so Python parses it, and whatever is not on the lists below is refused: a kind
-of statement or expression as well as an operator. What remains is what `Bundle.save` writes for a network of
-the usual layers: modules that call their parts and the operators named here, without branches, loops or
-recursion. `check_graphs` looks a second time, at what TorchScript itself made of the code, and sees to it that
-no size depends on what is in a frame: then a batch costs what every batch costs.
+TorchScript is a programming language: its operators read and write files, its loops need not end. The code
+in an archive looks like Python, so Python parses it, and whatever is not on the lists below is refused: a
+kind of statement or expression as well as an operator. What remains is what `Bundle.save` writes for a
+network of the usual layers: modules that call their parts and the operators named here, without branches,
+loops or recursion. `check_graphs` looks a second time, at what TorchScript itself made of the code, and sees
+to it that no size depends on what is in a frame: then a batch costs what every batch costs.
 """
 
 from __future__ import annotations
@@ -21,45 +21,45 @@ MOST_CALLS = 100_000  # of operators in one call of a method, those of its parts
 
 # Number by number; also in place (``relu_``).
 _ELEMENTWISE = """
-abs absolute acos acosh add addcdiv addcmul angle asin asinh atan atan2 atanh bitwise_and bitwise_not bitwise_or
-bitwise_xor ceil celu clamp clamp_max clamp_min clip conj conj_physical copysign cos cosh deg2rad div divide elu
-eq erf erfc erfinv exp exp2 expm1 fill fix floor floor_divide fmod frac ge gt hardsigmoid hardswish hardtanh
-hypot ldexp le leaky_relu lerp lgamma log log10 log1p log2 logical_and logical_not logical_or logical_xor logit
-lt masked_fill mish mul multiply nan_to_num ne neg negative pow rad2deg reciprocal relu relu6 remainder round
-rsqrt selu sgn sigmoid sign silu sin sinc sinh sqrt square sub subtract tan tanh threshold true_divide trunc
-xlogy
+abs absolute acos acosh add addcdiv addcmul angle asin asinh atan atan2 atanh bitwise_and bitwise_not
+bitwise_or bitwise_xor ceil celu clamp clamp_max clamp_min clip conj conj_physical copysign cos cosh deg2rad
+div divide elu eq erf erfc erfinv exp exp2 expm1 fill fix floor floor_divide fmod frac ge gt hardsigmoid
+hardswish hardtanh hypot ldexp le leaky_relu lerp lgamma log log10 log1p log2 logical_and logical_not
+logical_or logical_xor logit lt masked_fill mish mul multiply nan_to_num ne neg negative pow rad2deg
+reciprocal relu relu6 remainder round rsqrt selu sgn sigmoid sign silu sin sinc sinh sqrt square sub
+subtract tan tanh threshold true_divide trunc xlogy
 """
 _IN_PLACE = "copy_ index_add_ index_copy_ index_fill_ index_put_ scatter_ scatter_add_ zero_"
 _OTHERS = """
 _conj arctan2 complex fmax fmin gelu glu hardshrink imag isclose isfinite isinf isnan log_sigmoid logaddexp
-logaddexp2 maximum minimum polar positive prelu real resolve_conj resolve_neg rsub softplus softshrink tanhshrink
-where
-all amax amin aminmax any argmax argmin argsort cosine_similarity count_nonzero cummax cummin cumprod cumsum dist
-frobenius_norm kthvalue linalg_norm linalg_vector_norm logcumsumexp logsumexp max mean median min nanmean nansum
-norm pairwise_distance prod sort std std_mean sum topk var var_mean
+logaddexp2 maximum minimum polar positive prelu real resolve_conj resolve_neg rsub softplus softshrink
+tanhshrink where
+all amax amin aminmax any argmax argmin argsort cosine_similarity count_nonzero cummax cummin cumprod cumsum
+dist frobenius_norm kthvalue linalg_norm linalg_vector_norm logcumsumexp logsumexp max mean median min
+nanmean nansum norm pairwise_distance prod sort std std_mean sum topk var var_mean
 addbmm addmm addmv addr adjoint baddbmm bilinear bmm cdist diag diag_embed diagonal dot einsum inner linear
 matmul mm mv numpy_T outer t tensordot trace tril triu vdot
 _convolution conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution
-adaptive_avg_pool1d adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d avg_pool1d avg_pool2d max_pool1d
-max_pool1d_with_indices max_pool2d max_pool2d_with_indices max_unpool2d
+adaptive_avg_pool1d adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d avg_pool1d avg_pool2d
+max_pool1d max_pool1d_with_indices max_pool2d max_pool2d_with_indices max_unpool2d
 batch_norm group_norm instance_norm layer_norm native_layer_norm rms_norm
 alpha_dropout dropout feature_alpha_dropout feature_dropout
-_native_multi_head_attention _transformer_encoder_layer_fwd embedding gru gru_cell log_softmax lstm lstm_cell
-rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell scaled_dot_product_attention softmax
-channel_shuffle im2col pixel_shuffle pixel_unshuffle upsample_bilinear2d upsample_linear1d upsample_nearest1d
-upsample_nearest2d
-alias broadcast_tensors broadcast_to cat chunk clone column_stack concat concatenate constant_pad_nd contiguous
-detach dim expand expand_as flatten flip gather hstack index_add index_copy index_fill index_put
+_native_multi_head_attention _transformer_encoder_layer_fwd embedding gru gru_cell log_softmax lstm
+lstm_cell rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell scaled_dot_product_attention softmax
+channel_shuffle im2col pixel_shuffle pixel_unshuffle upsample_bilinear2d upsample_linear1d
+upsample_nearest1d upsample_nearest2d
+alias broadcast_tensors broadcast_to cat chunk clone column_stack concat concatenate constant_pad_nd
+contiguous detach dim expand expand_as flatten flip gather hstack index_add index_copy index_fill index_put
 index_select lift_fresh meshgrid moveaxis movedim narrow numel pad permute reflection_pad1d reflection_pad2d
-repeat replication_pad1d replication_pad2d reshape reshape_as roll rot90 scatter scatter_add select size slice
-split split_with_sizes squeeze stack swapaxes swapdims take take_along_dim tile to transpose
-type_as unbind unflatten unfold unsqueeze view view_as view_as_complex view_as_real vstack
-arange bartlett_window blackman_window eye full full_like hamming_window hann_window linspace new_full new_ones
-new_zeros ones ones_like scalar_tensor zeros zeros_like
+repeat replication_pad1d replication_pad2d reshape reshape_as roll rot90 scatter scatter_add select size
+slice split split_with_sizes squeeze stack swapaxes swapdims take take_along_dim tile to transpose type_as
+unbind unflatten unfold unsqueeze view view_as view_as_complex view_as_real vstack
+arange bartlett_window blackman_window eye full full_like hamming_window hann_window linspace new_full
+new_ones new_zeros ones ones_like scalar_tensor zeros zeros_like
 fft_fft fft_fft2 fft_fftshift fft_ifft fft_ifft2 fft_ifftshift fft_irfft fft_rfft istft stft
 """
 OPERATORS = frozenset(
-    [*_ELEMENTWISE.split(), *(f"{name}_" for name in _ELEMENTWISE.split()), *_IN_PLACE.split(), *_OTHERS.split()]
+    f"{_ELEMENTWISE} {_IN_PLACE} {_OTHERS}".split() + [f"{name}_" for name in _ELEMENTWISE.split()]
 )
 
 # What TorchScript itself makes of the code, beside operators.
@@ -70,9 +70,11 @@ _GRAPH_KINDS = frozenset(
 ) | {"aten::__getitem__"}
 _TENSOR_TO_NUMBER = "aten::Int", "aten::IntImplicit", "aten::ScalarImplicit"
 _SIZE_ARITHMETIC = frozenset(
-    f"aten::{name}"
-    for name in "add ceil div floor floor_divide mul neg remainder rsub sub to trunc detach".split()
+    f"aten::{name}" for name in "add ceil div floor floor_divide mul neg remainder rsub sub trunc".split()
 )
+_SIZES = frozenset(["prim::NumToTensor", "aten::size", *_TENSOR_TO_NUMBER])
+# What these give is a tensor of its own, never another name for one that went in.
+_FRESH = {f"aten::{name}" for name in _ELEMENTWISE.split()} - {"aten::conj", "aten::conj_physical"}
 
 _METHOD = re.compile(r"(forward|classify|reconstruct)\d{0,9}")
 _ATTRIBUTE = re.compile(r"(?!__)\w{1,200}", re.ASCII)
@@ -111,8 +113,8 @@ class ModuleClass:
 def checked_code(sources):
     """The code of an archive, written anew, if a bundle may have it.
 
-    TorchScript reads what this returns, not what a stranger wrote: so it sees what was checked, however the two
-    might read the original.
+    TorchScript reads what this returns, not what a stranger wrote: so it sees what was checked, however the
+    two might read the original.
 
     Args:
         sources: dict, module (``__torch__.torch.nn.modules.conv``) → source text
@@ -193,7 +195,9 @@ def _module_class(name, node):
                 simple=1,
             ):
                 found.constants.add(_attribute(attribute))
-            case ast.Assign(targets=[ast.Name(id="__parameters__" | "__buffers__" | "__annotations__" as which)]):
+            case ast.Assign(
+                targets=[ast.Name(id="__parameters__" | "__buffers__" | "__annotations__" as which)]
+            ):
                 names = _expect(statement.value, ast.List).elts
                 names = [_expect(each, ast.Constant).value for each in names]
                 parameters += names if which != "__annotations__" else []
@@ -254,9 +258,8 @@ class _Method:
         self._modules = {"self": owner.name}  # names that stand for a part, and its class
         self._names = set()  # of values
         self.calls = []
-        arguments = _expect(
-            node.args, ast.arguments, "posonlyargs", "vararg", "kwonlyargs", "kw_defaults", "kwarg", "defaults"
-        ).args
+        others = "posonlyargs", "vararg", "kwonlyargs", "kw_defaults", "kwarg", "defaults"
+        arguments = _expect(node.args, ast.arguments, *others).args
         _expect(node, ast.FunctionDef, "decorator_list", "type_params")
         if not arguments or arguments[0].arg != "self" or _argument_type(arguments[0], True) != owner.name:
             raise ValueError(f"its network has a method {node.name} without itself, in {owner.name:.60}")
@@ -334,7 +337,8 @@ class _Method:
                 for element in elements:
                     self._value(element)
             case ast.Subscript(
-                value=value, slice=ast.Constant(value=int()) | ast.UnaryOp(ast.USub(), ast.Constant(value=int()))
+                value=value,
+                slice=ast.Constant(value=int()) | ast.UnaryOp(ast.USub(), ast.Constant(value=int())),
             ):
                 self._value(value)
             case ast.Attribute(value=ast.Name(id="CONSTANTS"), attr=which) if _CONSTANT.fullmatch(which):
@@ -418,12 +422,30 @@ def check_graphs(network):
     Args:
         network: ``torch.jit.ScriptModule``, loaded and not run yet
     """
-    for module in network.modules():
-        for name in module._c._method_names():
-            _check_graph(module._c._get_method(name).graph)
+    graphs = [
+        module._c._get_method(name).graph
+        for module in network.modules()
+        for name in module._c._method_names()
+    ]
+    constants = [  # which all graphs share
+        node.output() for graph in graphs for node in graph.nodes() if node.kind() == "prim::Constant"
+    ]
+    constants_stay = all(map(_stays, constants))
+    for graph in graphs:
+        _check_graph(graph, constants_stay)
 
 
-def _check_graph(graph):
+def _stays(value):
+    """Whether a value is what it was when it was made: no tensor that something could have changed in place."""
+    return value.type().kind() != "TensorType" or all(
+        use.user.kind() in _FRESH
+        or use.user.kind() in _TENSOR_TO_NUMBER
+        or (use.user.kind().endswith("_") and use.offset > 0)
+        for use in value.uses()
+    )
+
+
+def _check_graph(graph, constants_stay):
     sizes = set()  # names of values that depend on shapes alone
     for node in graph.nodes():
         kind = node.kind()
@@ -437,6 +459,9 @@ def _check_graph(graph):
                 raise ValueError("its network has a size that depends on what is in a frame")
         elif kind not in _GRAPH_KINDS and not (kind.startswith("aten::") and kind[6:] in OPERATORS):
             _refuse_call(kind)
-        of_sizes = kind in _SIZE_ARITHMETIC and inputs <= sizes
-        if kind in ("prim::Constant", "prim::NumToTensor", "aten::size", *_TENSOR_TO_NUMBER) or of_sizes:
-            sizes |= {value.debugName() for value in node.outputs()}
+        if kind == "prim::Constant":
+            of_sizes = constants_stay or node.output().type().kind() != "TensorType"
+        else:
+            of_sizes = kind in _SIZES or (kind in _SIZE_ARITHMETIC and inputs <= sizes)
+        if of_sizes:
+            sizes |= {value.debugName() for value in node.outputs() if _stays(value)}
