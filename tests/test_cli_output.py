@@ -3,6 +3,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -212,3 +213,54 @@ def test_what_is_no_path(path, place, monkeypatch):
         assert "Error: " in result.output and len(line.splitlines()) == 1, told
         assert not any(word in line for word in ("PosixPath", "Errno", "empty name", "object", "codec")), told
         assert sorted(file.name for file in place.iterdir()) == before, told
+
+
+# -- output that is lost --------------------------------------------------------------------------------
+
+
+def on_a_full_disk(*arguments, cwd, stdout, size=1000):
+    """The command, its stdout a file, on a disk full when a file has so many bytes; its Error line."""
+    with open(stdout, "w") as file:
+        result = subprocess.run(
+            [sys.executable, str(APP), *map(str, arguments)],
+            stdout=file, stderr=subprocess.PIPE, text=True, cwd=cwd, timeout=180,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},  # as in many containers
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
+        )  # fmt: skip
+    assert result.returncode == 1 and "Traceback" not in result.stderr, result.stderr
+    return result.stderr.rpartition("Error: ")[2]
+
+
+@pytest.mark.parametrize("out", ["labels.jsonl", "-"])
+@pytest.mark.parametrize(
+    "typed",
+    ["classify {}", "monitor --fast --source file:{}"],
+)
+def test_events_that_the_disk_does_not_take(typed, out, place, tmp_path):
+    recording = tmp_path / "long.cf32"
+    (np.random.default_rng(1).standard_normal((20_000, 2)) * 0.1).astype("f4").tofile(recording)
+    out = out if out == "-" else tmp_path / out
+    words = [*typed.format(recording).split(), "--no-condition", "--model", "small.pt"]
+    assert "too large" in on_a_full_disk(*words, "--out", out, cwd=place, stdout=tmp_path / "stdout")
+
+
+def test_figures_that_the_disk_does_not_take(place, tmp_path):
+    stdout, card = tmp_path / "stdout", tmp_path / "card.json"
+    assert "too large" in on_a_full_disk("info", "small.pt", "--json", cwd=place, stdout=stdout, size=100)
+    typed = ["info", "small.pt", "--json-file", card]
+    assert "too large" in on_a_full_disk(*typed, cwd=place, stdout=stdout, size=100)
+    assert not card.exists()
+    assert "too large" in on_a_full_disk("info", "small.pt", cwd=place, stdout=stdout, size=100)  # a table
+
+
+def test_a_registry_that_cannot_be_saved(place, tmp_path):
+    monitor = ["monitor", "--source", "file:a.cf32", "--rate", "1M", "--fast", "--no-condition"]
+    monitor += ["--model", "small.pt", "--out", "-", "--registry", tmp_path / "radio.classes"]
+    error = on_a_full_disk(*monitor, cwd=place, stdout=tmp_path / "stdout", size=100)
+    assert "radio.classes: not saved" in error
+
+
+def test_a_pipe_without_samples(place):
+    monitor = ["monitor", "--source", "stdin:cf32", "--rate", "1M", "--model", "small.pt", "--out", "-"]
+    result = run_cli(*monitor, cwd=place, stdin=subprocess.DEVNULL)
+    assert result.returncode == 1 and result.stderr.rpartition("Error: ")[2].strip() == "no samples came"

@@ -75,6 +75,21 @@ def test_wav_stereo(tmp_path):
     np.testing.assert_array_equal(recording.samples(), SAMPLES)
 
 
+@pytest.mark.parametrize("content", ["FLAC", "OGG", "AIFF", "AU", "CAF"])
+def test_what_is_named_wav_and_is_none(content, tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, INTERLEAVED.reshape(-1, 2), 48000, format=content)
+    with pytest.raises(ValueError, match=f"a.wav: named as a WAV file, but it is {content}"):
+        open_recording(path)
+
+
+@pytest.mark.parametrize("content", ["WAV", "WAVEX", "RF64"])
+def test_kinds_of_wav(content, tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, INTERLEAVED.reshape(-1, 2), 48000, format=content, subtype="FLOAT")
+    np.testing.assert_array_equal(open_recording(path).samples(), SAMPLES)
+
+
 @pytest.mark.parametrize("n", [5, 100, 1000])
 def test_wav_mono_is_the_analytic_signal(tmp_path, n):
     path = tmp_path / "a.wav"

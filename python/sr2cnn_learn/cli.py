@@ -18,7 +18,14 @@ from rich.table import Table
 from rich.text import Text
 
 from . import __version__
-from .cli_output import NEW_FILE, GivenPath, json_options, quiet_when_the_reader_is_gone
+from .cli_output import (
+    NEW_FILE,
+    GivenPath,
+    drop_what_cannot_be_written,
+    json_options,
+    quiet_when_the_reader_is_gone,
+    write_all_or_raise,
+)
 from .names import shown
 from .quantities import parse_hertz
 from .wording import facts, figure, figures_table, fitting_table, in_words
@@ -114,7 +121,8 @@ class _Group(click.Group):
         except BrokenPipeError:
             raise
         except OSError as error:
-            where = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            drop_what_cannot_be_written()
+            where = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
             raise click.ClickException(shown(where)) from None
         except (ValueError, ImportError) as error:
             raise click.ClickException(shown(error)) from None
@@ -478,6 +486,7 @@ def main(why_missing: str = "which pip does not install"):
     for name in RADIO_COMMANDS:
         if name not in sr2cnn.commands:
             sr2cnn.add_command(_missing(name, why_missing))
+    write_all_or_raise()
     sr2cnn(prog_name="sr2cnn")
 
 

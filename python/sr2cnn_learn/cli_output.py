@@ -6,9 +6,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import io
 import json
 import os
 import select
+import sys
 from pathlib import Path
 
 import click
@@ -74,6 +76,15 @@ def json_options(command):
     return with_json
 
 
+def write_all_or_raise() -> None:
+    """Have stdout buffered even under PYTHONUNBUFFERED, which drops without a word what a disk that becomes
+    full does not take of a text. All that is printed is flushed at once in any case."""
+    raw = getattr(sys.stdout, "buffer", None)
+    if isinstance(raw, io.RawIOBase):
+        buffered = io.BufferedWriter(raw)
+        sys.stdout = io.TextIOWrapper(buffered, sys.stdout.encoding, sys.stdout.errors, line_buffering=True)
+
+
 def check_reader() -> None:
     """Raise BrokenPipeError where stdout is a pipe that nobody reads any more."""
     if _reader_gone(STDOUT):
@@ -89,11 +100,23 @@ def quiet_when_the_reader_is_gone():
         gone = [number for number in (STDOUT, STDERR) if _reader_gone(number)]
         if not gone:  # another pipe
             raise
-        # What is still in a buffer at the interpreter's end goes nowhere.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for number in gone:
-            os.dup2(nowhere, number)
+        _to_nowhere(*gone)
         raise click.exceptions.Exit(READER_GONE) from None
+
+
+def drop_what_cannot_be_written() -> None:
+    """After an error: what stdout does not take is not tried again when the interpreter ends."""
+    try:
+        if sys.stdout:  # None where there is none
+            sys.stdout.flush()
+    except OSError:
+        _to_nowhere(STDOUT)
+
+
+def _to_nowhere(*descriptors) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in descriptors:
+        os.dup2(nowhere, descriptor)
 
 
 def _reader_gone(descriptor) -> bool:

@@ -28,6 +28,7 @@ SUFFIXES = {
     ".cu8": "cu8",
 }
 DATATYPES = ("cf32", "cf64", "ci8", "ci16", "ci32", "cu8", "cu16")
+WAV_FORMATS = ("WAV", "WAVEX", "RF64")  # as libsndfile names them
 LONGEST_REASON = 300  # characters of what a stranger's metadata is told about
 ANNOTATOR = "gr-sr2cnn"  # core:generator of annotations that say what a model heard, not the truth
 _HILBERT_TAPS = 255
@@ -112,8 +113,11 @@ class _Wav(Recording):
         try:
             with soundfile.SoundFile(path) as file:
                 frames, rate, self._channels = file.frames, file.samplerate, file.channels
+                content = file.format
         except soundfile.SoundFileError as error:
             raise ValueError(f"{path}: not a WAV file, or damaged: {error}") from None
+        if content not in WAV_FORMATS:
+            raise ValueError(f"{path}: named as a WAV file, but it is {content}")
         if self._channels > 2:
             raise ValueError(f"{path}: {self._channels} channels, expected 2 (I, Q) or 1 (real)")
         super().__init__(path, "wav", sample_rate or float(rate), center_frequency, frames, 0)

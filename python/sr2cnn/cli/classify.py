@@ -16,7 +16,7 @@ from sr2cnn_learn.names import shown
 from sr2cnn_learn.recordings import DATATYPES, open_recording
 
 from ..outputs.json_lines import JsonLines, json_line
-from ..outputs.output import Output
+from ..outputs.output import Output, results_lost
 
 MOST_ROWS = 30  # of the table of bursts
 
@@ -210,9 +210,8 @@ def _classify(
     _check(lines)
     if source.error:
         raise source.error
-    for output in sink.outputs:
-        if output is not publisher and (output.lost or output.fault):
-            raise OSError(output.fault or f"{output.name}: {output.lost} events lost")
+    if lost := results_lost(sink.outputs):
+        raise OSError("; ".join(lost))
     ids = np.array(ids.data(), dtype=int)
     frame_len = chain.encoder.bundle.frame_len
     whole = max(0, 1 + (recording.n_samples - frame_len) // (hop or frame_len))

@@ -131,6 +131,7 @@ def _play(console, replay, events, bundle, model, device, seed):
     from sr2cnn_learn.evaluation.running import RunningScore
 
     from ..event_sink import event_sink
+    from ..outputs.output import results_lost
     from ..radioml_source import radioml_source
     from ..recognizer import recognizer
     from ..scorer import scorer
@@ -156,6 +157,8 @@ def _play(console, replay, events, bundle, model, device, seed):
 
         run(top_block, show if console.is_terminal else lambda: None)
     seconds = time.monotonic() - start
+    if lost := results_lost(lines.outputs):
+        raise OSError("; ".join(lost))
     ids = np.array(ids.data(), dtype=np.int64)
     if len(ids) != len(source.dataset):
         raise click.ClickException(f"only {len(ids)} of {len(source.dataset)} frames came through")

@@ -215,6 +215,7 @@ def _monitor(
     from gnuradio import gr
 
     from ..event_sink import event_sink
+    from ..outputs.output import results_lost
     from ..recognizer import recognizer
     from .classify import annotations
     from .flowgraph import TICK, run
@@ -275,10 +276,15 @@ def _monitor(
         if live:
             live.update(table.table(str(address)), refresh=True)
     for output in sink.outputs:
-        if output.lost or output.fault:
+        if not output.keeps and (output.lost or output.fault):  # others missed some events
             _say(output.fault or f"{output.name}: {output.lost} events lost")
+    lost = results_lost(sink.outputs)
+    if chain.registry and chain.registry.fault:
+        lost.append(f"{registry}: not saved: {chain.registry.fault}")
     if getattr(first, "error", None):
-        raise first.error
+        lost.append(str(first.error))
+    if lost:
+        raise OSError("; ".join(lost))
 
 
 class _Window:

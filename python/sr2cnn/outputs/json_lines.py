@@ -38,6 +38,8 @@ class JsonLines(Output):
         ValueError: an argument is out of range
     """
 
+    keeps = True
+
     def __init__(self, path="-", append=False, rotate_bytes=None, rotate_keep=5, report=None):
         super().__init__(report)
         if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):

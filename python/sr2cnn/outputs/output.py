@@ -27,6 +27,7 @@ class Output:
 
     name = "output"
     holds = False  # whether events are out at the next `flush` only
+    keeps = False  # whether events are to stay: one that is lost is a result lost
 
     def __init__(self, report=None):
         self.written = 0
@@ -84,3 +85,9 @@ class Output:
 
     def _close(self):
         pass
+
+
+def results_lost(outputs):
+    """What is wrong with the outputs that keep events, a line each."""
+    bad = [output for output in outputs if output.keeps and (output.lost or output.fault)]
+    return [output.fault or f"{output.name}: {output.lost} events lost" for output in bad]

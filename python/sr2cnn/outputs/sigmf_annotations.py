@@ -44,7 +44,7 @@ class SigmfAnnotations(Output):
         ValueError: an argument is out of range, or the file that exists is no SigMF metadata
     """
 
-    holds = True
+    holds = keeps = True
 
     def __init__(
         self,

@@ -62,6 +62,8 @@ class raw_source(sync_block):
             self.error = error
             return -1
         if not data:
+            if not self.samples:
+                self.error = ValueError("no samples came")
             return -1
         data = self._rest + data
         n = len(data) // size
