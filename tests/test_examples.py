@@ -214,7 +214,8 @@ def test_the_recordings_are_small_free_and_made_by_the_command_that_they_name(tm
     files = [EXAMPLES / name for name in ("band.sigmf-meta", "band.sigmf-data", "radioml.npz")]
     assert sum(file.stat().st_size for file in files) < 2e6
     run(sys.executable, EXAMPLES / "make_band.py", "--out", tmp_path / "band.sigmf-meta", cwd=tmp_path)
-    ours, again = (sigmf.sigmffile.fromfile(str(folder / "band.sigmf-meta")) for folder in (EXAMPLES, tmp_path))
+    metas = [str(folder / "band.sigmf-meta") for folder in (EXAMPLES, tmp_path)]
+    ours, again = map(sigmf.sigmffile.fromfile, metas)
     assert "creativecommons.org/publicdomain/zero" in ours.get_global_info()["core:license"]
     assert "make_band.py" in ours.get_global_info()["core:description"]
     assert ours.get_annotations() == again.get_annotations()

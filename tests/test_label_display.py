@@ -248,7 +248,7 @@ def test_without_an_application_it_says_so():
     assert done.returncode == 1 and "RuntimeError: there is no QApplication" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [dict(window=0), dict(window="1"), dict(sample_rate=-1.0)])
+@pytest.mark.parametrize("arguments", [dict(window=0), dict(window="much"), dict(sample_rate=-1.0), dict(sample_rate="no")])
 def test_arguments_are_checked(make, arguments):
     with pytest.raises(ValueError, match=str(next(iter(arguments.values())))):
         make(**arguments)
@@ -304,12 +304,14 @@ def test_merged_class_goes_everywhere(application, make):
 def test_set_window_keeps_the_timeline(make):
     display = make(window=10.0)
     shown(display, ("labels", pdu(label(-1, n=100, sample_rate=12_800.0))))
-    display.set_window(100.0)
+    display.set_window("100")  # a text, as GNU Radio Companion hands some on
     shown(display)
     assert [name for _, name in display.widget().timeline.getAxis("left")._tickLevels[0]] == ["unknown_1"]
     assert display.widget().rows.headerData(3, Qt.Horizontal) == "last 100 s"
     with pytest.raises(ValueError, match="-1"):
         display.set_window(-1)
+    with pytest.raises(ValueError, match="^window is 'much', expected a number$"):
+        display.set_window("much")
 
 
 def test_one_colour_a_class_everywhere(make):

@@ -12,6 +12,7 @@ import numpy as np
 import pmt
 from sr2cnn_learn.bundle import Bundle
 from sr2cnn_learn.names import shown
+from sr2cnn_learn.quantities import number, takes_numbers, whole
 from sr2cnn_learn.registry import FRAMES_PER_CLASS, Registry, locked
 
 from .base import sync_block
@@ -59,6 +60,7 @@ class class_registry(sync_block):
         OSError: there is no such folder, or it cannot be written
     """
 
+    @takes_numbers(period=number, frames_per_class=whole, seed=whole)
     def __init__(
         self,
         path,

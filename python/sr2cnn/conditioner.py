@@ -2,6 +2,7 @@
 """From what a receiver hears to what a model was trained on."""
 
 from gnuradio import gr
+from sr2cnn_learn.quantities import number, takes_numbers
 
 from .base import hier_block2
 from .burst_cutter import burst_cutter
@@ -32,6 +33,7 @@ class conditioner(hier_block2):
         ValueError: sample_rate is below 0 or not finite, or samples_per_symbol below 2
     """
 
+    @takes_numbers(sample_rate=number, samples_per_symbol=number)
     def __init__(self, sample_rate=0.0, samples_per_symbol=8.0):
         hier_block2.__init__(
             self,

@@ -2,12 +2,17 @@
 """The discriminator with what a model says."""
 
 from sr2cnn_learn.bundle import Bundle, find
+from sr2cnn_learn.quantities import number, takes_numbers, whole
 
 from .sr2cnn_python import discriminator
 
 MAX_NEW_PER_MINUTE = discriminator.MAX_NEW_PER_MINUTE
 
 
+@takes_numbers(
+    lambda1=number, lambda2=number, min_support=whole, max_unknown=whole, max_run=whole, hop=whole,
+    rival_support=whole, theta2_limit=number, merge_separation=number,
+)  # fmt: skip
 def discriminator_from_bundle(
     model="sr2cnn",
     lambda1=None,

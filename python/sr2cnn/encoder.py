@@ -6,6 +6,7 @@ from collections import deque
 
 import numpy as np
 from sr2cnn_learn.bundle import Bundle
+from sr2cnn_learn.quantities import takes_numbers, whole
 
 from .base import sync_block
 from .status import StatusPort
@@ -41,6 +42,7 @@ class encoder(sync_block):
             batch_size is negative
     """
 
+    @takes_numbers(batch_size=whole)
     def __init__(self, model="sr2cnn", device="auto", batch_size=0):
         if batch_size < 0:
             raise ValueError(f"batch_size is {batch_size}, expected at least 0")

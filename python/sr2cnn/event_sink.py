@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pmt
 from sr2cnn_learn.names import shown
+from sr2cnn_learn.quantities import takes_numbers, whole
 
 from .base import message_block
 
@@ -43,6 +44,7 @@ class event_sink(message_block):
         ValueError: an argument is out of range, or there is no output
     """
 
+    @takes_numbers(prometheus_port=whole, rotate_bytes=whole, rotate_keep=whole)
     def __init__(
         self,
         path="-",

@@ -6,6 +6,7 @@ from collections import deque
 
 import pmt
 from sr2cnn_learn.bundle import Bundle, find
+from sr2cnn_learn.quantities import number, takes_numbers
 
 from .base import message_block
 from .event_sink import event
@@ -41,6 +42,7 @@ class label_display(message_block):
         RuntimeError: there is no QApplication
     """
 
+    @takes_numbers(window=number, sample_rate=number)
     def __init__(self, model=None, window=60.0, sample_rate=None, parent=None):
         from PyQt5.QtWidgets import QApplication  # imported here, so that the other blocks load quickly
 
@@ -71,6 +73,7 @@ class label_display(message_block):
         """The panel, a QWidget."""
         return self._panel
 
+    @takes_numbers(window=number)
     def set_window(self, window):
         """Seconds that the timeline covers. It keeps what lies in them."""
         self._panel.set_window(window)

@@ -4,6 +4,7 @@
 import numpy as np
 import pmt
 from sr2cnn_learn.datasets import load_dataset
+from sr2cnn_learn.quantities import takes_numbers, whole
 
 from .base import sync_block
 
@@ -37,6 +38,7 @@ class radioml_source(sync_block):
             SNR asked for; an argument is out of range
     """
 
+    @takes_numbers(frames_per_key=whole, seed=whole)
     def __init__(
         self,
         path,
@@ -51,9 +53,8 @@ class radioml_source(sync_block):
             raise ValueError(f"order is {order!r}, expected one of {', '.join(ORDERS)}")
         if frames_per_key is not None and frames_per_key < 1:
             raise ValueError(f"frames_per_key is {frames_per_key}, expected at least 1")
-        self.dataset = load_dataset(
-            path, modulations or None, snrs or None, max_per_key=frames_per_key
-        )
+        snrs = [whole("snrs", snr) for snr in snrs or ()]
+        self.dataset = load_dataset(path, modulations or None, snrs or None, max_per_key=frames_per_key)
         counts = list(self.dataset.keys.values())
         self._order = np.arange(len(self.dataset))
         self._key_of = np.repeat(np.arange(len(counts)), counts)

@@ -2,6 +2,7 @@
 """The whole chain in one block."""
 
 from gnuradio import blocks, gr
+from sr2cnn_learn.quantities import number, takes_numbers, whole
 
 from .base import hier_block2
 from .class_registry import class_registry
@@ -65,6 +66,10 @@ class recognizer(hier_block2):
             registry is damaged, of another model or in use
     """
 
+    @takes_numbers(
+        hop=whole, batch_size=whole, lambda1=number, queue_frames=whole, sample_rate=number,
+        registry_period=number,
+    )  # fmt: skip
     def __init__(
         self,
         model="sr2cnn",

@@ -4,6 +4,7 @@
 import numpy as np
 import pmt
 from sr2cnn_learn.names import shown
+from sr2cnn_learn.quantities import number, takes_numbers
 from sr2cnn_learn.recordings import open_recording
 
 from .base import sync_block
@@ -28,6 +29,7 @@ class recording_source(sync_block):
         FileNotFoundError, ValueError: the recording is missing, damaged or empty
     """
 
+    @takes_numbers(sample_rate=number, center_frequency=number)
     def __init__(self, path, datatype=None, sample_rate=None, center_frequency=None, repeat=False):
         sync_block.__init__(
             self, name="SR2CNN Recording Source", in_sig=None, out_sig=[np.complex64]

@@ -4,6 +4,7 @@
 from gnuradio import gr
 from gnuradio.filter import pfb
 from scipy import signal
+from sr2cnn_learn.quantities import number, takes_numbers, whole
 
 from .base import hier_block2
 from .burst_cutter import burst_cutter
@@ -43,6 +44,7 @@ class wideband_recognizer(hier_block2):
         FileNotFoundError, ValueError: the model is missing or damaged, or an argument is out of range
     """
 
+    @takes_numbers(n_channels=whole, sample_rate=number)
     def __init__(self, n_channels, sample_rate=0.0, model="sr2cnn", live=False, **options):
         hier_block2.__init__(
             self,

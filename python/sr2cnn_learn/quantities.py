@@ -3,10 +3,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import inspect
 import json
 import math
+import operator
 import re
 from decimal import Decimal
+
+from .names import shown
 
 _NUMBER = r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)"
 _QUANTITY = re.compile(_NUMBER + "([kMG]?)", re.ASCII)
@@ -49,6 +55,62 @@ def parse_hertz(text: str) -> float:
 
 def _scaled(number, prefix) -> float:
     return float(Decimal(number).scaleb(_EXPONENTS[prefix.upper()]))  # rounded once
+
+
+def number(name: str, value) -> float:
+    """A parameter's value as a float: a number, or a text that is one.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{name} is {_short(value)}, expected a number") from None
+
+
+def whole(name: str, value) -> int:
+    """A parameter's value as an int: a whole number, or a text that is one (``128``, ``1e6``).
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    try:
+        return operator.index(int(value) if isinstance(value, str) else value)
+    except (TypeError, ValueError):
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            if int(float(value)) == float(value):
+                return int(float(value))
+        raise ValueError(f"{name} is {_short(value)}, expected a whole number") from None
+
+
+def _short(value):
+    return shown(repr(value))[:100]
+
+
+def takes_numbers(**kinds):
+    """Arguments of a function, by name, as `number` or `whole` makes them. None stays where it is the default."""
+
+    def decorate(function):
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def call(*arguments, **named):
+            bound = signature.bind(*arguments, **named)
+            for name, kind in kinds.items():
+                if name in bound.arguments:
+                    value = bound.arguments[name]
+                    if value is not None or signature.parameters[name].default is not None:
+                        bound.arguments[name] = kind(name, value)
+            return function(*bound.args, **bound.kwargs)
+
+        return call
+
+    return decorate
 
 
 def loads_finite(text: str | bytes):

@@ -15,6 +15,21 @@ using gr::sr2cnn::framer;
 using gr::sr2cnn::tagger;
 
 // GNU Radio's own logs each call for all ports.
+//! A setter of a number, which waits for work's lock without the GIL.
+template <typename T>
+auto number_setter(const char* name, void (discriminator::*set)(T))
+{
+    return [name, set](discriminator& block, const py::object& value) {
+        T converted;
+        if constexpr (std::is_same_v<T, std::optional<int>>)
+            converted = number_or_none<int>(name, value);
+        else
+            converted = number<T>(name, value);
+        py::gil_scoped_release released;
+        (block.*set)(converted);
+    };
+}
+
 template <class Bound>
 void set_room_quietly(Bound& bound)
 {
@@ -62,45 +77,45 @@ void bind_blocks(py::module& m)
         .def(py::init([](const std::vector<std::string>& classes,
                          const numbers& centers,
                          const std::optional<numbers>& variances,
-                         double lambda1,
-                         double lambda2,
+                         const py::object& lambda1,
+                         const py::object& lambda2,
                          const std::string& distance,
                          const std::string& theta2,
                          const std::string& zero_variance,
-                         int min_support,
-                         std::optional<int> max_unknown,
+                         const py::object& min_support,
+                         const py::object& max_unknown,
                          const std::optional<numbers>& covariances,
                          const std::optional<numbers>& thresholds,
-                         int rival_support,
-                         double theta2_limit,
-                         double merge_separation,
+                         const py::object& rival_support,
+                         const py::object& theta2_limit,
+                         const py::object& merge_separation,
                          const std::string& emit,
-                         int max_run,
-                         int frame_len,
-                         int hop,
+                         const py::object& max_run,
+                         const py::object& frame_len,
+                         const py::object& hop,
                          const std::string& model,
-                         std::optional<int> max_new_per_minute) {
+                         const py::object& max_new_per_minute) {
                  return discriminator::make(classes,
                                             to_options(centers,
                                                        variances,
-                                                       lambda1,
-                                                       lambda2,
+                                                       number<double>("lambda1", lambda1),
+                                                       number<double>("lambda2", lambda2),
                                                        distance,
                                                        theta2,
                                                        zero_variance,
-                                                       min_support,
-                                                       max_unknown,
+                                                       number<int>("min_support", min_support),
+                                                       number_or_none<int>("max_unknown", max_unknown),
                                                        covariances,
                                                        thresholds,
-                                                       rival_support,
-                                                       theta2_limit,
-                                                       merge_separation),
+                                                       number<int>("rival_support", rival_support),
+                                                       number<double>("theta2_limit", theta2_limit),
+                                                       number<double>("merge_separation", merge_separation)),
                                             emit,
-                                            max_run,
-                                            frame_len,
-                                            hop,
+                                            number<int>("max_run", max_run),
+                                            number<int>("frame_len", frame_len),
+                                            number<int>("hop", hop),
                                             model,
-                                            max_new_per_minute);
+                                            number_or_none<int>("max_new_per_minute", max_new_per_minute));
              }),
              py::arg("classes"),
              py::arg("centers"),
@@ -123,35 +138,29 @@ void bind_blocks(py::module& m)
              py::arg("hop") = 0,
              py::arg("model") = "",
              py::arg("max_new_per_minute") = int(discriminator::MAX_NEW_PER_MINUTE))
-        .def("set_lambda1", &discriminator::set_lambda1, py::arg("lambda1"), released())
-        .def("set_lambda2", &discriminator::set_lambda2, py::arg("lambda2"), released())
+        .def("set_lambda1", number_setter("lambda1", &discriminator::set_lambda1), py::arg("lambda1"))
+        .def("set_lambda2", number_setter("lambda2", &discriminator::set_lambda2), py::arg("lambda2"))
         .def("set_theta2", &discriminator::set_theta2, py::arg("theta2"), released())
         .def("set_min_support",
-             &discriminator::set_min_support,
-             py::arg("min_support"),
-             released())
+             number_setter("min_support", &discriminator::set_min_support),
+             py::arg("min_support"))
         .def("set_max_unknown",
-             &discriminator::set_max_unknown,
-             py::arg("max_unknown"),
-             released())
+             number_setter("max_unknown", &discriminator::set_max_unknown),
+             py::arg("max_unknown"))
         .def("set_rival_support",
-             &discriminator::set_rival_support,
-             py::arg("rival_support"),
-             released())
+             number_setter("rival_support", &discriminator::set_rival_support),
+             py::arg("rival_support"))
         .def("set_theta2_limit",
-             &discriminator::set_theta2_limit,
-             py::arg("theta2_limit"),
-             released())
+             number_setter("theta2_limit", &discriminator::set_theta2_limit),
+             py::arg("theta2_limit"))
         .def("set_merge_separation",
-             &discriminator::set_merge_separation,
-             py::arg("merge_separation"),
-             released())
+             number_setter("merge_separation", &discriminator::set_merge_separation),
+             py::arg("merge_separation"))
         .def("set_max_new_per_minute",
-             &discriminator::set_max_new_per_minute,
-             py::arg("max_new_per_minute"),
-             released())
+             number_setter("max_new_per_minute", &discriminator::set_max_new_per_minute),
+             py::arg("max_new_per_minute"))
         .def("set_emit", &discriminator::set_emit, py::arg("emit"), released())
-        .def("set_max_run", &discriminator::set_max_run, py::arg("max_run"), released())
+        .def("set_max_run", number_setter("max_run", &discriminator::set_max_run), py::arg("max_run"))
         .def("lambda1", &discriminator::lambda1, released())
         .def("lambda2", &discriminator::lambda2, released())
         .def("theta2", &discriminator::theta2, released())
@@ -212,13 +221,23 @@ void bind_blocks(py::module& m)
               "after a drop carries frame_start. Message output status: frames_queued,\n"
               "frames_overrun, frames_waiting. hop is the framer's; 0 means frame_len.");
     queue
-        .def(py::init(&frame_queue::make),
+        .def(py::init([](const py::object& frame_len,
+                         const py::object& capacity,
+                         const std::string& overload,
+                         const py::object& hop) {
+                 return frame_queue::make(number<int>("frame_len", frame_len),
+                                          number<int>("capacity", capacity),
+                                          overload,
+                                          number<int>("hop", hop));
+             }),
              py::arg("frame_len") = 128,
              py::arg("capacity") = 1024,
              py::arg("overload") = "block",
              py::arg("hop") = 0)
         .def("set_min_output_buffer",
-             &frame_queue::set_min_output_buffer,
+             [](frame_queue& block, const py::object& n_frames) {
+                 block.set_min_output_buffer(number<long>("n_frames", n_frames));
+             },
              py::arg("n_frames"),
              "Room for frames behind the queue.")
         .def("count",
@@ -240,7 +259,11 @@ void bind_blocks(py::module& m)
         "frames_skipped, samples_dropped. hop 0 means frame_len.");
     set_room_quietly(frames);
     frames
-        .def(py::init(&framer::make), py::arg("frame_len") = 128, py::arg("hop") = 0)
+        .def(py::init([](const py::object& frame_len, const py::object& hop) {
+                 return framer::make(number<int>("frame_len", frame_len), number<int>("hop", hop));
+             }),
+             py::arg("frame_len") = 128,
+             py::arg("hop") = 0)
         .def_property_readonly("frames", &framer::frames, "Frames put out since the start.")
         .def_property_readonly("frames_skipped",
                                &framer::frames_skipped,
@@ -259,7 +282,12 @@ void bind_blocks(py::module& m)
         "Complex and class ids (int16) in, complex out.");
     set_room_quietly(tags);
     tags
-        .def(py::init(&tagger::make),
+        .def(py::init([](const py::object& frame_len,
+                         const py::object& hop,
+                         const std::string& emit) {
+                 return tagger::make(
+                     number<int>("frame_len", frame_len), number<int>("hop", hop), emit);
+             }),
              py::arg("frame_len") = 128,
              py::arg("hop") = 0,
              py::arg("emit") = "change");

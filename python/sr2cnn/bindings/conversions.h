@@ -8,6 +8,30 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+
+//! A parameter's value: a number, or a text that is one, as GNU Radio Companion hands some on.
+template <typename T>
+T number(const char* name, const pybind11::object& value)
+{
+    const char* kind = std::is_integral_v<T> ? "whole" : "number";
+    const auto checked = pybind11::module::import("sr2cnn_learn.quantities").attr(kind)(name, value);
+    try {
+        return checked.cast<T>();
+    } catch (const pybind11::cast_error&) {
+        throw std::invalid_argument(std::string(name) + " is " + std::string(pybind11::repr(value)) +
+                                    ", too large");
+    }
+}
+
+template <typename T>
+std::optional<T> number_or_none(const char* name, const pybind11::object& value)
+{
+    return value.is_none() ? std::nullopt : std::optional(number<T>(name, value));
+}
 
 using numbers = pybind11::array_t<double, pybind11::array::c_style | pybind11::array::forcecast>;
 
