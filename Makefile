@@ -4,12 +4,14 @@
 #   make test    ctest and pytest
 #   make grc     GNU Radio Companion with the blocks of this module, as sr2cnn grc starts it
 #   make bench   speed, as ratios measured in one run
+#   make stress  tests/stress at its full size, half an hour; make test has it short
+#   make sanitize   tests and fuzz drivers of lib/ under the sanitizers, a minute of fuzzing; ARGS: seconds
 #   make screenshots   the pictures of the label display and of GNU Radio Companion in docs
 #   make build   the set-up alone
 #   make clean   remove .venv and build
 #
 # All are safe to repeat. Variables: PYTHON, the interpreter that sees GNU Radio; PIP_FLAGS, e.g. the
-# package index of PyTorch's CPU builds; ARGS, more arguments for demo, bench, test or grc.
+# package index of PyTorch's CPU builds; ARGS, more arguments for demo, bench, test, stress or grc.
 
 APT_PACKAGES = gnuradio gnuradio-dev pybind11-dev libeigen3-dev cmake g++ python3-dev python3-venv \
                python3-scipy python3-click gir1.2-gtk-3.0 xterm xvfb xauth xdotool
@@ -23,7 +25,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
 
-.PHONY: build demo test bench grc screenshots clean
+.PHONY: build demo test stress sanitize bench grc screenshots clean
 
 build: $(VENV)/.ready
 	@cmake -S . -B build -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(VENV) \
@@ -58,6 +60,12 @@ demo: build
 test: build
 	cd build && ctest --output-on-failure
 	$(BIN)/python -m pytest tests $(ARGS)
+
+stress: build
+	STRESS=full $(BIN)/python -m pytest tests/stress $(ARGS)
+
+sanitize: build
+	lib/sanitize.sh $(ARGS)
 
 bench: build
 	$(BIN)/sr2cnn bench $(ARGS)

@@ -12,7 +12,7 @@
 
 // One function for each instruction set; which one, the machine decides when the library is loaded.
 // All of them round alike: the library is compiled without fused multiplications and additions.
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && !defined(SR2CNN_SANITIZE)
 #define SR2CNN_FOR_ANY_CPU __attribute__((target_clones("default", "avx2", "avx512f")))
 #else
 #define SR2CNN_FOR_ANY_CPU

@@ -55,7 +55,7 @@ std::string error_of(const discriminator_options& options)
 
 } // namespace
 
-#ifdef __GLIBC__ // counts what the standard library and Eigen take, both
+#if defined(__GLIBC__) && !defined(SR2CNN_SANITIZE) // counts what the standard library and Eigen take, both
 extern "C" void* __libc_malloc(std::size_t size);
 extern "C" void* malloc(std::size_t size) noexcept
 {
