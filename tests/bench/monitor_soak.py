@@ -131,8 +131,8 @@ def soak(seconds, rate, model="sr2cnn", folder=None, report=lambda line: None):
 
     Returns:
         dict of figures: ``rss`` (list of (seconds, bytes)), ``received``, ``late``, ``missed`` (of the
-        subscriber), ``scrapes``, ``metrics`` (the last), ``written`` (counts of events in the JSON lines that rotation
-        kept), ``status`` (the last), ``annotations``, ``returncode``, ``said`` (on stderr)
+        subscriber), ``scrapes``, ``metrics`` (the last), ``written`` (counts of events in the JSON lines
+        that rotation kept), ``status`` (the last), ``annotations``, ``returncode``, ``said`` (on stderr)
     """
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(folder or temporary)

@@ -99,7 +99,8 @@ def test_a_flowgraph_on_the_device(live, frames):
     ids = []
     for device in ("cpu", "cuda"):
         top, sink = gr.top_block(), blocks.vector_sink_s()
-        recognizer = sr2cnn.recognizer("sr2cnn", device=device, condition=False, live=live and device == "cuda")
+        here = live and device == "cuda"
+        recognizer = sr2cnn.recognizer("sr2cnn", device=device, condition=False, live=here)
         assert recognizer.encoder.bundle.device.type == device
         top.connect(blocks.vector_source_c(frames.ravel()), recognizer, sink)
         top.run()

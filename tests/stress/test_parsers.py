@@ -16,7 +16,7 @@ from stress import size
 
 MUTATIONS = size(150, 30_000)
 REFUSALS = ValueError, FileNotFoundError
-SPECIAL = b"\x00", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"-1", b"nan", b"1e999", b"9" * 25, b"\n", b'"', b"{"
+SPECIAL = b"\x00", b"\xff" * 4, b"\x7f\xff\xff\xff", b"-1", b"nan", b"1e999", b"9" * 25, b"\n", b'"', b"{"
 
 
 def mutated(data, chance):

@@ -53,8 +53,8 @@ def test_killed_at_any_moment(tiny_bundle, mixed_samples, tmp_path):
     recording, lines, registry = (tmp_path / name for name in ("air.cf32", "events.jsonl", "classes"))
     np.resize(mixed_samples, 20_000 * FRAME_LEN).tofile(recording)
     chance = random.Random(3)
-    arguments = ("--source", f"file:{recording}", "--rate", RATE, "--model", tiny_bundle, "--registry", registry)
-    outputs = ("--out", lines, "--rotate", "100M", "--zmq", 0, "--prometheus", 0)
+    arguments = ("--source", f"file:{recording}", "--rate", RATE, "--model", tiny_bundle)
+    outputs = ("--registry", registry, "--out", lines, "--rotate", "100M", "--zmq", 0, "--prometheus", 0)
     n = torn = frames = 0
     for life in range(KILLS):
         with monitor(*arguments, *outputs, stderr=subprocess.PIPE) as process:

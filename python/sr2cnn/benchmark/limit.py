@@ -70,7 +70,7 @@ def products(device="cpu"):
     images, channels, width, kernel = CONVOLUTION
     if not on_cpu:
         images *= 64
-    # As the encoders have them: one pixel high, channels innermost, so that no Winograd saves multiplications.
+    # As the encoders have them: one pixel high, channels innermost; no Winograd saves multiplications there.
     image = torch.randn(images, channels, 1, width, device=device).to(memory_format=torch.channels_last)
     weight = torch.randn(channels, channels, 1, kernel, device=device).to(memory_format=torch.channels_last)
     flop = 2 * images * width * kernel * channels**2
