@@ -17,7 +17,7 @@ namespace {
 struct result {
     std::vector<framer_core::frame> frames;
     std::vector<sample> samples;
-    std::vector<std::size_t> owners; // of each tag, the number of its frame
+    std::vector<std::size_t> owners; // of each tag that has one, in order, the number of its frame
 };
 
 // Cuts the stream in pieces; whole: in one.
@@ -29,6 +29,7 @@ result cut(framer_core& framer,
            fuzz_input* pieces)
 {
     result all;
+    std::vector<std::uint64_t> waiting; // tags whose frame is yet to come, as the block has them
     std::size_t begin = 0;
     for (int idle = 0; begin < stream.size() && idle < 300;) {
         const auto left = stream.size() - begin;
@@ -46,7 +47,16 @@ result cut(framer_core& framer,
         FUZZ_CHECK(framer.frames().size() <= room);
         for (const auto tag : tags)
             if (tag >= begin && tag < begin + taken)
-                all.owners.push_back(all.frames.size() + framer.owner(tag));
+                waiting.push_back(tag);
+        std::size_t placed = 0;
+        for (const auto tag : waiting) {
+            const auto owner = framer.owner(tag);
+            if (owner == framer.frames().size())
+                break; // and so it is with all later ones
+            all.owners.push_back(all.frames.size() + owner);
+            placed++;
+        }
+        waiting.erase(waiting.begin(), waiting.begin() + placed);
         all.frames.insert(all.frames.end(), framer.frames().begin(), framer.frames().end());
         all.samples.insert(all.samples.end(),
                            out.begin(),
@@ -92,6 +102,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto found = cut(split, frame_len, stream, at, tagged, &in);
 
     FUZZ_CHECK(found.samples == expected.samples);
+    FUZZ_CHECK(found.owners == expected.owners);
     FUZZ_CHECK(found.frames.size() == expected.frames.size());
     for (std::size_t i = 0; i < found.frames.size(); i++) {
         FUZZ_CHECK(found.frames[i].start == expected.frames[i].start);
