@@ -4,7 +4,7 @@
 #   make test    ctest and pytest
 #   make grc     GNU Radio Companion with the blocks of this module, as sr2cnn grc starts it
 #   make bench   speed, as ratios measured in one run
-#   make stress  tests/stress at its full size, half an hour; make test has it short
+#   make stress  tests/stress at its full size, ten minutes; make test has it short
 #   make sanitize   tests and fuzz drivers of lib/ under the sanitizers, a minute of fuzzing; ARGS: seconds
 #   make screenshots   the pictures of the label display and of GNU Radio Companion in docs
 #   make build   the set-up alone

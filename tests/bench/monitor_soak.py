@@ -7,7 +7,8 @@ A recording of bursts with pauses of noise, as long as the run, is played at its
 `sr2cnn monitor --no-condition` with rotating JSON lines, SigMF annotations, a ZeroMQ publisher and metrics. A
 subscriber takes every event, a scraper asks for the metrics once a second. Prints the monitor's memory (RSS)
 minute by minute, and what each output took and lost. Needs 2 bytes of disk a sample: 3.6 GB for 30 minutes at
-1 MS/s. SigMF annotations are 50 000 at most: those beyond count as lost by that output.
+1 MS/s. SigMF annotations are 50 000 at most: those beyond count as lost by that output, and the monitor ends in
+status 1.
 """
 
 import itertools
