@@ -11,6 +11,7 @@ import stat
 import threading
 import urllib.request
 
+import numpy as np
 import pytest
 import sigmf
 import zmq
@@ -297,7 +298,7 @@ def test_what_others_wrote_stays(tmp_path):
 def test_labels_that_were_heard_are_no_training_labels(tmp_path):
     data = tmp_path / "QPSK" / "air.sigmf-data"
     data.parent.mkdir()
-    data.write_bytes(os.urandom(8) * 1280)
+    np.tile([1, 1j, -1, -1j], 320).astype(np.complex64).tofile(data)
     output = SigmfAnnotations(data, sample_rate=1e6)
     output.write("labels", label(0, 10, "WBFM"))
     output.close()

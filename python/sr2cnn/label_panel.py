@@ -114,6 +114,9 @@ class LabelPanel(QtWidgets.QWidget):
         layout.addWidget(both, 1)
         layout.addWidget(self.notice)
 
+        self._parts = self.header, self.table, self.plane, self.timeline
+        for part in self._parts:
+            part.installEventFilter(self)
         self._timer = QtCore.QTimer(self)
         self._timer.timeout.connect(self._on_timer)
         self._timer.start(int(1000 * TICK))
@@ -263,20 +266,17 @@ class LabelPanel(QtWidgets.QWidget):
                 self._report(f"display: {type(error).__name__}: {error}; the flowgraph goes on")
             self._failed = True
 
-    def changeEvent(self, event):
-        super().changeEvent(event)
+    def eventFilter(self, part, event):
+        """Colours and sizes of the style, which may be a theme's, and may change for a part after the panel."""
         if event.type() in LOOK_CHANGES:
-            self._take_look()
+            part.take_look()
+        return False
 
     def showEvent(self, event):
         super().showEvent(event)
-        self._take_look()
-        self._refreshed = 0.0
-
-    def _take_look(self):
-        """Colours and sizes of the style, which may be a theme's and may change."""
-        for part in (self.header, self.table, self.plane, self.timeline):
+        for part in self._parts:
             part.take_look()
+        self._refreshed = 0.0
 
 
 class _Header(QtWidgets.QWidget):
