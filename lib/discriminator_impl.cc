@@ -189,11 +189,11 @@ discriminator_impl::discriminator_impl(const std::vector<std::string>& classes,
 bool discriminator_impl::start()
 {
     lock guard(d_mutex);
-    d_radio = radio();
+    // The samples count on, though GNU Radio counts from 0; how much time has gone by nobody knows.
+    d_radio.time.reset();
     d_run.n_frames = 0;
     d_frames_out = 0;
     d_upstream = pmt::make_dict();
-    d_next_start = 0;
     d_status_due = std::chrono::steady_clock::now() + STATUS_PERIOD;
     d_finished = false;
     d_srcid = alias_pmt();

@@ -153,14 +153,12 @@ void frame_queue_core::end_reading()
     d_changed.notify_all();
 }
 
-void frame_queue_core::reset()
+void frame_queue_core::resume()
 {
     guard lock(d_mutex);
-    for (auto& info : d_infos)
-        info.tags.clear();
-    d_first = 0;
+    const auto waiting = d_counts.frames_waiting;
     d_counts = counts();
-    d_carried.clear();
+    d_counts.frames_in = d_counts.frames_waiting = waiting;
     d_writing = d_reading = true;
 }
 

@@ -43,9 +43,9 @@ struct frame_info {
 class frame_queue_core
 {
 public:
-    //! Frames since the last reset().
+    //! Frames since the last resume().
     struct counts {
-        std::uint64_t frames_in = 0;      //!< written
+        std::uint64_t frames_in = 0;      //!< written, or waiting then
         std::uint64_t frames_out = 0;     //!< read
         std::uint64_t frames_dropped = 0; //!< neither read nor waiting
         std::uint64_t frames_waiting = 0;
@@ -79,8 +79,8 @@ public:
     void end_writing();
     //! Nobody reads any more.
     void end_reading();
-    //! As new: empty, all counts 0, nothing at its end.
-    void reset();
+    //! Goes on with what waits, nothing at its end; what waits counts as come in, all else as 0.
+    void resume();
 
     counts count() const;
     std::size_t capacity() const { return d_infos.size(); }

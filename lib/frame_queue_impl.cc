@@ -67,12 +67,10 @@ frame_queue_sink::frame_queue_sink(int frame_len, int hop, const frame_ring& rin
     message_port_register_out(PORT_STATUS);
 }
 
-// Every block is started before any works. After unlock(), too, GNU Radio begins with empty
-// buffers and counts from 0.
+// Every block is started before any works.
 bool frame_queue_sink::start()
 {
-    d_ring->reset();
-    d_next_start = 0;
+    d_ring->resume();
     d_status_due = std::chrono::steady_clock::now() + STATUS_PERIOD;
     return true;
 }
@@ -138,8 +136,8 @@ frame_queue_source::frame_queue_source(int frame_len, int hop, const frame_ring&
 
 bool frame_queue_source::start()
 {
-    d_next_start = 0;
-    d_rate = 0;
+    d_tell_start = d_started; // what the blocks behind knew is lost with GNU Radio's buffers
+    d_started = true;
     return true;
 }
 
@@ -166,7 +164,8 @@ int frame_queue_source::work(int noutput_items,
 
 void frame_queue_source::put_tags(std::uint64_t offset, const frame_info& info)
 {
-    bool told = info.start == d_next_start;
+    bool told = info.start == d_next_start && !d_tell_start;
+    d_tell_start = false;
     d_next_start = info.start + d_hop;
     for (const auto& said : info.tags) {
         const auto& tag = std::any_cast<const tag_t&>(said.value);

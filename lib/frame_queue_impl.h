@@ -59,7 +59,9 @@ private:
     const int d_hop;
     const frame_ring d_ring;
     std::uint64_t d_next_start = 0; // of the next frame, for all that the blocks behind know
-    double d_rate = 0;              // samples a second; 0: unknown
+    bool d_started = false;
+    bool d_tell_start = false; // of the next frame, whatever they know
+    double d_rate = 0;         // samples a second; 0: unknown
     std::vector<frame_info> d_infos;
 };
 

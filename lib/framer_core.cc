@@ -118,7 +118,11 @@ framer_core::counts framer_core::count() const
     return counts;
 }
 
-void framer_core::reset() { *this = framer_core(d_frame_len, d_hop); }
+void framer_core::restart(std::uint64_t index)
+{
+    *this = framer_core(d_frame_len, d_hop);
+    d_begin = d_next = d_covered = d_rest_begin = index;
+}
 
 } // namespace sr2cnn
 } // namespace gr

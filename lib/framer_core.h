@@ -69,8 +69,11 @@ public:
 
     counts count() const;
 
-    //! As new.
-    void reset();
+    //! Index of the next sample to come.
+    std::uint64_t end() const { return d_begin; }
+
+    //! Begins anew at the sample of that index: no frame spans it. All counts are 0.
+    void restart(std::uint64_t index);
 
 private:
     void cut_before(std::uint64_t stop, const sample* samples, sample* out, std::size_t room);

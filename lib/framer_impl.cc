@@ -14,6 +14,7 @@ namespace sr2cnn {
 namespace {
 
 const auto KEY_FRAME_START = pmt::intern("frame_start");
+const auto KEY_STREAM_START = pmt::intern("stream_start");
 const auto KEY_RX_TIME = pmt::intern("rx_time");
 const auto PORT_STATUS = pmt::intern("status");
 
@@ -46,13 +47,20 @@ framer_core::counts framer_impl::count() const
     return d_core.count();
 }
 
+// GNU Radio counts from 0 after each start; the samples count on.
 bool framer_impl::start()
 {
-    guard lock(d_mutex);
-    d_core.reset();
-    d_waiting.clear();
+    restart(d_core.end());
     d_status_due = {};
     return true;
+}
+
+void framer_impl::restart(std::uint64_t index)
+{
+    guard lock(d_mutex);
+    d_core.restart(index);
+    d_run_begin = index;
+    d_tell_run = true;
 }
 
 // Any input is welcome: what makes no whole frame is kept in here, so that nothing of the end of
@@ -71,11 +79,18 @@ int framer_impl::general_work(int noutput_items,
     get_tags_in_window(d_tags, 0, 0, n);
     std::stable_sort(d_tags.begin(), d_tags.end(), tag_t::offset_compare);
     d_restarts.clear();
-    for (const auto& tag : d_tags)
+    for (const auto& tag : d_tags) {
         if (pmt::eq(tag.key, KEY_RX_TIME) && tag.offset > 0)
             d_restarts.push_back(tag.offset);
+        else if (pmt::eq(tag.key, KEY_STREAM_START) && tag.offset == 0 &&
+                 pmt::is_uint64(tag.value))
+            restart(pmt::to_uint64(tag.value));
+    }
+    const auto shift = d_core.end() - nitems_read(0); // from GNU Radio's index of a sample to ours
+    for (auto& index : d_restarts)
+        index += shift;
 
-    const auto skipped = frames_skipped();
+    const auto before = count();
     std::size_t taken;
     {
         guard lock(d_mutex);
@@ -85,13 +100,18 @@ int framer_impl::general_work(int noutput_items,
                            static_cast<gr_complex*>(output_items[0]),
                            noutput_items);
     }
-    for (const auto& tag : d_tags)
-        if (tag.offset < nitems_read(0) + taken)
+    for (auto& tag : d_tags)
+        if (tag.offset < nitems_read(0) + taken && !pmt::eq(tag.key, KEY_STREAM_START)) {
+            tag.offset += shift;
             d_waiting.push_back(tag);
+        }
     put_tags();
     consume(0, int(taken));
     // What waits for stop() may find its receiver gone.
-    if (frames_skipped() > skipped || std::chrono::steady_clock::now() >= d_status_due)
+    const auto now = count();
+    if (now.frames_skipped > before.frames_skipped ||
+        now.samples_dropped > before.samples_dropped ||
+        std::chrono::steady_clock::now() >= d_status_due)
         publish_status();
     return int(d_core.frames().size());
 }
@@ -99,6 +119,14 @@ int framer_impl::general_work(int noutput_items,
 void framer_impl::put_tags()
 {
     const auto& frames = d_core.frames();
+    if (d_tell_run && !frames.empty()) {
+        add_item_tag(0,
+                     nitems_written(0),
+                     KEY_STREAM_START,
+                     pmt::from_uint64(d_run_begin),
+                     alias_pmt());
+        d_tell_run = false;
+    }
     for (std::size_t i = 0; i < frames.size(); i++)
         if (frames[i].jump)
             add_item_tag(0,

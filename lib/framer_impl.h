@@ -32,6 +32,7 @@ public:
 
 private:
     framer_core::counts count() const;
+    void restart(std::uint64_t index);
     void put_tags();
     void publish_status();
 
@@ -41,6 +42,8 @@ private:
     std::vector<tag_t> d_tags;
     std::vector<tag_t> d_waiting; // tags of no frame yet
     std::vector<std::uint64_t> d_restarts;
+    std::uint64_t d_run_begin = 0; // index of the first sample since start()
+    bool d_tell_run = true;        // with the next frame
     std::chrono::steady_clock::time_point d_status_due;
 };
 

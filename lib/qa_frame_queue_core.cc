@@ -214,17 +214,20 @@ BOOST_AUTO_TEST_CASE(nobody_reads)
     }
 }
 
-BOOST_AUTO_TEST_CASE(reset_is_as_new)
+BOOST_AUTO_TEST_CASE(what_waits_is_there_when_it_resumes)
 {
-    queue core(2, "drop");
+    queue core(3, "drop");
     core.put(0, 5, { { 0, "a" }, { 4, "b" } });
+    BOOST_TEST(core.get(1) == range(2, 1));
     core.end_writing();
     core.end_reading();
-    core.reset();
-    check_counts(core, 0, 0, 0, 0);
+    core.resume();
+    check_counts(core, 2, 0, 0, 2);
     BOOST_TEST(core.put(7, 1) == 1u);
+    BOOST_TEST(core.get(2) == range(3, 2));
+    BOOST_TEST(core.tags(1) == "b4 ");
     BOOST_TEST(core.get(2) == range(7, 1));
-    BOOST_TEST(core.tags(0) == "");
+    check_counts(core, 3, 3, 0, 0);
 }
 
 // -- two threads --------------------------------------------------------------------------

@@ -139,3 +139,20 @@ BOOST_AUTO_TEST_CASE(a_tag_belongs_to_the_frame_that_holds_it_or_to_the_next)
     BOOST_CHECK_EQUAL(overlapping.owner(89), 2);
     BOOST_CHECK_EQUAL(overlapping.owner(90), 3);
 }
+
+BOOST_AUTO_TEST_CASE(a_restart_counts_on)
+{
+    const std::vector<sample> samples(1000);
+    std::vector<sample> out(1000);
+    framer_core framer(100, 100);
+    framer.cut(samples.data(), 250, {}, out.data(), 10);
+    BOOST_CHECK_EQUAL(framer.end(), 250);
+    framer.restart(framer.end()); // 50 samples wait, and no frame takes them up again
+    framer.cut(samples.data(), 150, { 360 }, out.data(), 10);
+    BOOST_REQUIRE_EQUAL(framer.frames().size(), 1);
+    BOOST_CHECK_EQUAL(framer.frames()[0].start, 250);
+    BOOST_CHECK(framer.frames()[0].jump);
+    BOOST_CHECK_EQUAL(framer.count().frames, 1);
+    BOOST_CHECK_EQUAL(framer.count().samples_dropped, 10);
+    BOOST_CHECK_EQUAL(framer.end(), 400);
+}

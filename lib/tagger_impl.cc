@@ -18,6 +18,7 @@ constexpr int CLASSES = 1;
 
 const auto KEY_SIGNAL_CLASS = pmt::intern("signal_class");
 const auto KEY_FRAME_START = pmt::intern("frame_start");
+const auto KEY_STREAM_START = pmt::intern("stream_start");
 const auto KEY_RX_TIME = pmt::intern("rx_time");
 const auto KEY_CLASS_ID = pmt::intern("class_id");
 
@@ -41,7 +42,9 @@ tagger_impl::tagger_impl(int frame_len, int hop, const std::string& emit)
 
 bool tagger_impl::start()
 {
-    d_next_start = d_frame_end = 0;
+    // GNU Radio counts from 0 after each start(); the framer says which sample that is.
+    d_first = d_next_start = d_frame_end = 0;
+    d_first_known = false;
     d_fresh = true;
     return true;
 }
@@ -95,6 +98,9 @@ void tagger_impl::take_classes(int n)
         for (; tag != d_tags.end() && tag->offset == offset; ++tag)
             if (pmt::eq(tag->key, KEY_FRAME_START))
                 start = pmt::is_uint64(tag->value) ? pmt::to_uint64(tag->value) : start;
+            else if (pmt::eq(tag->key, KEY_STREAM_START) && !d_first_known && pmt::is_uint64(tag->value))
+                d_first = pmt::to_uint64(tag->value);
+        d_first_known = true;
         d_fresh = d_fresh || start != d_next_start;
         for (auto own = first; own != tag; ++own)
             if (pmt::eq(own->key, KEY_SIGNAL_CLASS) && is_wanted(*own))
@@ -120,13 +126,13 @@ bool tagger_impl::is_wanted(const tag_t& tag)
 
 void tagger_impl::place(const tag_t& tag, std::uint64_t start)
 {
-    if (start < nitems_written(0)) {
+    if (start < d_first + nitems_written(0)) {
         d_logger->warn("the frame at sample {} is classified too late to be tagged: frame_len "
                        "and hop must be the framer's",
                        start);
         return;
     }
-    add_item_tag(0, start, tag.key, tag.value, tag.srcid);
+    add_item_tag(0, start - d_first, tag.key, tag.value, tag.srcid);
 }
 
 // How many of the next n samples can go: those before the earliest sample at which the next
@@ -134,12 +140,13 @@ void tagger_impl::place(const tag_t& tag, std::uint64_t start)
 // frames, at an rx_time.
 int tagger_impl::releasable(int n)
 {
-    const auto next = nitems_read(IQ);
+    const auto next = d_first + nitems_read(IQ);
     auto end = std::min<std::uint64_t>(d_next_start, next + n);
     if (d_frame_end < end) {
-        get_tags_in_range(d_tags, IQ, std::max(d_frame_end, next), end, KEY_RX_TIME);
+        get_tags_in_range(
+            d_tags, IQ, std::max(d_frame_end, next) - d_first, end - d_first, KEY_RX_TIME);
         for (const auto& tag : d_tags)
-            end = std::min(end, tag.offset);
+            end = std::min(end, d_first + tag.offset);
     }
     return end > next ? int(end - next) : 0;
 }

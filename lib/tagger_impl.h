@@ -34,6 +34,8 @@ private:
     const int d_hop;
     const std::string d_emit;
 
+    std::uint64_t d_first = 0;      // index of the first sample since start(), as the framer counts
+    bool d_first_known = false;
     std::uint64_t d_next_start = 0; // of the next frame, if no tag says otherwise
     std::uint64_t d_frame_end = 0;  // end of the last frame; before it none can begin anew
     long d_last_id = 0;             // of the last tag placed

@@ -354,7 +354,7 @@ def test_commands_on_discovered_classes(run, tmp_path):
     ])  # fmt: skip
     assert [(d.id, d.name, d.count) for d in block.discovered()] == [(-1, "DMR", 2), (-2, "LTE", 1)]
     outcome = run(block, [FAR], cmds=[{"merge": {"from": "LTE", "into": -1}}, {"freeze": True}])
-    assert outcome.runs == [("DMR", 0, 1)]
+    assert outcome.runs == [("DMR", 5 * 128, 1)]  # samples count on
     assert [(d.id, d.count) for d in block.discovered()] == [(-1, 3)]
 
     other = make()

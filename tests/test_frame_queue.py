@@ -243,7 +243,7 @@ def test_stop_leaves_no_thread(overload, is_open):
     assert in_ == out + dropped + waiting
 
 
-def test_lock_and_unlock():
+def test_what_waits_over_lock_and_unlock_comes_out():
     n = 5000
     ready = threading.Event()
     run = Run(n, 10, "block", ready.is_set)
@@ -253,34 +253,40 @@ def test_lock_and_unlock():
         run.top.lock()
         run.top.unlock()
         until(lambda: len(run.threads) == 2)
+    run.until_full()
     ready.set()
     run.top.wait()
-    # With unlock() GNU Radio empties its buffers and counts from 0; from then on nothing is lost.
-    out = len(run.numbers)
-    assert out > n // 2
-    assert np.array_equal(run.numbers, np.arange(n - out, n))
-    assert run.counts == (out, out, 0, 0)
-    assert not run.tags("frame_start")
+    # With unlock() GNU Radio empties its own buffers, before and behind the queue; from then on nothing is lost.
+    numbers = run.numbers
+    assert len(numbers) > n // 2
+    assert numbers[-1] == n - 1 and (np.diff(numbers) > 0).all()
+    in_, out, dropped, waiting = run.counts
+    assert in_ == out == len(numbers) and (dropped, waiting) == (0, 0)
+    assert (np.diff(run.starts(FRAME_LEN)) == FRAME_LEN).all()
     until(lambda: not run.threads)
 
 
 @pytest.mark.parametrize("overload", ["block", "drop"])
-def test_a_second_run_begins_anew(overload):
+def test_what_waits_at_stop_comes_out_in_the_next_run(overload):
     run = Run(1000, 16, overload, lambda: False, repeat=True)
     run.top.start()
     run.until_full()
     run.top.stop()
     run.top.wait()
-    assert run.counts[3] == 16  # left over
+    *_, left = run.counts
     run.source.set_repeat(False)
     run.source.rewind()
     run.gate.is_open = lambda: True
     run.top.run()
     in_, out, dropped, waiting = run.counts
-    assert (in_, out + dropped, waiting) == (1000, 1000, 0)
-    assert overload == "drop" or dropped == 0
+    assert (in_, out + dropped, waiting) == (left + 1000, left + 1000, 0)
     assert run.numbers[-1] == 999 and len(run.numbers) == out
-    assert run.starts(FRAME_LEN) == (FRAME_LEN * run.numbers).tolist()
+    if overload == "block":
+        assert dropped == 0
+        assert np.array_equal(run.numbers[left:], np.arange(1000))
+        # The samples count on: those behind the queue were lost with GNU Radio's buffers.
+        starts = np.array(run.starts(FRAME_LEN))
+        assert (np.diff(starts) == FRAME_LEN).all() and starts[0] > 0
     until(lambda: not run.threads)
 
 
@@ -416,7 +422,7 @@ def test_status_comes_while_the_network_is_busy(tiny_bundle):
     until(lambda: not run.threads)
 
 
-def test_a_second_live_run_counts_anew(tiny_bundle):
+def test_a_second_live_run_has_counts_of_its_own(tiny_bundle):
     n = 500
     run = LiveRun(tiny_bundle, np.repeat(np.arange(n), 128).astype(np.complex64), lambda: None)
     for _ in range(2):
@@ -424,7 +430,7 @@ def test_a_second_live_run_counts_anew(tiny_bundle):
         run.top.run()
         last = run.log["status"][-1]
         assert last["frames_in"] == n == last["frames_out"] + last["frames_dropped"]
-        assert run.log["labels"][-1]["start_sample"] == 128 * (n - 1)
+    assert run.log["labels"][-1]["start_sample"] == 128 * (2 * n - 1)  # the samples count on
     until(lambda: not run.threads)
 
 

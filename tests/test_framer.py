@@ -33,7 +33,7 @@ def ramp(n):
 
 
 def others(tags):
-    return [tag for tag in tags if tag[1] != "frame_start"]
+    return [tag for tag in tags if tag[1] not in ("frame_start", "stream_start")]
 
 
 def frame_starts(tags):

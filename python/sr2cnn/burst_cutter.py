@@ -13,6 +13,7 @@ from .burst_log import Heard
 from .sr2cnn_python import input_ended
 
 BURSTS = pmt.intern("bursts")
+STREAM_START = pmt.intern("stream_start")
 RX_TIME, RX_FREQ, RX_RATE = map(pmt.intern, ("rx_time", "rx_freq", "rx_rate"))
 MOST_WAITING = 1 << 18  # samples put out later; no more is taken in meanwhile
 
@@ -39,21 +40,24 @@ class burst_cutter(basic_block):
         self.set_tag_propagation_policy(gr.TPP_DONT)
         self.message_port_register_out(BURSTS)
         self._log, self._given, self._piece = log, sample_rate, piece
-        self._samples_per_symbol, self._offsets = samples_per_symbol, offsets
-        self._reset()
-
-    def _reset(self):
-        self._channels = [_Channel(self._samples_per_symbol) for _ in self._offsets]
+        self._offsets = offsets
+        self._channels = [_Channel(samples_per_symbol) for _ in offsets]
         self._waiting, self._n_waiting = deque(), 0
         self._rate = self._given or None
         self._freq = None
         self._time = 0, 0, 0.0  # index of a sample of a channel, whole and fractional seconds of its time
-        self._ended = False
-        self._bursts = self._out = 0
+        self._ended = self._started = False
+        # Of all runs: GNU Radio counts from 0 after each start.
+        self._bursts = self._taken = self._out = 0
         self._last = None  # burst that was put out last, and how far
 
     def start(self):
-        self._reset()
+        self._ended = self._started = False
+        return True
+
+    def stop(self):
+        if not self._ended:
+            self._finish()  # bursts that were cut off; their samples go out first in the next run
         return True
 
     def forecast(self, noutput_items, ninputs):
@@ -67,6 +71,7 @@ class burst_cutter(basic_block):
         n = min(map(len, input_items)) if self._n_waiting < MOST_WAITING else 0
         if n:
             self._take([samples[:n] for samples in input_items])
+            self._taken += n
             for k in range(len(input_items)):
                 self.consume(k, n)
         elif self._at_end():
@@ -84,7 +89,7 @@ class burst_cutter(basic_block):
                 at = tag.offset - first
                 self._push(inputs, done, at)
                 done = at
-                self._follow(tag)
+                self._follow(tag, self._taken + at)
         self._push(inputs, done, n)
 
     def _push(self, inputs, begin, end):
@@ -95,7 +100,7 @@ class burst_cutter(basic_block):
         for k, channel in enumerate(self._channels):
             self._keep(k, channel.conditioner.finish())
 
-    def _follow(self, tag):
+    def _follow(self, tag, index):
         """A tag of the radio: samples are missing before it, or it was tuned."""
         value = tag.value
         if pmt.eq(tag.key, RX_TIME):
@@ -104,7 +109,7 @@ class burst_cutter(basic_block):
             seconds, fraction = map(pmt.to_python, (pmt.tuple_ref(value, 0), pmt.tuple_ref(value, 1)))
             if isinstance(seconds, int) and isinstance(fraction, float):
                 self._finish()
-                self._time = tag.offset, seconds, fraction
+                self._time = index, seconds, fraction
             return
         if not (pmt.is_real(value) or pmt.is_integer(value)):
             return
@@ -174,6 +179,10 @@ class burst_cutter(basic_block):
 
     def _put_out(self, out):
         n = 0
+        if self._waiting and not self._started:
+            self._started = True
+            first = pmt.from_uint64(self._out - self._n_waiting)
+            self.add_item_tag(0, self.nitems_written(0), STREAM_START, first, self.alias_pmt())
         while self._waiting and n < len(out):
             samples, tags = self._waiting[0]
             for key, value in tags:

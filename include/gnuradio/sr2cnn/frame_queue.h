@@ -24,7 +24,8 @@ namespace sr2cnn {
  * GNU Radio does not call a block while its output is full, so this is a pair of blocks: a sink
  * that fills the ring, and a source that empties it. The source ends when the blocks before the
  * sink have ended and the ring is empty; the sink ends when the blocks behind the source have.
- * start(), and unlock() as with all of GNU Radio's buffers, begin with an empty ring.
+ * What waits in the ring at a stop() or lock() stays there, and comes out first when the flowgraph goes on; what
+ * lies in GNU Radio's buffers before and behind the queue is lost then.
  *
  * Tags stay with their frame. Of the tags of dropped frames the latest of each key moves to the
  * next frame that comes out, unless that has one of its own; `rx_time` is then put forward by
@@ -42,7 +43,7 @@ class SR2CNN_API frame_queue : virtual public gr::hier_block2
 public:
     typedef std::shared_ptr<frame_queue> sptr;
 
-    //! Frames since start(), all as of one moment: in = out + dropped + waiting.
+    //! Frames since start(), those among them that waited then, all as of one moment: in = out + dropped + waiting.
     struct counts {
         std::uint64_t frames_in;
         std::uint64_t frames_out;

@@ -19,7 +19,10 @@ namespace sr2cnn {
  * the stream means that samples are missing before it: framing starts again at its sample, so
  * that no frame spans the gap. Frames that hold NaN or infinity are counted and left out. The
  * first frame, and each that does not follow the one before it by a hop, carries the tag
- * `frame_start`: uint64, index of its first sample in the input stream. A partial frame at the
+ * `frame_start`: uint64, index of its first sample in the input stream. The samples count on over
+ * stop() and lock(), though GNU Radio counts anew: the first frame after a start() also carries
+ * `stream_start`, the index of the first sample since then; a tag of that name on this sample sets
+ * it. A partial frame at the
  * end of the stream is counted in samples_left().
  *
  * Message output `status`, a dict once a second: `frames_dropped`, frames that get no class id,

@@ -42,7 +42,7 @@ class reopening_source(sync_block):
         backoff: `supervision.Backoff`, None for the default
 
     Attributes:
-        samples: number of samples put out
+        samples: number of samples put out, in all runs
 
     Raises:
         whatever `make` raises, the first time
@@ -66,7 +66,6 @@ class reopening_source(sync_block):
 
     def start(self):
         self._rest = None
-        self.samples = 0
         self._supervisor.start()
         return True
 
@@ -90,7 +89,7 @@ class reopening_source(sync_block):
         out[:n] = samples[:n]
         for offset, key, value in tags:
             if offset < n:
-                self.add_item_tag(0, self.samples + offset, key, value)
+                self.add_item_tag(0, self.nitems_written(0) + offset, key, value)
         later = [(offset - n, key, value) for offset, key, value in tags if offset >= n]
         self._rest = (samples[n:], later) if n < len(samples) else None
         self.samples += n
