@@ -243,6 +243,26 @@ def test_a_source_whose_thread_died_is_opened_again_at_once(mixed_samples):
     assert "test:: it ended; opening it again" in reports
 
 
+@pytest.mark.parametrize("length", [3, 13, 14, 15, 16, 17, 40])
+def test_a_block_s_thread_is_known_by_its_name(length):
+    """Whatever the length of its name and number: GNU Radio shortens the one, Linux the other."""
+    for _ in range(12):
+
+        class named(gr.sync_block):
+            def __init__(self):
+                gr.sync_block.__init__(self, "a long name of a block that says a lot"[:length], None, [np.complex64])
+
+            def work(self, input_items, output_items):
+                return 0
+
+        block, top_block = named(), gr.top_block()
+        top_block.connect(block, blocks.null_sink(8))
+        top_block.start()
+        assert reopening._thread_name(block) in reopening._thread_names()
+        top_block.stop()
+        top_block.wait()
+
+
 @contextlib.contextmanager
 def heard(endpoint, reports):
     """What a running flowgraph takes from a publisher: its source and its sink."""

@@ -3,6 +3,7 @@
 
 import contextlib
 import math
+import re
 import threading
 from pathlib import Path
 
@@ -119,9 +120,8 @@ class _Session:
 
     def __init__(self, source, sample_rate):
         self.sample_rate = sample_rate
-        # GNU Radio names a block's thread so, as far as the kernel has room.
-        self._thread_name = f"{source.name()}{source.unique_id()}"[:15]
-        self._ran = False  # whether that thread was seen
+        self._thread_name = _thread_name(source)
+        self._ran = False  # whether that thread is known to have been there; a block made of blocks has none
         self._taken = 0
         self._sink = _hand_over()
         self._top_block = gr.top_block("source")
@@ -134,7 +134,9 @@ class _Session:
         self._sink.put = put
         self._top_block.start()
         self._started = True
-        self._ran = self._thread_name in _thread_names()
+        # A Python block's was, though it may be gone again.
+        is_python = isinstance(self._top_block.source, gr.gateway.gateway_block)
+        self._ran = is_python and bool(_thread_names())
         threading.Thread(target=self._wait, args=(self._top_block,), daemon=True).start()
 
     def _wait(self, top_block):
@@ -164,6 +166,13 @@ class _Session:
                 return False
         top_block.disconnect_all()  # a device must be free before it can be opened again
         return True
+
+
+def _thread_name(block):
+    """Of a block's thread, as GNU Radio and then Linux cut it: the number stays, but for its last digit."""
+    name = f"{block.name()}{block.unique_id()}"
+    number = re.search(r"\d*$", name).group()
+    return (name if len(name) <= 16 else name[: 16 - len(number)] + number)[:15]
 
 
 def _thread_names():

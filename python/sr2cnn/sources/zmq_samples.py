@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Samples over ZeroMQ, from publishers that may send anything. Nothing here knows GNU Radio."""
 
+import contextlib
 import time
 
 import numpy as np
 import zmq
 
-LARGEST = 1 << 26  # bytes of a message; ZeroMQ cuts a publisher off that sends more, and connects anew
+LARGEST = 1 << 26  # bytes of a message; ZeroMQ cuts a publisher off that sends more
 QUIET = 60.0  # seconds in which what is left out is said once
 SAMPLE = np.dtype("<c8")
 # What GNU Radio's ZMQ sinks put before the samples with Pass Tags: magic, version, offset, number of tags.
@@ -30,6 +31,7 @@ class ZmqSamples:
     def __init__(self, address, report):
         self._report = report
         self._name = f"zmq:{address}"
+        self._address = address
         self._quiet_until = 0.0
         self.left_out = 0
         self._socket = zmq.Context.instance().socket(zmq.SUB)
@@ -37,15 +39,17 @@ class ZmqSamples:
         self._socket.maxmsgsize = LARGEST
         self._socket.ipv6 = "[" in address
         self._socket.subscribe(b"")
+        self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         try:
             self._socket.connect(address)
         except zmq.ZMQError as error:
-            self._socket.close()
+            self.close()
             raise OSError(error.errno, f"{self._name}: {error}") from None
 
     def receive(self, timeout):
         """The next samples: complex64 (n,), or None when within `timeout` seconds none come."""
         if not self._socket.poll(1000 * timeout):
+            self._connect_again()
             return None
         *keys, data = self._socket.recv_multipart()
         wrong = _what_is_wrong(keys, data)
@@ -58,8 +62,20 @@ class ZmqSamples:
             self._report(f"{self._name}: {wrong}; {self.left_out} messages left out so far")
         return None
 
+    def _connect_again(self):
+        """After a message that was too long ZeroMQ itself does not always."""
+        cut_off = False
+        while self._monitor.poll(0):
+            self._monitor.recv_multipart()
+            cut_off = True
+        if cut_off:
+            with contextlib.suppress(zmq.ZMQError):  # it may have forgotten the address
+                self._socket.disconnect(self._address)
+            self._socket.connect(self._address)
+
     def close(self):
         """What comes then is lost."""
+        self._socket.disable_monitor()
         self._socket.close()
 
 
