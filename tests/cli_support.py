@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from sr2cnn_learn.attributes import fit_attributes
 from sr2cnn_learn.bundle import Bundle
+from waiting import PATIENCE
 
 APP = Path(__file__).parent.parent / "apps" / "sr2cnn"
 CLASSES = ["8PSK", "AM-DSB", "BPSK", "CPFSK", "PAM4", "QAM16", "QAM64", "QPSK", "WBFM"]
@@ -19,7 +20,7 @@ FRAME_LEN = 128
 def run_cli(*arguments, **options):
     """Run `sr2cnn` in a process of its own; its stdout, stderr and returncode."""
     command = [sys.executable, str(APP), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=180, **options)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, **options)
 
 
 def fails(result, *words, status=1):

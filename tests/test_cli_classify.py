@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 from cli_support import APP, FRAME_LEN, events, fails, run_cli, write_small_bundle
-from waiting import until
+from waiting import PATIENCE, until
 
 pytest.importorskip("gnuradio")
 
@@ -188,7 +188,7 @@ def test_interrupted_leaves_nothing(bundle, samples, tmp_path):
         time.sleep(0.1)
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "interrupted" in stderr and "Traceback" not in stderr
     assert [file.name for file in tmp_path.iterdir()] == ["a.cf32"]
@@ -212,7 +212,7 @@ def test_interrupted_keeps_what_is_finished(bundle, samples, tmp_path):
     until(in_the_second)
     assert out.read_text() == "before\n"
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=120)
+    _, stderr = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130 and "holds 1 of 2 recordings" in stderr
     recording, *lines = events(out.read_text())
     assert recording["file"] == str(short) and labelled(lines) == N_FRAMES
@@ -233,7 +233,7 @@ def test_out_into_what_is_no_file(bundle, samples, tmp_path):
         assert recording["file"] == str(path) and labelled(lines) == N_FRAMES
 
     def bash(line):
-        done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=180)
+        done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -271,7 +271,7 @@ def test_a_full_disk_keeps_what_is_finished(bundle, samples, tmp_path):
     long.write_bytes(samples.tobytes() * 100)
     command = f"ulimit -f 2; {sys.executable} {APP} classify {short} {long} --no-condition --model {bundle}"
     result = subprocess.run(
-        ["bash", "-c", f"trap '' XFSZ; {command} --out {out}"], capture_output=True, text=True, timeout=180
+        ["bash", "-c", f"trap '' XFSZ; {command} --out {out}"], capture_output=True, text=True, timeout=PATIENCE
     )
     assert result.returncode == 1 and "Traceback" not in result.stderr
     assert "holds 1 of 2 recordings" in result.stderr

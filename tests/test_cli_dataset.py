@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from cli_support import APP, fails, run_cli
 from sr2cnn_learn.datasets import load_dataset, save_radioml
+from waiting import PATIENCE
 
 pytest.importorskip("gnuradio")
 
@@ -150,7 +151,7 @@ def test_interrupted_leaves_nothing(tmp_path):
     )
     time.sleep(4)
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "interrupted" in stderr and "Traceback" not in stderr
     assert not list(tmp_path.iterdir())
@@ -175,7 +176,7 @@ def test_killed_leaves_no_process(how, tmp_path):
         time.sleep(0.05)
     assert len(in_session(process.pid)) >= 3
     process.send_signal(how)
-    process.communicate(timeout=60)  # to the end of all that hold its standard error
+    process.communicate(timeout=PATIENCE)  # to the end of all that hold its standard error
     while in_session(process.pid) and time.monotonic() < give_up:
         time.sleep(0.05)
     assert not in_session(process.pid)

@@ -22,6 +22,7 @@ from sr2cnn_learn.bundle import Bundle
 from sr2cnn_learn.cli import RADIO_COMMANDS, Snrs, sr2cnn, stdout_console
 from sr2cnn_learn.datasets import load_dataset, save_radioml
 from sr2cnn_learn.wording import figures_table, in_words, levels
+from waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -258,7 +259,7 @@ def lab(tmp_path_factory):
     def typed(*arguments):
         command = [folder / "bin/python", "-c", "from sr2cnn_learn.cli import main; main()", *arguments]
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-        return subprocess.run(command, capture_output=True, text=True, timeout=180, env=environment)
+        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=environment)
 
     return typed
 

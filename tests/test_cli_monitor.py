@@ -27,6 +27,7 @@ from gnuradio.sr2cnn.cli.monitor import DISPLAYS, monitor  # noqa: E402
 from gnuradio.sr2cnn.outputs.json_lines import read_json_lines  # noqa: E402
 from gnuradio.sr2cnn.sources.supervision import LATE  # noqa: E402
 from sr2cnn_learn.cli import sr2cnn  # noqa: E402
+from waiting import PATIENCE  # noqa: E402
 
 CAPTURES = Path(__file__).parent.parent.parent / "shared" / "captures"
 RATE = 100e3
@@ -162,7 +163,7 @@ def test_a_pipe(samples, model):
         "--source", "stdin:cf32", "--rate", "100k", "--freq", "868.95M", "--model", model, RAW, "--out", "-",
         stdin=subprocess.PIPE,
     )  # fmt: skip
-    stdout, stderr = process.communicate(samples.tobytes() + b"\x01", timeout=120)
+    stdout, stderr = process.communicate(samples.tobytes() + b"\x01", timeout=PATIENCE)
     assert process.returncode == 0, stderr
     lines = events(stdout.decode())
     assert frames_of(lines) == N_FRAMES
@@ -180,12 +181,12 @@ def test_a_file_of_another_monitor(samples, model, tmp_path):
         second = run_cli("monitor", *command, stdin=subprocess.DEVNULL)
         assert second.returncode == 1 and second.stderr.count("another program") == 1
         assert second.stderr.splitlines()[-1].startswith(f"Error: JSON lines {out}: ")
-        _, stderr = first.communicate(timeout=120)
+        _, stderr = first.communicate(timeout=PATIENCE)
     assert first.returncode == 0, stderr
     heard = out.read_text()
     assert frames_of(events(heard)) == N_FRAMES
     with start(*command, stdin=subprocess.PIPE) as later:
-        later.communicate(samples.tobytes(), timeout=120)
+        later.communicate(samples.tobytes(), timeout=PATIENCE)
     assert out.read_text().startswith(heard) and frames_of(events(out.read_text())) == 2 * N_FRAMES
 
 
@@ -193,7 +194,7 @@ def test_a_pipe_of_something_else(samples, model):
     data = np.round(samples.view(np.float32) * 5000).astype("<i2").tobytes()
     source = "--source", "stdin:cf32", "--rate", "1M"
     process = start(*source, "--model", model, RAW, "--out", "-", stdin=subprocess.PIPE)
-    stdout, stderr = process.communicate(data, timeout=120)
+    stdout, stderr = process.communicate(data, timeout=PATIENCE)
     assert process.returncode == 1 and b"is this ci16?" in stderr and b"Traceback" not in stderr
     assert not frames_of(events(stdout.decode()))
 
@@ -207,7 +208,7 @@ def test_a_publisher_until_a_signal(number, samples, model, tmp_path):
         )
         wait_for(lambda: out.exists() and frames_of(read_json_lines(out)) > 100, process)
         process.send_signal(number)
-        stdout, stderr = process.communicate(timeout=120)
+        stdout, stderr = process.communicate(timeout=PATIENCE)
     assert (process.returncode, stdout) == (0, b""), stderr
     lines = events(out.read_text())
     status = [event for event in lines if event["event"] == "status"][-1]
@@ -242,7 +243,7 @@ def test_a_publisher_that_goes_away_and_comes_back(samples, model, tmp_path):
         n_labels = n_events("label")
         wait_for(lambda: n_events("label") > n_labels, process)
     process.send_signal(signal.SIGINT)
-    _, rest = process.communicate(timeout=120)
+    _, rest = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, rest
     lines = events(out.read_text())
     (gap,) = [event for event in lines if event["event"] == "gap" and event["reason"] != LATE]
@@ -278,7 +279,7 @@ def test_table_on_a_terminal(recording, model):
             shown += part
     except OSError:  # the terminal's other end is gone
         pass
-    assert process.wait(120) == 0
+    assert process.wait(PATIENCE) == 0
     text = shown.decode()
     last = text[text.rindex("share") :]
     assert "unknown_1  new" in last and f"frames_in {N_FRAMES}" in last and "frames_dropped 0" in last
@@ -306,7 +307,7 @@ def test_publishes_and_serves_metrics_on_loopback(samples, model):
             "--zmq", ports[0], "--prometheus", ports[1],
         )  # fmt: skip
         topic, event = subscriber.recv_multipart()
-        with urllib.request.urlopen(f"http://127.0.0.1:{ports[1]}/metrics", timeout=60) as reply:
+        with urllib.request.urlopen(f"http://127.0.0.1:{ports[1]}/metrics", timeout=PATIENCE) as reply:
             assert b"sr2cnn_label_frames_total" in reply.read()
         listening = set()
         for table in ("tcp", "tcp6"):
@@ -315,7 +316,7 @@ def test_publishes_and_serves_metrics_on_loopback(samples, model):
                 if line.split()[3] == "0A" and int(port, 16) in ports:
                     listening.add(address)
         process.send_signal(signal.SIGTERM)
-        _, stderr = process.communicate(timeout=120)
+        _, stderr = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, stderr
     assert topic == b"labels" and json.loads(event)["event"] == "label"
     assert listening == {"0100007F"}

@@ -19,6 +19,7 @@ pytest.importorskip("gnuradio")
 from gnuradio.sr2cnn.cli import COMMANDS  # noqa: E402
 from sr2cnn_learn.cli import Hertz, sr2cnn  # noqa: E402
 from sr2cnn_learn.cli_output import GivenPath  # noqa: E402
+from waiting import PATIENCE  # noqa: E402
 
 READER_GONE = 128 + signal.SIGPIPE
 LINES = ("classify", "monitor", "watch")  # give events, not figures
@@ -91,7 +92,7 @@ def without_a_reader(*arguments):
     os.close(reading)
     try:
         command = [sys.executable, str(APP), *map(str, arguments)]
-        return subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=180)
+        return subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=PATIENCE)
     finally:
         os.close(writing)
 
@@ -131,7 +132,7 @@ def test_one_line_of_a_flowgraph_is_enough(command, bundle, tmp_path):
             assert json.loads(process.stdout.readline())
             process.stdout.close()
             stderr = process.stderr.read()
-            assert process.wait(timeout=180) == READER_GONE, stderr
+            assert process.wait(timeout=PATIENCE) == READER_GONE, stderr
         finally:
             process.kill()
     assert all(word not in stderr for word in ("Error", "rror:", "Broken", "Traceback", "last.ci8")), stderr
@@ -223,7 +224,7 @@ def on_a_full_disk(*arguments, cwd, stdout, size=1000):
     with open(stdout, "w") as file:
         result = subprocess.run(
             [sys.executable, str(APP), *map(str, arguments)],
-            stdout=file, stderr=subprocess.PIPE, text=True, cwd=cwd, timeout=180,
+            stdout=file, stderr=subprocess.PIPE, text=True, cwd=cwd, timeout=PATIENCE,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},  # as in many containers
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
         )  # fmt: skip

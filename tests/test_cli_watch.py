@@ -24,6 +24,7 @@ from hypothesis import example, given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from rich.console import Console  # noqa: E402
 from sr2cnn_learn.cli import stdout_console  # noqa: E402
+from waiting import PATIENCE  # noqa: E402
 
 HOSTILE = [
     [b"labels"],
@@ -97,7 +98,7 @@ def test_live_table(publisher):
     process.send_signal(signal.SIGINT)
     reader = threading.Thread(target=_exhaust, args=(ours,), daemon=True)  # or it waits for us
     reader.start()
-    _, stderr = process.communicate(timeout=120)
+    _, stderr = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0 and b"1 messages ignored" in stderr and b"Traceback" not in stderr
     text = shown.decode()
     assert "QPSK" in text and "75.0 %" in text and "0.25" in text
@@ -131,7 +132,7 @@ def test_json_lines_of_a_sink(tmp_path):
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
     stderr = process.stderr.read()
-    assert process.wait(120) == 0 and stderr == b""
+    assert process.wait(PATIENCE) == 0 and stderr == b""
     reader.join()
     events = [json.loads(line) for line in lines]
     received = [event for event in events if not event.get("hello")]
@@ -150,7 +151,7 @@ def test_hostile_messages_are_counted(publisher):
     socket.send_multipart(message(name="last"))
     assert json.loads(process.stdout.readline())["label"] == "last"
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=120)
+    stdout, stderr = process.communicate(timeout=PATIENCE)
     assert (process.returncode, stdout) == (0, b"")
     assert stderr.decode() == f"{len(HOSTILE)} messages ignored: not an event sink's\n"
 
@@ -165,7 +166,7 @@ def test_a_publisher_that_speaks_something_else():
         peer.close()
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=120)
+        stdout, stderr = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0 and stderr == b"" and b"nothing heard yet" in stdout
 
 

@@ -9,6 +9,7 @@ import pmt
 import pytest
 from gnuradio import blocks, gr, sr2cnn
 from sr2cnn_learn.bundle import Bundle
+from waiting import PATIENCE
 
 
 class status_log(gr.basic_block):
@@ -75,4 +76,4 @@ def test_bad_parameters(tiny_bundle):
 
 def test_import_does_not_import_torch():
     code = "import sys; from gnuradio import sr2cnn; sr2cnn.framer; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], timeout=PATIENCE).returncode == 0

@@ -20,6 +20,7 @@ from gnuradio import blocks, gr, sr2cnn
 from gnuradio.sr2cnn.event_sink import PORTS
 from gnuradio.sr2cnn.outputs.json_lines import JsonLines, read_json_lines
 from prometheus_client.parser import text_string_to_metric_families
+from waiting import PATIENCE
 
 N_FRAMES = 600  # of mixed_samples
 SUBSCRIBER = """
@@ -76,7 +77,7 @@ def listening():
 
 
 def scrape(port):
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as reply:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE) as reply:
         families = text_string_to_metric_families(reply.read().decode())
     return [sample for family in families for sample in family.samples]
 
@@ -221,7 +222,7 @@ def test_a_fault_is_logged_once(tmp_path):
         assert (sink.outputs[0].lost, sink.refused) == (100, 100)
     """
     process = run_python(code, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, output
     assert output.count("No space left") == output.count("expected a dict or a PDU") == 1
 
@@ -276,7 +277,7 @@ def test_loads_no_library_that_it_does_not_need():
         assert not {"zmq", "sigmf", "prometheus_client", "torch"} & set(sys.modules)
     """
     with run_python(code) as process:
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 @pytest.mark.parametrize(
@@ -441,7 +442,7 @@ def test_no_half_line_stays(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
         sink._on_status(pmt.to_pmt({{"n": 10}}))
     """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, timeout=PATIENCE)
     numbers = [line["n"] for line in lines(tmp_path / "events.jsonl")]
     assert numbers == [0, 1, 2, 10]
 

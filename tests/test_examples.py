@@ -20,6 +20,7 @@ from cli_support import write_small_bundle
 from gnuradio.sr2cnn.outputs.zmq_pub import ZmqPub
 from sr2cnn_learn.datasets import save_radioml
 from sr2cnn_learn.recordings import open_recording
+from waiting import PATIENCE
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -60,7 +61,7 @@ def run(*command, cwd):
     environment = {**os.environ, "GRC_BLOCKS_PATH": str(ROOT / "grc"), "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
         [str(part) for part in command],
-        cwd=cwd, env=environment, capture_output=True, text=True, timeout=300,
+        cwd=cwd, env=environment, capture_output=True, text=True, timeout=PATIENCE,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -80,7 +81,7 @@ def run_window(*command, cwd, enough=1):
         if '"event": "label"' in text and text.count('"event": "burst"') >= enough:
             break
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0 and "Traceback" not in out, out
     return labels.read_text()
 
@@ -159,7 +160,7 @@ def test_sensors_and_a_collector(inputs, tmp_path):
             output.write("labels", event)
         time.sleep(0.05)
     collector.send_signal(signal.SIGINT)
-    assert collector.wait(120) == 0
+    assert collector.wait(PATIENCE) == 0
     reader.join()
     for output in outputs:
         output.close()
@@ -289,7 +290,7 @@ def test_flowgraph_runs_as_it_is(name, tmp_path):
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(15)
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
     elif name in ENDLESS:
         text = run_window(
             sys.executable, script, *options, "--events", "labels.jsonl", cwd=tmp_path, enough=2 * len(BAND)

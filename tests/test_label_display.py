@@ -24,6 +24,7 @@ from gnuradio.sr2cnn import label_statistics as ls
 from gnuradio.sr2cnn import semantic_map as sm
 from PyQt5 import QtCore, QtGui, QtTest, QtWidgets
 from PyQt5.QtCore import Qt
+from waiting import PATIENCE
 
 ROOT = Path(__file__).parents[1]
 PORTS = ("labels", "novel", "status")
@@ -209,7 +210,7 @@ def test_example_ends_with_ctrl_c(replay, tiny_bundle):
     ) as run:
         assert any("propagateSizeHints" in line for line in run.stdout)  # Qt, as the window is shown
         run.send_signal(signal.SIGINT)
-        out, _ = run.communicate(timeout=60)
+        out, _ = run.communicate(timeout=PATIENCE)
     assert run.returncode == 0, out
     assert "Traceback" not in out and "core dumped" not in out
 

@@ -3,7 +3,7 @@
 
 import time
 
-PATIENCE = 120  # seconds until a test gives up on what should have happened
+PATIENCE = 600  # seconds until a test gives up on what should have happened
 
 
 def until(condition, steady=0.0):

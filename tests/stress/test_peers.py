@@ -14,6 +14,7 @@ import zmq  # noqa: E402
 from gnuradio.sr2cnn.outputs.json_lines import JsonLines, read_json_lines  # noqa: E402
 from gnuradio.sr2cnn.outputs.prometheus import Prometheus  # noqa: E402
 from gnuradio.sr2cnn.outputs.zmq_pub import ZmqPub  # noqa: E402
+from waiting import PATIENCE  # noqa: E402
 
 SUBSCRIBERS = size(40, 200)
 EVENTS = 500  # fewer than wait for one subscriber
@@ -70,7 +71,7 @@ def test_metrics_asked_for_all_the_time(tmp_path):
         last = 0
         try:
             for _ in range(SCRAPES // SCRAPERS):
-                with urllib.request.urlopen(url, timeout=60) as answer:
+                with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
                     text = answer.read().decode()
                 values = dict(line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")
                 told = float(values.get('sr2cnn_label_frames_total{label="QPSK"}', 0))

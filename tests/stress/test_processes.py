@@ -19,6 +19,7 @@ from stress import size, until
 pytest.importorskip("gnuradio")
 
 from gnuradio.sr2cnn.outputs.json_lines import read_json_lines  # noqa: E402
+from waiting import PATIENCE  # noqa: E402
 
 KILLS = size(2, 20)
 STOPS = size(2, 20)
@@ -95,7 +96,7 @@ def test_stopped_and_continued(tiny_bundle, mixed_samples, tmp_path):
             time.sleep(chance.uniform(0, 0.5))
             process.send_signal(signal.SIGCONT)
         process.stdin.close()
-        assert process.wait(120) == 0
+        assert process.wait(PATIENCE) == 0
     events = list(read_json_lines(lines))
     labels = [event for event in events if event["event"] == "label"]
     assert sum(event["n_frames"] for event in labels) == len(samples) // FRAME_LEN
@@ -142,7 +143,7 @@ def test_no_room_on_the_disk(tiny_bundle, mixed_samples, tmp_path, small_disk):
         until(lambda: len(torn_lines(lines)[0]) > n + 10 or process.poll() is not None)
         assert process.poll() is None
         process.send_signal(signal.SIGTERM)
-        assert process.wait(120) == 1, (tmp_path / "said").read_text()
+        assert process.wait(PATIENCE) == 1, (tmp_path / "said").read_text()
         assert says("Error: ") and says("lost")
     _, torn = torn_lines(lines)
     assert torn == 0
