@@ -139,10 +139,10 @@ void write_whole_file(const std::string& path, const std::string& text)
         const descriptor file(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0666);
         if (!file.is_open())
             throw system_error(path);
-        file.lock();
+        const bool taken = !file.lock() && errno == EWOULDBLOCK;
         struct stat status;
-        if (::fstat(file.number(), &status) == 0 && status.st_nlink == 0)
-            continue; // another writer took it for one that was left
+        if (taken || (::fstat(file.number(), &status) == 0 && status.st_nlink == 0))
+            continue; // another writer takes it for one that was left, and removes it
         if (!write_all(file.number(), text) ||
             !take_permissions(file.number(), target) || ::fsync(file.number()) != 0 ||
             std::rename(part.c_str(), target.c_str()) != 0) {

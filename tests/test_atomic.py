@@ -129,8 +129,9 @@ def test_many_writers_at_once(tmp_path):
     assert not failed and names(tmp_path) == ["a"]
 
 
-def test_a_part_that_was_taken_for_left_over_is_made_anew(tmp_path, monkeypatch):
-    """Another writer may look between the making of the file and its lock."""
+@pytest.mark.parametrize("removed", [True, False])
+def test_a_part_that_was_taken_for_left_over_is_made_anew(tmp_path, monkeypatch, removed):
+    """Another writer may look between the making of the file and its lock: it has removed it, or is about to."""
     from sr2cnn_learn import atomic
 
     path, lock, met = tmp_path / "a", atomic.lock, []
@@ -138,14 +139,20 @@ def test_a_part_that_was_taken_for_left_over_is_made_anew(tmp_path, monkeypatch)
     def late(descriptor):
         if not met:
             (part,) = filter(PART.fullmatch, names(tmp_path))
-            met.append(part)
-            os.unlink(tmp_path / part)
+            other = os.open(tmp_path / part, os.O_RDWR)
+            assert lock(other)
+            met.extend((part, other))
+            if removed:
+                os.unlink(tmp_path / part)
+                os.close(other)
         return lock(descriptor)
 
     monkeypatch.setattr(atomic, "lock", late)
     part, descriptor = new_part(path)
-    assert part.exists() and part.name not in met
+    assert part.exists() and part.name != met[0]
     os.close(descriptor)
+    if not removed:
+        os.close(met[1])
 
 
 def test_results_go_into_pipes_terminals_and_descriptors(tmp_path):

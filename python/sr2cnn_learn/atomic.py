@@ -126,11 +126,12 @@ def new_part(target: Path) -> tuple[Path, int]:
     while True:
         part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
         descriptor = os.open(part, flags, 0o666)
+        mine = True
         with contextlib.suppress(OSError):
-            lock(descriptor)
-        if os.fstat(descriptor).st_nlink:
+            mine = lock(descriptor)
+        if mine and os.fstat(descriptor).st_nlink:
             return part, descriptor
-        os.close(descriptor)  # another writer took it for one that was left
+        os.close(descriptor)  # another writer takes it for one that was left, and removes it
 
 
 def _remove_left_over(target):
