@@ -293,7 +293,7 @@ def test_loads_no_library_that_it_does_not_need():
         (dict(zmq=True), "ZMQ address is True, expected"),
         (dict(zmq="http://127.0.0.1:80"), "ZMQ address"),
         (dict(prometheus_port=-1), "Prometheus port is -1, expected an integer from 0 to 65535"),
-        (dict(prometheus_port="9100"), "Prometheus port is '9100'"),
+        (dict(prometheus_port="metrics"), "prometheus_port is 'metrics', expected a whole number"),
         (dict(prometheus_port=0, prometheus_address="here"), "Prometheus address is 'here'"),
         (dict(sigmf=7), "SigMF recording is 7"),
     ],
