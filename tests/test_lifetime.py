@@ -86,7 +86,7 @@ KINDS = [
 
 @pytest.mark.parametrize("options", KINDS, ids=str)
 def test_a_flowgraph_holds_its_blocks_and_lets_them_go(run, band, options):
-    """Each keeps nothing but the top block; the second and later ones leave nothing behind, without a collection."""
+    """Nothing but the top block is kept; from the second on they leave nothing behind, without a collection."""
     run(
         f"""
         os.chdir(folder)
@@ -121,12 +121,14 @@ def test_every_python_block_lives_in_its_flowgraph(run, replay):
 
         def chains(top):
             null = lambda: blocks.null_sink(gr.sizeof_gr_complex)
-            top.connect(sr2cnn.recording_source(folder + "/iq.cf32"), pacer(1e7), sr2cnn.conditioner(1e6), null())
+            recording = sr2cnn.recording_source(folder + "/iq.cf32")
+            top.connect(recording, pacer(1e7), sr2cnn.conditioner(1e6), null())
             top.connect(raw_source(descriptor=os.open(folder + "/iq.cf32", os.O_RDONLY)), null())
             encoder, scorer = sr2cnn.encoder(model), sr2cnn.scorer(model)
             display = sr2cnn.label_display(model)
             discriminator = sr2cnn.discriminator_from_bundle(model)
-            top.connect(sr2cnn.radioml_source({str(replay)!r}), sr2cnn.framer(128), encoder, discriminator, scorer)
+            frames = sr2cnn.radioml_source({str(replay)!r}), sr2cnn.framer(128)
+            top.connect(*frames, encoder, discriminator, scorer)
             top.msg_connect(discriminator, "labels", display, "labels")
             top.msg_connect(scorer, "score", sr2cnn.event_sink(folder + "/score"), "status")
             source = reopening_source("radio", radio, report=lambda line: None)

@@ -250,7 +250,8 @@ def test_a_block_s_thread_is_known_by_its_name(length):
 
         class named(gr.sync_block):
             def __init__(self):
-                gr.sync_block.__init__(self, "a long name of a block that says a lot"[:length], None, [np.complex64])
+                name = "a long name of a block that says a lot"[:length]
+                gr.sync_block.__init__(self, name, None, [np.complex64])
 
             def work(self, input_items, output_items):
                 return 0

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the Python blocks of this module derive from, in place of GNU Radio's classes of these names.
 
-A flowgraph of GNU Radio holds the C++ side of a Python block only: where nobody else holds the Python object,
-the interpreter crashes when the block is called. Blocks of these classes live as long as a flowgraph that they
-are connected in.
+A flowgraph of GNU Radio holds the C++ side of a Python block only: where nobody else holds the Python
+object, the interpreter crashes when the block is called. Blocks of these classes live as long as a flowgraph
+that they are connected in.
 """
 
 from gnuradio import gr
@@ -38,10 +38,10 @@ class sync_block(_Block, gr.sync_block):
 
 
 class message_block(_Block, gr.basic_block):
-    """A block of message ports alone, to which no message is lost: all are handled when ``run`` or ``wait`` return.
+    """A block of message ports alone, to which no message is lost: when ``run`` returns, all are handled.
 
-    GNU Radio ends such a block with the first block that sends it messages. What is sent to this one after that
-    is handled where it is sent. Its handlers never run at once with each other.
+    GNU Radio ends such a block with the first block that sends it messages. What is sent to this one after
+    that is handled where it is sent. Its handlers never run at once with each other.
 
     Args:
         name: of the block
@@ -51,7 +51,7 @@ class message_block(_Block, gr.basic_block):
         self.gateway = message_gateway(self, name)
 
     def flush(self):
-        """Called when all that has come is handled: at the end, and once more for each sender that ends later."""
+        """Called when all that has come is handled: at the end, and again for a sender that ends later."""
 
 
 class hier_block2(gr.hier_block2):
