@@ -95,9 +95,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
     framer_core whole(frame_len, hop), split(frame_len, hop);
     const auto expected = cut(whole, frame_len, stream, at, tagged, nullptr);
-    if (in.coin()) { // what is reset is as new
+    if (in.coin()) { // what begins anew at the first sample is as new
         cut(split, frame_len, stream, at, tagged, nullptr);
-        split.reset();
+        split.restart(0);
     }
     const auto found = cut(split, frame_len, stream, at, tagged, &in);
 
