@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from sr2cnn_learn.losses import (
+from sr2cnn_learn.training.losses import (
     ClassCenters,
     center_loss,
     distillation_loss,

@@ -53,7 +53,9 @@ def test_shapes(network):
     with torch.no_grad():
         assert not network.reconstruct(x).any()  # where D starts
         nn.init.normal_(network.decoder.conv1.weight)
-        z, logits, rebuilt, target = network.training_outputs(x)
+        outputs = network.training_outputs(x)
+    names = "z", "logits", "reconstruction", "normalised"
+    z, logits, rebuilt, target = (outputs[name] for name in names)
     assert (z.shape, logits.shape, rebuilt.shape) == ((3, 256), (3, 9), (3, 128, 2))
     assert torch.equal(target, normalise(x))
     assert (z >= 0).all() and (rebuilt < 0).any()  # ReLU in front, linear behind
@@ -73,8 +75,8 @@ def test_silence_is_finite(network):
 
 def test_every_weight_learns():
     network = SR2CNN(3)
-    z, logits, rebuilt, _ = network.training_outputs(torch.randn(8, 128, 2))
-    (logits.square().sum() + rebuilt.square().sum()).backward()
+    outputs = network.training_outputs(torch.randn(8, 128, 2))
+    (outputs["logits"].square().sum() + outputs["reconstruction"].square().sum()).backward()
     assert all(p.grad is not None for p in network.parameters())
 
 

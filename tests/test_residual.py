@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from sr2cnn_learn.nets.residual import ResidualNet, frame_features, statistics, unit_power, without_phase
-from sr2cnn_learn.trainers.best import augment
+from sr2cnn_learn.training.batches import augment
 from torch.utils.flop_counter import FlopCounterMode
 
 
@@ -106,7 +106,8 @@ def test_silence_is_finite(network):
     with torch.no_grad():
         assert torch.isfinite(network(frames)).all()
     learning = ResidualNet(3, 1)
-    z, logits = learning.training_outputs(frames)
+    outputs = learning.training_outputs(frames)
+    z, logits = outputs["z"], outputs["logits"]
     (z.square().sum() + logits.square().sum()).backward()
     for name, parameter in learning.named_parameters():
         assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name
@@ -118,7 +119,8 @@ def test_shapes(n_background, embedding_dim):
     x = torch.randn(5, 64, 2)
     with torch.no_grad():
         z = network(x)
-        embedding, logits = network.training_outputs(x)
+        outputs = network.training_outputs(x)
+        embedding, logits = outputs["z"], outputs["logits"]
         named = network.classify(z)
     assert (z.shape, embedding.shape) == ((5, 64), (5, embedding_dim))
     assert (logits.shape, named.shape) == ((5, 9 + n_background), (5, 9))
@@ -167,7 +169,7 @@ def test_settled_space_is_white_and_names_stay():
     assert np.allclose(np.cov(embedding, rowvar=False), np.eye(8), atol=0.01)
     assert np.allclose(embedding.mean(0), 0, atol=0.01)
     assert torch.allclose(network.classify(after), logits, atol=1e-4)
-    known, others = network.training_outputs(frames)[1].split([4, 2], dim=1)
+    known, others = network.training_outputs(frames)["logits"].split([4, 2], dim=1)
     of_others, of_known = others.exp().sum(1), known.exp().sum(1)
     assert torch.allclose(after[:, -1], 8 * of_others / (of_others + of_known), rtol=1e-3)
 

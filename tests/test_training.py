@@ -2,17 +2,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Training: data file in, bundle out; a killed run goes on with the same result."""
 
+import dataclasses
 import hashlib
+from typing import ClassVar
 
 import numpy as np
 import pytest
+import torch
 from scipy.spatial.distance import pdist
 from sr2cnn_learn.bundle import Bundle
 from sr2cnn_learn.datasets import load_dataset, save_radioml, split
 from sr2cnn_learn.discriminator import Discriminator
 from sr2cnn_learn.evaluation.evaluate import evaluate, untrained_frames
+from sr2cnn_learn.nets import NETWORKS, network
 from sr2cnn_learn.semantics import class_semantics
-from sr2cnn_learn.training import train
+from sr2cnn_learn.training import TrainingData, recipe_of
+from sr2cnn_learn.training import train as train_on
+from sr2cnn_learn.training.objectives import OBJECTIVES, Objective, objective
+from sr2cnn_learn.training.recipes import Recipe
 
 N_FRAMES = 40
 
@@ -49,6 +56,15 @@ def background(tmp_path_factory):
 
 class Killed(Exception):
     pass
+
+
+DATA = {field.name for field in dataclasses.fields(TrainingData)}
+
+
+def train(data, out, preset="best", epochs=None, overrides=None, **options):
+    """`sr2cnn_learn.training.train` with all that tells trainings apart in one line."""
+    data = TrainingData(data, **{name: options.pop(name) for name in DATA & set(options)})
+    return train_on(data, recipe_of(preset, epochs, **(overrides or {})), out, **options)
 
 
 def test_killed_run_goes_on_with_the_same_result(data, tmp_path):
@@ -151,9 +167,9 @@ def test_without_cross_entropy_the_last_epoch_is_kept(data, tmp_path):
     assert card["provenance"]["best_epoch"] == 2
     last = epochs[-1]
     recipe = card["provenance"]["recipe"]
-    assert last.loss == pytest.approx(
-        recipe["center_weight"] * last.center + recipe["reconstruction_weight"] * last.reconstruction
-    )
+    weights = {name: recipe[f"{name}_weight"] for name in ("center", "reconstruction")}
+    assert set(last.losses) == {"cross_entropy", *weights}
+    assert last.loss == pytest.approx(sum(weight * last.losses[name] for name, weight in weights.items()))
 
 
 #: Of the preset best on so few frames: batches small enough for some tens of steps.
@@ -210,7 +226,7 @@ def test_best_checkpoint_with_background_is_not_resumed_without(data, background
 def test_best_round_trip(best, data):
     """Trained, evaluated, loaded and used, each for itself."""
     bundle, card, epochs = best
-    assert [e.reconstruction for e in epochs] == [None] * 8
+    assert [set(e.losses) for e in epochs] == [{"cross_entropy", "center"}] * 8
     assert bundle.classes == ["fast", "middle", "slow"] and not bundle.has_decoder
     assert bundle.dim == 65 and bundle.distance == "euclidean" and bundle.attribute_weights is not None
     dataset = load_dataset(data)
@@ -304,3 +320,51 @@ def test_lite_learns_what_its_teacher_says(data, tmp_path):
     named = np.array(bundle.classes)[logits.argmax(1)]
     expected = np.select([dataset.labels == "slow", dataset.labels == "middle"], ["middle", "slow"], "fast")
     assert np.mean(named == expected[known]) > 0.8
+
+
+def test_a_network_and_an_objective_of_ones_own(data, tmp_path):
+    """All that they take: a class each, registered; a recipe that names them."""
+
+    @network("toy")
+    class Toy(torch.nn.Module):
+        def __init__(self, n_classes, frame_len, dim):
+            super().__init__()
+            self.embedding_dim = dim
+            self.hidden = torch.nn.Linear(2 * frame_len, dim)
+            self.head = torch.nn.Linear(dim, n_classes)
+
+        def forward(self, iq):
+            spectrum = torch.view_as_real(torch.fft.fft(torch.view_as_complex(iq.contiguous()))).abs()
+            return torch.tanh(self.hidden(spectrum.flatten(1)))
+
+        def classify(self, z):
+            return self.head(z)
+
+    @objective("small_vectors")
+    class SmallVectors(Objective):
+        def loss(self, outputs, frames, labels):
+            return outputs["z"].square().mean()
+
+    @dataclasses.dataclass(frozen=True)
+    class ToyRecipe(Recipe):
+        preset: str = "toy"
+        epochs: int = 20
+        dim: int = 8
+        small_vectors_weight: float = 0.01
+        network: ClassVar = "toy"
+        network_fields: ClassVar = ("dim",)
+        objectives: ClassVar = ("cross_entropy", "small_vectors")
+
+    try:
+        epochs = []
+        path = tmp_path / "toy.pt"
+        card = train_on(
+            TrainingData(data, unknown=("noise",)), ToyRecipe(), path, device="cpu", on_epoch=epochs.append
+        )
+    finally:
+        del NETWORKS["toy"], OBJECTIVES["small_vectors"]
+    assert set(epochs[-1].losses) == {"cross_entropy", "small_vectors"}
+    assert epochs[-1].loss < epochs[0].loss
+    bundle = Bundle.load(path)
+    assert bundle.classes == ["fast", "middle", "slow"] and bundle.dim == card["dim"] == 8
+    assert card["provenance"]["metrics"]["closed_set_accuracy"] > 0.6  # chance: 1/3

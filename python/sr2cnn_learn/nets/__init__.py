@@ -1,3 +1,12 @@
-# Copyright 2026 the gr-sr2cnn authors.
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Networks: torch modules with ``forward`` (F), ``classify`` (C) and, if any, ``reconstruct`` (D)."""
+"""Networks, a file each: `registry.network` gives one its name, `build` makes it."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from .registry import NETWORKS, build, network
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
+
+__all__ = ["NETWORKS", "build", "network"]

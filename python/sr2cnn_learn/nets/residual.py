@@ -16,6 +16,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from .registry import network
+
 FEATURES = 4  # I, Q, envelope, phase step
 STEM_KERNEL = 7
 CHANNELS = (48, 80, 128)  # of the stages
@@ -89,6 +91,7 @@ class ResidualBlock(nn.Module):
         return functional.relu(self.norm2(self.conv2(y)) + self.past(x))
 
 
+@network("residual")
 class ResidualNet(nn.Module):
     """F and C of the presets ``best`` and ``lite``; the former's has 7.1 MFLOP a frame of 128 samples.
 
@@ -142,9 +145,9 @@ class ResidualNet(nn.Module):
         return self.project(self.dropout(statistics(x)))
 
     def training_outputs(self, iq):
-        """What the losses need: embedding (N, embedding_dim) and logits of all classes (N, K + B)."""
+        """What the losses need: dict of embedding z (N, embedding_dim) and logits of all classes (N, K + B)."""
         z = self.embed(iq)
-        return z, self.classifier(z)
+        return {"z": z, "logits": self.classifier(z)}
 
     def forward(self, iq: torch.Tensor) -> torch.Tensor:
         """Semantic vectors: float32 (N, frame_len, 2), I and Q of any scale → float32 (N, dim)."""

@@ -15,6 +15,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from .registry import network
+
 CHANNELS = (64, 128, 256, 512)
 HIDDEN = (1024, 512)
 REDUCTION = 16  # samples of a frame for one column behind the last pooling
@@ -138,6 +140,7 @@ class EncoderClassifier(nn.Module):
         return self.classifier(z)
 
 
+@network("sr2cnn")
 class SR2CNN(EncoderClassifier):
     """F, C and D together.
 
@@ -155,6 +158,7 @@ class SR2CNN(EncoderClassifier):
         if frame_len < REDUCTION or frame_len % REDUCTION:
             raise ValueError(f"frame_len is {frame_len}, expected a multiple of {REDUCTION}")
         super().__init__(Encoder(frame_len, dim, dropout, conv_dropout), nn.Linear(dim, n_classes))
+        self.embedding_dim = dim
         self.decoder = Decoder(frame_len, dim)
         self.to(memory_format=torch.channels_last)
 
@@ -164,10 +168,15 @@ class SR2CNN(EncoderClassifier):
         return self.decoder(z, places)
 
     def training_outputs(self, iq):
-        """All that the losses need from one pass: z, logits, reconstruction, normalised frames."""
+        """All that the losses need from one pass: dict of z, logits, reconstruction, normalised frames."""
         target = normalise(iq)
         z, places = self.encoder(target)
-        return z, self.classifier(z), self.decoder(z, places), target
+        return {
+            "z": z,
+            "logits": self.classifier(z),
+            "reconstruction": self.decoder(z, places),
+            "normalised": target,
+        }
 
     def without_decoder(self):
         """F and C alone, sharing their weights with this network."""

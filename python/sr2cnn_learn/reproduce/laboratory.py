@@ -3,7 +3,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from ..discriminator import Discriminator
 from ..evaluation.metrics import open_set_metrics
 from ..evaluation.separation import discrimination_interval
 from ..machine import machine
-from ..training import PRESETS, train
+from ..training import PRESETS, TrainingData, recipe_of, train
 from .printed import DEFAULT_UNKNOWN
 
 QUICK_EPOCHS = 6  # under ten minutes of two cores with the 12,600 frames of the default data
@@ -105,26 +105,24 @@ class Laboratory:
             self.work.mkdir(parents=True, exist_ok=True)
 
             def on_epoch(epoch):
+                line = asdict(epoch)
+                line.update(line.pop("losses"))
                 with open(epochs, "a", encoding="utf-8") as file:
-                    file.write(json.dumps(asdict(epoch)) + "\n")
+                    file.write(json.dumps(line) + "\n")
                 if self.on_epoch:
                     self.on_epoch(epoch)
 
             train(
-                self.data,
+                TrainingData(
+                    self.data, unknown, self.snrs, background=self.background, seed=self.seed
+                ),
+                recipe_of(self.preset, self.epochs, **overrides),
                 path,
-                unknown=unknown,
-                preset=self.preset,
-                epochs=self.epochs,
-                snrs=self.snrs,
-                background=self.background,
-                seed=self.seed,
-                device=self.device,
+                self.device,
+                digest,
                 decoder=self.preset == "paper",
-                name=digest,
                 on_epoch=on_epoch,
                 on_batch=self.on_batch,
-                overrides=overrides,
             )
         bundle = Bundle.load(path, self.device)
         lines = map(json.loads, epochs.read_text(encoding="utf-8").splitlines())
@@ -133,7 +131,7 @@ class Laboratory:
 
     def _digest(self, unknown, overrides):
         """The name of a training's files: a hash of all that decides its result."""
-        recipe = replace(PRESETS[self.preset], epochs=self.epochs, **overrides)
+        recipe = recipe_of(self.preset, self.epochs, **overrides)
         key = dict(
             recipe=asdict(recipe),
             data_sha256=self.dataset.sha256,
@@ -201,7 +199,7 @@ class Trained:
 
     Attributes:
         bundle: ``Bundle``, with decoder
-        history: list of dicts, the fields of ``training.Epoch``
+        history: list of dicts, the fields of ``training.Epoch``, its losses by name
         classes: names of the known classes
         unknown: names of those held out
     """

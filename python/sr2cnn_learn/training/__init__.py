@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Training: data in (`prepare`), the one loop (`fit`), bundle out (`finish`); recipes are data."""
+
+from .fit import Epoch
+from .prepare import TrainingData
+from .recipes import PRESETS, Recipe, recipe_of
+from .train import train
+
+__all__ = ["PRESETS", "Epoch", "Recipe", "TrainingData", "recipe_of", "train"]

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a training learns from: data set, split, background classes, teacher."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..bundle import Bundle
+from ..datasets import load_dataset, split
+from ..datasets.arrays import file_sha256
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Which frames are trained on.
+
+    Attributes:
+        path: file or folder, see `datasets.load_dataset`
+        unknown: names of classes held out whole
+        snrs: SNR labels to use, default all in the file
+        max_per_key: at most so many frames of each modulation and SNR, default all
+        background: file or folder of classes that are trained along but are no targets; none of them may be a
+            class of ``path``; not every recipe takes them
+        teacher: bundle of the same classes whose logits the network learns to give; not every recipe takes one
+        seed: of the split, and of weights, dropout and order
+    """
+
+    path: str | Path
+    unknown: tuple = ()
+    snrs: tuple | None = None
+    max_per_key: int | None = None
+    background: str | Path | None = None
+    teacher: str | Path | None = None
+    seed: int = 0
+
+
+@dataclass
+class Prepared:
+    """Frames as a training needs them.
+
+    Attributes:
+        dataset: `datasets.Dataset`
+        parts: `datasets.Split`
+        classes: names of the known classes
+        unknown: names of those held out, sorted
+        seed: see `TrainingData`
+        frames: float32 (N, frame_len, 2), of the data set
+        labels: int64 (N,), indices of known classes, −1 for those held out
+        background: frames (M, frame_len, 2) and labels (M,) of background classes as tensors, or None
+        n_background: number of background classes
+        teacher: function from frames (N, L, 2) to logits (N, K), or None
+        about: dict, what the card says of it
+        run: dict, what tells a training from others, but for its recipe
+    """
+
+    dataset: Any
+    parts: Any
+    classes: list
+    unknown: list
+    seed: int
+    frames: np.ndarray
+    labels: np.ndarray
+    background: tuple | None = None
+    n_background: int = 0
+    teacher: Any = None
+    about: dict = field(default_factory=dict)
+    run: dict = field(default_factory=dict)
+
+    def tensors(self, part):
+        """Frames and labels of a part of the split, by its name."""
+        indices = getattr(self.parts, part)
+        return torch.from_numpy(self.frames[indices]), torch.from_numpy(self.labels[indices])
+
+
+def prepare(data, recipe, device):
+    """Read and split the data.
+
+    Args:
+        data: `TrainingData`
+        recipe: `recipes.Recipe`
+        device: torch device, of the teacher
+
+    Returns:
+        `Prepared`
+
+    Raises:
+        FileNotFoundError, ValueError: a file or an argument is wrong; names it
+    """
+    _check_company(data, recipe)
+    dataset = load_dataset(data.path, snrs=data.snrs, max_per_key=data.max_per_key)
+    parts = split(dataset, data.unknown, data.seed)
+    classes = [m for m in dataset.modulations if m not in set(data.unknown)]
+    if len(classes) < 2:
+        raise ValueError(f"{data.path}: {len(classes)} known classes are left, expected at least 2")
+    index = {label: k for k, label in enumerate(classes)}
+    labels = np.array([index.get(label, -1) for label in dataset.labels])
+    prepared = Prepared(
+        dataset, parts, classes, sorted(data.unknown), data.seed, _in_time(dataset.frames), labels
+    )
+    frame_len = prepared.frames.shape[1]
+    prepared.about["data_sha256"] = dataset.sha256
+    if data.max_per_key is not None:
+        prepared.about["max_per_key"] = data.max_per_key
+    run = prepared.run
+    run.update(data_sha256=dataset.sha256, seed=data.seed, classes=classes)
+    run.update(background_sha256=None, max_per_key=data.max_per_key)
+    if data.background is not None:
+        others = load_dataset(data.background, frame_len=frame_len)
+        prepared.background = _background(data.background, others, dataset.modulations)
+        prepared.n_background = len(others.modulations)
+        prepared.about.update(background=others.modulations, background_sha256=others.sha256)
+        run["background_sha256"] = others.sha256
+    if data.teacher is not None:
+        prepared.teacher, sha256 = _teacher(data.teacher, classes, frame_len, device)
+        prepared.about["teacher_sha256"] = run["teacher_sha256"] = sha256
+    return prepared
+
+
+def run_of(prepared, recipe):
+    """Dict that tells a training from others."""
+    run = dict(asdict(recipe), **prepared.run)
+    if not recipe.one_cycle:  # a run may go on to more epochs than it was started for
+        del run["epochs"]
+    return run
+
+
+def _check_company(data, recipe):
+    if data.background is not None and not recipe.takes_background:
+        raise ValueError(f"preset {recipe.preset!r} takes no background classes, 'best' does")
+    if data.teacher is not None and not recipe.takes_teacher:
+        raise ValueError(f"preset {recipe.preset!r} takes no teacher, 'best' and 'lite' do")
+    if data.background is not None and data.teacher is not None:
+        raise ValueError("background and teacher are both given, expected one of them")
+
+
+def _in_time(frames):
+    """(N, 2, L), as data sets have it → (N, L, 2), as networks do."""
+    return np.ascontiguousarray(frames.transpose(0, 2, 1))
+
+
+def _background(path, others, modulations):
+    """Frames and labels of background classes as tensors; ValueError for one that is in the data set."""
+    shared = sorted(set(others.modulations) & set(modulations))
+    if shared:
+        raise ValueError(f"{path}: background class {shared[0]!r} is a class of the data set, too")
+    labels = np.searchsorted(others.modulations, others.labels)
+    return torch.from_numpy(_in_time(others.frames)), torch.from_numpy(labels)
+
+
+def _teacher(model, classes, frame_len, device):
+    """A bundle as a function from frames (N, L, 2) to logits, and its file's sha256."""
+    bundle = Bundle.load(model, device)
+    if (bundle.classes, bundle.frame_len) != (classes, frame_len):
+        raise ValueError(
+            f"teacher {bundle.path}: its classes or its frames of {bundle.frame_len} samples are not those "
+            "that are trained on"
+        )
+
+    def logits(iq):
+        return torch.from_numpy(bundle.classify(bundle.encode(iq.cpu().numpy()))).to(device)
+
+    return logits, file_sha256(bundle.path)
