@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The paper's experiments: end to end on tiny data, the cache of trainings, and the parts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +19,7 @@ from sr2cnn_learn.reproduce.open_world import ABLATION, FIGURES, ablation, open_
 from sr2cnn_learn.reproduce.printed import UNKNOWN_SETS, printed
 from sr2cnn_learn.reproduce.report import Report, number, paper, share
 from sr2cnn_learn.reproduce.tables import _dominant_shares
+from sr2cnn_learn.training import recipe_of
 
 N_FRAMES = 20
 
@@ -169,17 +172,16 @@ def test_figures_are_those_of_the_card(data, work):
 
 
 def test_each_loss_is_left_out(data, tmp_path, monkeypatch):
-    overrides = []
+    recipes, plain = [], recipe_of("paper", 1)
 
     class Asked(Exception):
         pass
 
-    def train(*_, **options):
-        overrides.append(options["overrides"])
-        if len(overrides) == 5:
+    def train(data, recipe, *others, **options):
+        recipes.append(recipe)
+        if len(recipes) == 5:
             raise Asked
-        options["overrides"] = {}
-        return real(*_, **options)
+        return real(data, plain, *others, **options)
 
     from sr2cnn_learn.reproduce import laboratory as module
 
@@ -188,12 +190,12 @@ def test_each_loss_is_left_out(data, tmp_path, monkeypatch):
     lab = Laboratory(data, tmp_path, epochs=1, device="cpu")
     with pytest.raises(Asked):
         reproduce("table3", lab)
-    assert overrides == [
-        {},
-        dict(cross_entropy_weight=0.0),
-        dict(center_weight=0.0),
-        dict(reconstruction_weight=0.0),
-        dict(reconstruction_norm="l1"),
+    assert recipes == [
+        plain,
+        replace(plain, cross_entropy_weight=0.0),
+        replace(plain, center_weight=0.0),
+        replace(plain, reconstruction_weight=0.0),
+        replace(plain, reconstruction_norm="l1"),
     ]
 
 
