@@ -230,7 +230,7 @@ def sr2cnn():
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--decoder", is_flag=True, help="Keep the decoder in the bundle: twice the size.")
 @json_options
-def train(data, out, channels, json_output, **options):
+def train(data, out, preset, epochs, channels, device, decoder, json_output, **options):
     """Train a network and write its model bundle.
 
     A checkpoint beside OUT follows each epoch: the same command takes up again where a killed one
@@ -246,9 +246,9 @@ def train(data, out, channels, json_output, **options):
     """
     console = stderr_console()
     with console.status("reading the data"):
-        from .training import PRESETS, train
+        from .training import PRESETS, TrainingData, recipe_of
+        from .training import train as train_network
 
-    preset = options["preset"]
     if preset not in PRESETS:
         raise click.BadParameter(
             f"{preset!r}, expected one of {', '.join(PRESETS)}", param_hint="--preset"
@@ -266,21 +266,21 @@ def train(data, out, channels, json_output, **options):
         def on_epoch(epoch):
             console.print(
                 f"epoch {epoch.number:3d}  loss {epoch.loss:8.4f}  "
-                f"cross-entropy {epoch.cross_entropy:.4f}  center {epoch.center:.4f}  "
-                + ("" if epoch.reconstruction is None else f"reconstruction {epoch.reconstruction:.4f}  ")
+                + "".join(f"{n.replace('_', '-')} {loss:.4f}  " for n, loss in epoch.losses.items())
                 + f"validation {percent(epoch.validation_accuracy)}  {epoch.seconds:.0f} s"
                 + ("  best" if epoch.best else ""),
                 soft_wrap=True,
             )
 
-        card = train(
-            data,
+        card = train_network(
+            TrainingData(data, **options),
+            recipe_of(preset, epochs, **({"channels": channels} if channels else {})),
             out,
+            device,
+            decoder=decoder,
             provenance=_data_recipes(console, data=data, background_data=options["background"]),
             on_epoch=on_epoch,
             on_batch=on_batch,
-            overrides={"channels": channels} if channels else None,
-            **options,
         )
     console.print(f"wrote {out}")
     if not json_output.put(card):
