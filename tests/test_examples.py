@@ -67,8 +67,11 @@ def run(*command, cwd):
     return done.stdout
 
 
-def run_window(*command, cwd, enough=1):
-    """Run what does not end until labels.jsonl has a label and enough bursts, then Ctrl-C; that file's text."""
+def run_window(*command, cwd, enough=2):
+    """Run what does not end until labels.jsonl has a label and enough bursts, then Ctrl-C; that file's text.
+
+    Two, so that all frames of the first one are judged.
+    """
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "QT_QPA_PLATFORM": "offscreen"}
     process = subprocess.Popen(
         [str(part) for part in command], cwd=cwd, env=environment, stdin=subprocess.DEVNULL,
