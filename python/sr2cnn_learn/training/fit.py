@@ -75,7 +75,8 @@ class Learner:
         self._weights = {name: recipe.weight(name) for name in names}
         if prepared.teacher is not None:  # it takes the labels' place in part
             self._weights["cross_entropy"] -= self._weights["distillation"]
-        self._objectives = make_objectives(names, Setting(recipe, n_classes, self.network.embedding_dim, device, prepared.teacher))
+        dim = self.network.embedding_dim
+        self._objectives = make_objectives(names, Setting(recipe, n_classes, dim, device, prepared.teacher))
         self._optimizer = OPTIMIZERS[recipe.optimizer](
             self.network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
         )

@@ -24,7 +24,8 @@ class Recipe:
         whole_batches: whether a last batch of fewer frames is left out of an epoch
         takes_background, takes_teacher: whether background classes and a teacher may be given
         tkr: share of known validation frames that λ1 keeps; None: λ1 and distance by the paper's rule
-        stores_half: whether the bundle holds the weights in half precision
+        stores_half: whether the bundle holds the weights in half precision; a whitened space spans more
+            magnitudes than that has
     """
 
     preset: str = ""
@@ -94,10 +95,9 @@ class BestRecipe(Recipe):
     theta2_limit: float = 1.0
     merge_separation: float = 3.8
     rival_support: int = 100
-    channels: ClassVar[tuple[int, int, int]] = (48, 80, 128)
 
     network: ClassVar[str] = "residual"
-    network_fields: ClassVar[tuple] = ("dim", "dropout", "remove_phase", "channels")
+    network_fields: ClassVar[tuple] = ("dim", "dropout", "remove_phase")
     objectives: ClassVar[tuple] = ("cross_entropy", "center")
     distillation_weight: ClassVar[float] = 0.7
     temperature: ClassVar[float] = 2.0  # of the teacher's logits and the network's own
@@ -107,7 +107,6 @@ class BestRecipe(Recipe):
     whole_batches: ClassVar[bool] = True
     takes_background: ClassVar[bool] = True
     takes_teacher: ClassVar[bool] = True
-    stores_half: ClassVar[bool] = False  # a whitened space spans more magnitudes than half precision has
 
 
 @dataclass(frozen=True)
@@ -116,6 +115,8 @@ class LiteRecipe(BestRecipe):
 
     preset: str = "lite"
     channels: tuple[int, int, int] = (32, 48, 96)
+
+    network_fields: ClassVar[tuple] = (*BestRecipe.network_fields, "channels")
 
 
 @dataclass(frozen=True)
