@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from gnuradio import analog, blocks, gr, sr2cnn
 from gnuradio.sr2cnn.benchmark.parts import DIM, N_KNOWN, N_UNKNOWN, stream
-from gnuradio.sr2cnn.benchmark.row import best_rate
+from sr2cnn_learn.benchmark.row import best_rate
 from sr2cnn_learn.bundle import Bundle
 
 MODELS = "sr2cnn", "sr2cnn-paper"

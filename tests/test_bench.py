@@ -6,13 +6,14 @@ import json
 import numpy as np
 import pytest
 from cli_support import run_cli
-from gnuradio.sr2cnn.benchmark import Limit, encoders, limit
-from gnuradio.sr2cnn.benchmark.encoders import flop_of
 from gnuradio.sr2cnn.benchmark.live import bursts
 from gnuradio.sr2cnn.benchmark.parts import N_KNOWN, N_UNKNOWN, plain_loop, stream
-from gnuradio.sr2cnn.benchmark.row import Row, best_rate
-from gnuradio.sr2cnn.cli.bench import cells
 from gnuradio.sr2cnn.sr2cnn_python import discriminator_kernel
+from sr2cnn_learn.benchmark import limit
+from sr2cnn_learn.benchmark.encoders import encoders, flop_of
+from sr2cnn_learn.benchmark.limit import Limit
+from sr2cnn_learn.benchmark.row import Row, best_rate
+from sr2cnn_learn.cli.bench import cells
 from sr2cnn_learn.discriminator import Discriminator
 from sr2cnn_learn.nets.residual import ResidualNet
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from cli_support import events, fails, run_cli
 from sr2cnn_learn.bundle import Bundle
-from sr2cnn_learn.cli import sr2cnn as sr2cnn_cli
+from sr2cnn_learn.cli.app import sr2cnn as sr2cnn_cli
 from sr2cnn_learn.datasets import load_dataset
 from sr2cnn_learn.registry import Registry, locked
 

@@ -23,10 +23,10 @@ from cli_support import APP, FRAME_LEN, events, fails, run_cli, write_small_bund
 pytest.importorskip("gnuradio")
 
 import zmq  # noqa: E402
-from gnuradio.sr2cnn.cli.monitor import DISPLAYS, monitor  # noqa: E402
+from gnuradio.sr2cnn.cli.monitor import DISPLAYS  # noqa: E402
 from gnuradio.sr2cnn.outputs.json_lines import read_json_lines  # noqa: E402
 from gnuradio.sr2cnn.sources.supervision import LATE  # noqa: E402
-from sr2cnn_learn.cli import sr2cnn  # noqa: E402
+from sr2cnn_learn.cli.app import sr2cnn  # noqa: E402
 from waiting import PATIENCE  # noqa: E402
 
 CAPTURES = Path(__file__).parent.parent.parent / "shared" / "captures"
@@ -34,8 +34,6 @@ RATE = 100e3
 N_FRAMES = 60
 N_LEFT = 17  # samples that make no frame
 RAW = "--no-condition"
-
-sr2cnn.add_command(monitor)
 
 
 @pytest.fixture(scope="module")

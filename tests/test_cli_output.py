@@ -16,23 +16,20 @@ from click.testing import CliRunner
 
 pytest.importorskip("gnuradio")
 
-from gnuradio.sr2cnn.cli import COMMANDS  # noqa: E402
-from sr2cnn_learn.cli import Hertz, sr2cnn  # noqa: E402
-from sr2cnn_learn.cli_output import GivenPath  # noqa: E402
+from sr2cnn_learn.cli.app import sr2cnn  # noqa: E402
+from sr2cnn_learn.cli.common import GivenPath, Hertz  # noqa: E402
 from waiting import PATIENCE  # noqa: E402
 
 READER_GONE = 128 + signal.SIGPIPE
 LINES = ("classify", "monitor", "watch")  # give events, not figures
 
-for command in COMMANDS:
-    sr2cnn.add_command(command)
-
 
 def every_command(command=sr2cnn, words=()):
     """(words, command) of every command that does something, ("classes", "list") and so on."""
     if isinstance(command, click.Group):
-        for name, below in command.commands.items():
-            yield from every_command(below, (*words, name))
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            yield from every_command(command.get_command(context, name), (*words, name))
     else:
         yield words, command
 

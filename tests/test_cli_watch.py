@@ -23,7 +23,7 @@ from gnuradio.sr2cnn.outputs.zmq_pub import ZmqPub  # noqa: E402
 from hypothesis import example, given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from rich.console import Console  # noqa: E402
-from sr2cnn_learn.cli import stdout_console  # noqa: E402
+from sr2cnn_learn.cli.output import stdout_console  # noqa: E402
 from waiting import PATIENCE  # noqa: E402
 
 HOSTILE = [

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from sr2cnn_learn.cli import FREQUENCY, RATE
+from sr2cnn_learn.cli.common import FREQUENCY, RATE
 from sr2cnn_learn.quantities import loads_finite, parse_hertz, parse_quantity
 
 EXPONENTS = {"": 0, "k": 3, "K": 3, "m": 6, "M": 6, "g": 9, "G": 9}

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from gnuradio.sr2cnn import signal202002, synthesis
-from gnuradio.sr2cnn.cli import reproduce
+from gnuradio.sr2cnn.cli.reproduce import reproduce
 from rich.console import Console
-from sr2cnn_learn.cli import progress_bar
+from sr2cnn_learn.cli.output import progress_bar
 from sr2cnn_learn.datasets import load_dataset
 
 MODULE = sys.modules[reproduce.callback.__module__]

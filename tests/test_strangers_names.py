@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from cli_support import CLASSES, events, fails, run_cli, write_small_bundle
 from sr2cnn_learn.bundle import Bundle
-from sr2cnn_learn.cli import stdout_console
+from sr2cnn_learn.cli.output import stdout_console
 from sr2cnn_learn.datasets import load_dataset, save_radioml
 from sr2cnn_learn.registry import Registry
 from test_datasets_sigmf import annotation, record

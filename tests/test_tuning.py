@@ -8,10 +8,10 @@ import pytest
 import torch
 from cli_support import run_cli, write_small_bundle
 from gnuradio import sr2cnn
-from gnuradio.sr2cnn import tuning
-from gnuradio.sr2cnn.benchmark import row
-from gnuradio.sr2cnn.tuning import BATCHES, Tuning, cache_path, kept, thread_counts, tune
+from sr2cnn_learn import tuning
+from sr2cnn_learn.benchmark import row
 from sr2cnn_learn.bundle import Bundle
+from sr2cnn_learn.tuning import BATCHES, Tuning, cache_path, kept, thread_counts, tune
 
 
 @pytest.fixture(autouse=True)

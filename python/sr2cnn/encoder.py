@@ -7,10 +7,10 @@ from collections import deque
 import numpy as np
 from sr2cnn_learn.bundle import Bundle
 from sr2cnn_learn.quantities import takes_numbers, whole
+from sr2cnn_learn.tuning import doublings, kept
 
 from .base import sync_block
 from .status import StatusPort
-from .tuning import doublings, kept
 
 REMEMBERED = 1000  # calls that the latency figures are of
 LARGEST_WARM_UP = 1024  # frames

@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from .cli import RADIO_COMMANDS
+from .cli.found import radio_commands
 
 GRC_FILES = "sr2cnn_*.block.yml"
 ABSENT = "not there"
@@ -81,7 +81,7 @@ def _gnuradio() -> Finding:
         return Finding(
             "GNU Radio",
             "hint",
-            f"{ABSENT}: the lab is whole without it; {', '.join(RADIO_COMMANDS)} need it",
+            f"{ABSENT}: the lab is whole without it; {', '.join(radio_commands())} need it",
             "for them install Debian's gnuradio, then run make build in a checkout of this module",
         )
     if output is None:
@@ -117,7 +117,7 @@ def _module() -> Finding:
         return Finding(
             "gnuradio.sr2cnn",
             "hint",
-            f"{ABSENT}: {', '.join(RADIO_COMMANDS)} need it",
+            f"{ABSENT}: {', '.join(radio_commands())} need it",
             "run make build; if it is installed in another prefix, use that prefix's interpreter "
             "or add its site-packages to PYTHONPATH",
         )

@@ -16,6 +16,7 @@ DEEPEST = 5  # of dicts and lists within another
 NAME_WIDTH = 24  # of a terminal's columns, for a name
 LEAST_WIDTH = 6
 UNBOUNDED = 1 << 16
+MEASURED = "measured on the test part"
 PHRASES = {
     "am_ssb": "AM-SSB",
     "dim": "dimensions",
@@ -34,6 +35,10 @@ SHARES = {
     "closed_set_accuracy", "hungarian_accuracy", "hungarian_accuracy_as_emitted", "known_accuracy",
     "known_precision", "tkr", "tur", "tur_at_tkr95", "unknown_precision", "upper_bound", "wtr",
 }  # fmt: skip
+
+
+def percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f} %"
 
 
 def title(key: str) -> str:

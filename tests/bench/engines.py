@@ -15,8 +15,8 @@ import click
 import numpy as np
 import torch
 from gnuradio import sr2cnn
-from gnuradio.sr2cnn.benchmark.encoders import of_torch
-from gnuradio.sr2cnn.benchmark.row import best_rate
+from sr2cnn_learn.benchmark.encoders import of_torch
+from sr2cnn_learn.benchmark.row import best_rate
 from gnuradio.sr2cnn.synthesis import synthesize
 from sr2cnn_learn.bundle import Bundle
 from sr2cnn_learn.nets.residual import ResidualNet

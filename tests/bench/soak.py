@@ -25,7 +25,7 @@ from gnuradio import blocks, gr, sr2cnn
 from gnuradio.sr2cnn.benchmark.live import Latencies, bursts, clock, rss
 from gnuradio.sr2cnn.cli.flowgraph import run
 from gnuradio.sr2cnn.cli.monitor import ROOM
-from sr2cnn_learn.cli import RATE
+from sr2cnn_learn.cli.common import RATE
 
 ROTATE_BYTES = 10_000_000
 PARSED = 100  # one event of ZeroMQ in so many: all of them would take the time that belongs to the labels

@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 from gnuradio import blocks, gr
+from sr2cnn_learn.benchmark.row import Row
 
 from ..event_sink import event_sink
 from ..recognizer import recognizer
 from .live import Latencies, bursts, clock, rss
-from .row import Row
 
 CAPPED = 16  # discovered classes, so that memory may not grow with them
 MAX_RUN = 64  # frames of a label, so that labels come often

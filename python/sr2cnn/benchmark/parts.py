@@ -5,10 +5,10 @@ import time
 
 import numpy as np
 from gnuradio import blocks, gr
+from sr2cnn_learn.benchmark.row import Row, best_rate
 from sr2cnn_learn.discriminator import Discriminator
 
 from ..sr2cnn_python import discriminator_kernel, frame_queue, framer
-from .row import Row, best_rate
 
 N_KNOWN, N_UNKNOWN, DIM = 9, 5, 256
 N_FRAMES = 8192

@@ -9,8 +9,8 @@ import numpy as np
 from rich.table import Table
 from sr2cnn_learn.atomic import is_stream, output_file
 from sr2cnn_learn.attributes import in_words
-from sr2cnn_learn.cli import FILE, FREQUENCY, RATE, progress_bar, stderr_console
-from sr2cnn_learn.cli_output import NEW_FILE_OR_STDOUT, check_reader
+from sr2cnn_learn.cli.common import FILE, FREQUENCY, NEW_FILE_OR_STDOUT, RATE
+from sr2cnn_learn.cli.output import check_reader, progress_bar, stderr_console
 from sr2cnn_learn.discriminator import INVALID, resolve
 from sr2cnn_learn.names import shown
 from sr2cnn_learn.recordings import DATATYPES, open_recording

@@ -1,30 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`sr2cnn dataset`: build a data set, look into one."""
+"""Commands of `sr2cnn dataset` that build a data set."""
 
 import json
 import os
 
 import click
-import numpy as np
 from rich.table import Table
 from sr2cnn_learn.atomic import replaceable, write_atomically
-from sr2cnn_learn.cli import (
-    DATA,
-    MAX_PER_KEY,
-    Names,
-    Snrs,
-    percent,
-    progress_bar,
-    stderr_console,
-    stdout_console,
-)
-from sr2cnn_learn.cli_output import NEW_FILE, json_options
-from sr2cnn_learn.wording import facts, fitting_table, levels
-
-
-@click.group()
-def dataset():
-    """Build a data set, or look into one."""
+from sr2cnn_learn.cli.common import NEW_FILE, Names, Snrs, json_options
+from sr2cnn_learn.cli.output import progress_bar, stderr_console, stdout_console
 
 
 def _build_options(snrs):
@@ -82,7 +66,7 @@ def _frames_per_key(default):
     )  # fmt: skip
 
 
-@dataset.command()
+@click.command()
 @_recipe_options
 @_frames_per_key(1000)
 @_am_ssb
@@ -111,7 +95,7 @@ def radioml2016(**options):
     _write_radioml("radioml2016", **options)
 
 
-@dataset.command()
+@click.command()
 @_recipe_options
 @_frames_per_key(6000)
 def radioml2016b(modulations, **options):
@@ -129,7 +113,7 @@ def radioml2016b(modulations, **options):
     _write_radioml("radioml2016b", modulations=modulations or ten, **options)
 
 
-@dataset.command()
+@click.command()
 @_recipe_options
 @_am_ssb
 def radioml2016c(**options):
@@ -145,7 +129,7 @@ def radioml2016c(**options):
     _write_radioml("radioml2016c", **options)
 
 
-@dataset.command()
+@click.command()
 @_with(_build_options("2:40:2"))
 @_frames_per_key(1000)
 def signal202002(**options):
@@ -210,7 +194,7 @@ def _write(layout, build, out, snrs, modulations, jobs, **options):
     console.print(f"wrote {out}: {len(frames)} keys, {n_frames} frames", soft_wrap=True)
 
 
-@dataset.command()
+@click.command()
 @json_options
 def modulations(json_output):
     """List what can be transmitted, and what --spread varies.
@@ -245,120 +229,5 @@ def modulations(json_output):
             str(row["bits_per_symbol"] or "audio"),
             row["description"],
             ", ".join(ranges),
-        )
-    stdout_console().print(table)
-
-
-@dataset.command()
-@click.argument("file", type=DATA)
-@json_options
-def info(file, json_output):
-    """Count the frames of a data file, or of a folder of labelled SigMF recordings.
-
-    Reads RML2016.10a, 10b, 04C, RML2018.01A, SIGNAL-202002 and what sr2cnn dataset wrote. Nothing
-    that a pickle holds is run.
-
-    \b
-    Examples:
-      sr2cnn dataset info RML2016.10a_dict.pkl
-      sr2cnn dataset info recordings/
-    """
-    from sr2cnn_learn.datasets import SNR_NOT_STATED, load_dataset
-
-    data = load_dataset(file)
-    report = {
-        "file": str(file),
-        "sha256": data.sha256,
-        "frames": len(data),
-        "skipped": data.skipped,
-        "modulations": data.modulations,
-        "snrs": sorted(set(data.snrs.tolist())),
-        "keys": [
-            {"modulation": modulation, "snr": snr, "frames": n}
-            for (modulation, snr), n in data.keys.items()
-        ],
-    }
-    if json_output.put(report):
-        return
-    console = stdout_console()
-    left_out = f", {data.skipped} more left out for NaN or Inf" if data.skipped else ""
-    console.print(facts([("file", file), ("SHA-256", data.sha256), ("frames", f"{len(data)}{left_out}")]))
-    rows = []
-    for modulation in data.modulations:
-        counts = {snr: n for (m, snr), n in data.keys.items() if m == modulation}
-        a_key = sorted({min(counts.values()), max(counts.values())})
-        stated = [snr for snr in counts if snr != SNR_NOT_STATED]
-        not_stated = ["not stated"] * (len(stated) < len(counts))
-        rows.append(
-            {
-                "modulation": modulation,
-                "frames": str(sum(counts.values())),
-                "SNR": ", ".join([levels(stated)] * bool(stated) + not_stated),
-                "frames at each": " to ".join(map(str, a_key)),
-            }
-        )
-    console.print(fitting_table(console, rows, [tuple(rows[0])], names=["modulation"]))
-
-
-@dataset.command()
-@click.argument("file", type=DATA)
-@click.option("--snr", "snrs", type=Snrs(), help="SNRs to look at; default: all.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the split.")
-@click.option(
-    "--test-frames", type=click.IntRange(min=1), default=500, show_default=True,
-    help="Test frames to look at, drawn at random.",
-)  # fmt: skip
-@MAX_PER_KEY
-@json_options
-def leakage(file, snrs, seed, test_frames, max_per_key, json_output):
-    """Say how alike test frames are to the training frames of the seeded split.
-
-    For each test frame, its correlation (1: a copy up to scale and phase) with the most similar
-    training frame at any lag. Near-duplicates across the split inflate every figure. Some
-    modulations are alike by nature: AM with a silent message is a bare carrier, BPSK has few
-    patterns in a frame. What gives a leak away is the same modulation's higher value in one data
-    set than in another.
-
-    \b
-    Examples:
-      sr2cnn dataset leakage data.pkl --snr 18
-      sr2cnn dataset leakage RML2016.10a_dict.pkl --test-frames 2000 --json
-    """
-    from sr2cnn_learn.datasets import load_dataset, nearest_correlation, split
-
-    data = load_dataset(file, snrs=snrs, max_per_key=max_per_key)
-    parts = split(data, seed=seed)
-    rng = np.random.default_rng(seed)
-    tested = rng.permutation(parts.test)[:test_frames]
-    console = stderr_console()
-    with progress_bar(console) as progress:
-        task = progress.add_task("test frames", total=len(tested))
-        nearest = nearest_correlation(
-            data.frames[parts.train],
-            data.frames[tested],
-            progress=lambda n: progress.advance(task, n),
-        )
-    rows = {"all": nearest}
-    rows.update({m: nearest[data.labels[tested] == m] for m in data.modulations})
-    report = {
-        name: {
-            "frames": len(values),
-            "median": float(np.median(values)),
-            "p95": float(np.quantile(values, 0.95)),
-            "share_above_0.95": float(np.mean(values > 0.95)),
-        }
-        for name, values in rows.items()
-        if len(values)
-    }
-    if json_output.put({"sha256": data.sha256, "seed": seed, **report}):
-        return
-    table = Table("modulation", "test frames", "median", "95 %", "above 0.95")
-    for name, row in report.items():
-        table.add_row(
-            name,
-            str(row["frames"]),
-            f"{row['median']:.3f}",
-            f"{row['p95']:.3f}",
-            percent(row["share_above_0.95"]),
         )
     stdout_console().print(table)

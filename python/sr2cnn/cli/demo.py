@@ -10,8 +10,9 @@ import numpy as np
 from rich.live import Live
 from rich.table import Table
 from sr2cnn_learn.attributes import in_words
-from sr2cnn_learn.cli import FOLDER, Snrs, percent, progress_bar, stderr_console
-from sr2cnn_learn.cli_output import json_options
+from sr2cnn_learn.cli.common import FOLDER, Snrs, json_options
+from sr2cnn_learn.cli.output import progress_bar, stderr_console
+from sr2cnn_learn.wording import percent
 
 MAP_FRAMES = 1500  # frames on the map of the semantic space
 MAX_ROWS = 8  # discovered classes in a table

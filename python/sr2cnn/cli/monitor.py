@@ -12,8 +12,8 @@ from pathlib import Path
 
 import click
 from rich.live import Live
-from sr2cnn_learn.cli import FILE, FREQUENCY, RATE, stderr_console
-from sr2cnn_learn.cli_output import NEW_FILE_OR_STDOUT, check_reader
+from sr2cnn_learn.cli.common import FILE, FREQUENCY, NEW_FILE_OR_STDOUT, RATE
+from sr2cnn_learn.cli.output import check_reader, stderr_console
 from sr2cnn_learn.names import shown
 from sr2cnn_learn.quantities import parse_quantity
 from sr2cnn_learn.recordings import DATATYPES

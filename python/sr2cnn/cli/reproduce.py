@@ -5,8 +5,9 @@ from pathlib import Path
 
 import click
 from click.core import ParameterSource
-from sr2cnn_learn.cli import FILE, FOLDER, Names, Snrs, percent, progress_bar, stderr_console, stdout_console
-from sr2cnn_learn.cli_output import json_options
+from sr2cnn_learn.cli.common import FILE, FOLDER, Names, Snrs, json_options
+from sr2cnn_learn.cli.output import progress_bar, stderr_console, stdout_console
+from sr2cnn_learn.wording import percent
 from sr2cnn_learn.reproduce import EXPERIMENTS, ON_SECOND_DATA
 from sr2cnn_learn.reproduce import reproduce as run_experiment
 

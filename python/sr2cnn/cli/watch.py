@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import click
 from rich.live import Live
 from rich.table import Table
-from sr2cnn_learn.cli import percent, stdout_console
-from sr2cnn_learn.cli_output import check_reader
+from sr2cnn_learn.cli.output import check_reader, stdout_console
+from sr2cnn_learn.wording import percent
 from sr2cnn_learn.names import check_name, shown
 from sr2cnn_learn.quantities import loads_finite
 

@@ -4,7 +4,7 @@
 import contextlib
 
 import numpy as np
-from sr2cnn_learn.bundle import Bundle
+from ..bundle import Bundle
 
 from .row import Row, best_rate
 

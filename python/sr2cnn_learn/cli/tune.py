@@ -5,8 +5,9 @@ from dataclasses import asdict
 
 import click
 from rich.table import Table
-from sr2cnn_learn.cli import progress_bar, stderr_console, stdout_console
-from sr2cnn_learn.cli_output import json_options
+
+from .common import json_options
+from .output import progress_bar, stderr_console, stdout_console
 
 
 @click.command()
@@ -23,8 +24,7 @@ def tune(model, json_output):
       sr2cnn tune
       sr2cnn tune mine.pt
     """
-    from sr2cnn_learn.bundle import Bundle
-
+    from ..bundle import Bundle
     from ..tuning import BATCHES, cache_path, thread_counts
     from ..tuning import tune as measure
 

@@ -10,9 +10,9 @@ import os
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from sr2cnn_learn.atomic import write_atomically
-from sr2cnn_learn.cache import cache_folder
-from sr2cnn_learn.machine import machine
+from .atomic import write_atomically
+from .cache import cache_folder
+from .machine import machine
 
 BATCHES = 32, 64, 128, 256, 512, 1024
 ENOUGH = 0.95  # of the best rate
@@ -72,7 +72,7 @@ def tune(bundle, seconds=SECONDS, progress=lambda rate: None):
     """
     import torch
 
-    from .benchmark.row import best_rate  # which knows of all blocks, and so of those that ask here
+    from .benchmark.row import best_rate
 
     if bundle.device.type != "cpu":
         raise ValueError(f"device is '{bundle.device}', expected 'cpu'")
@@ -107,7 +107,7 @@ def doublings(n):
 
 
 def _key(bundle):
-    from sr2cnn_learn.datasets.arrays import file_sha256
+    from .datasets.arrays import file_sha256
 
     return f"{machine()}; {file_sha256(bundle.path)}"
 

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`sr2cnn bench`: how fast this machine recognises, as ratios measured in one run."""
 
-import os
+from __future__ import annotations
+
 from dataclasses import asdict
 
 import click
 from rich.table import Table
-from sr2cnn_learn.cli import RATE, Names, stderr_console, stdout_console
-from sr2cnn_learn.cli_output import json_options
+
+from .common import RATE, Names, json_options
+from .found import BENCHMARKS, found
+from .output import stderr_console, stdout_console
 
 WIDTH = 140  # of the table in a file
-PARTS = ("encoder", "discriminator", "framing", "flowgraph", "latency")
+ENCODER = "encoder"
 
 
 @click.command()
@@ -18,18 +21,21 @@ PARTS = ("encoder", "discriminator", "framing", "flowgraph", "latency")
     "--model", default="sr2cnn", show_default=True, help="Bundle that is compared with the faithful one."
 )
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
-@click.option("--parts", type=Names(), default=PARTS, help=f"Of {','.join(PARTS)}; default: all.")
+@click.option("--parts", type=Names(), help=f"Of {','.join([ENCODER, *found(BENCHMARKS)])}; default: all.")
 @click.option("--rate", type=RATE, default="1M", show_default=True, help="Sample rate, for latency.")
 @click.option(
-    "--seconds", type=click.FloatRange(0.01), default=1.0, show_default=True,
+    "--seconds",
+    type=click.FloatRange(0.01),
+    default=1.0,
+    show_default=True,
     help="For each measurement.",
-)  # fmt: skip
+)
 @json_options
 def bench(model, device, parts, rate, seconds, json_output):
     """Measure speed, each figure beside another one of the same run.
 
     Rates depend on the machine and on what else it does; ratios travel. Leave the machine alone meanwhile:
-    two minutes.
+    two minutes. Without GNU Radio the encoders alone are measured.
 
     \b
     Examples:
@@ -37,14 +43,11 @@ def bench(model, device, parts, rate, seconds, json_output):
       sr2cnn bench --model mine.pt --parts encoder,flowgraph
       sr2cnn bench --seconds 0.2 --json-file bench.json
     """
-    for part in parts:
-        if part not in PARTS:
-            expected = ", ".join(PARTS)
-            raise click.BadParameter(f"{part!r}, expected some of {expected}", param_hint="--parts")
+    chosen = _chosen(parts)
     console = stderr_console()
     with console.status("") as status:
-        rows = list(measure(model, device, parts, rate, seconds, status.update))
-    from sr2cnn_learn.machine import machine
+        rows = list(measure(chosen, model, device, rate, seconds, status.update))
+    from ..machine import machine
 
     title = machine(device)
     if json_output.put({"machine": title, "rows": [asdict(row) for row in rows]}):
@@ -56,43 +59,52 @@ def bench(model, device, parts, rate, seconds, json_output):
     stdout_console(width=wide).print(table)
 
 
-def measure(model, device, parts, rate, seconds, say=lambda what: None):
+def _chosen(parts):
+    """Name → function of the parts asked for, all that are there without any; None for the encoders."""
+    found_parts = found(BENCHMARKS)
+    names = parts or [ENCODER, *found_parts]
+    chosen = {}
+    for name in names:
+        if name != ENCODER and name not in found_parts:
+            expected = ", ".join([ENCODER, *found_parts])
+            raise click.BadParameter(f"{name!r}, expected some of {expected}", param_hint="--parts")
+        try:
+            chosen[name] = None if name == ENCODER else found_parts[name].load()
+        except ImportError as error:
+            if parts:
+                raise ImportError(f"{name} needs gnuradio.sr2cnn, which does not load ({error})") from error
+    return chosen
+
+
+def measure(parts, model, device, rate, seconds, say=lambda what: None):
     """The rows, as they come.
 
     Args:
-        model, device, parts, rate, seconds: the command's options
+        parts: dict, name → function of (model, device, rate, seconds) that gives rows; None for the encoders
+        model, device, rate, seconds: the command's options
         say: called with what is measured next
     """
-    os.environ["GR_CONF_PERFCOUNTERS_ON"] = "True"  # before GNU Radio makes the first block
-    from ..benchmark import Limit, encoders, flowgraph, framing, kernels, latency
-    from ..benchmark.encoders import FAITHFUL
+    from ..benchmark.encoders import FAITHFUL, encoders
+    from ..benchmark.limit import Limit
     from ..benchmark.row import Row
 
     say("the machine's limit")
     limit = Limit(device)
     limit.measure(seconds)
-    if "encoder" in parts:
+    if ENCODER in parts:
         say("encoders")
         rows, best = encoders([FAITHFUL, model], limit, device, seconds)
         yield from limit.rows()
         yield from rows
         ratio = best[model] / best[FAITHFUL]
         what = f"{model} at its best"
-        yield Row("encoder", what, best[model], "frames/s", ratio, f"{FAITHFUL} at its best", 20)
+        yield Row(ENCODER, what, best[model], "frames/s", ratio, f"{FAITHFUL} at its best", 20)
     else:
         yield from limit.rows()
-    if "discriminator" in parts:
-        say("discriminator")
-        yield from kernels(seconds)
-    if "framing" in parts:
-        say("framer and frame queue")
-        yield from framing(2 * seconds)
-    if "flowgraph" in parts:
-        say("flowgraph")
-        yield from flowgraph(model, device, 4 * seconds)
-    if "latency" in parts:
-        say(f"latency at {rate:g} samples/s")
-        yield from latency(model, rate, device, 10 * seconds)
+    for name, rows_of in parts.items():
+        if rows_of:
+            say(name)
+            yield from rows_of(model=model, device=device, rate=rate, seconds=seconds)
 
 
 def cells(row):

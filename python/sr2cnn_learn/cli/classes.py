@@ -9,11 +9,11 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from .bundle import Bundle
-from .cli import FILE, FOLDER, percent, stderr_console, stdout_console
-from .cli_output import NEW_FILE, json_options
-from .registry import EXPORT_FORMATS, Registry, locked
-from .wording import facts, fitting_table
+from ..bundle import Bundle
+from ..registry import EXPORT_FORMATS, Registry, locked
+from ..wording import facts, fitting_table, percent
+from .common import FILE, FOLDER, NEW_FILE, json_options
+from .output import stderr_console, stdout_console
 
 IDS = {"ignore_unknown_options": True}  # -3 is a class
 
@@ -90,7 +90,7 @@ def _row(known, bundle):
     row = dict(id=known.id, name=known.name, frames=known.count, samples=len(known.samples.frames))
     row |= {"first seen": _minute(first), "last seen": _minute(last)}
     if bundle:
-        from .attributes import in_words
+        from ..attributes import in_words
 
         look = bundle.describe(known.center)
         short = {key: look.get(key) for key in ("family", "nearest_known")}
@@ -233,7 +233,7 @@ def promote(registry, which, out, model, name, rest, json_output):
     held = _load(registry)
     console = stderr_console()
     with console.status("promoting"):
-        from .promotion import promote
+        from ..promotion import promote
 
         bundle = Bundle.load(held.model if model is None else model)
         promotions = promote(held, which, bundle, out, name, rest)

@@ -1,44 +1,75 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the output of every command shares: figures as JSON, paths, and readers that have seen enough."""
+"""Where a command's output goes: consoles, figures as JSON, and readers that have seen enough."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import functools
 import io
 import json
 import os
 import select
 import sys
-from pathlib import Path
 
 import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TimeRemainingColumn
+from rich.protocol import is_renderable
+from rich.text import Text
 
-from .atomic import output_file
+from ..atomic import output_file
+from ..names import shown
 
 READER_GONE = 128 + 13  # exit status, as shells have it of a program that SIGPIPE ended
 STDOUT, STDERR = 1, 2
 
 
-class GivenPath(click.Path):
-    """A path that is no empty text. `new`: one to be written, in a folder that is there."""
+class _Console(Console):
+    """Prints text as it is: one string one line, no markup, what is not printable escaped.
 
-    def __init__(self, new=False, path_type=Path, **options):
-        super().__init__(path_type=path_type, **options)
-        self._new = new
+    Names of files, classes and models come from strangers, and would else command the terminal.
+    """
 
-    def convert(self, value, param, ctx):
-        if not os.fspath(value):
-            self.fail("expected a path, not an empty text", param, ctx)
-        path = super().convert(value, param, ctx)
-        if self._new and os.fspath(path) != "-" and not os.path.isdir(Path(path).absolute().parent):
-            raise FileNotFoundError(f"{path}: no such folder: {Path(path).parent}")
-        return path
+    def __init__(self, **options):
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def on_broken_pipe(self):
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+    def print(self, *objects, **options):
+        super().print(*(each if is_renderable(each) else str(each) for each in objects), **options)
+
+    def render_str(self, text, **options):
+        return super().render_str(shown(text), **options)
 
 
-NEW_FILE = GivenPath(new=True, dir_okay=False)
-NEW_FILE_OR_STDOUT = GivenPath(new=True, dir_okay=False, allow_dash=True, path_type=str)
+def stdout_console(**options) -> Console:
+    """Results for people go here."""
+    return _Console(**options)
+
+
+def stderr_console() -> Console:
+    """Progress and summaries go here, so that stdout holds results alone."""
+    return _Console(stderr=True)
+
+
+class _Task(ProgressColumn):
+    """What a task is, as text that strangers may have written."""
+
+    def render(self, task):
+        return Text(shown(task.description))
+
+
+def progress_bar(console: Console) -> Progress:
+    return Progress(
+        _Task(),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
 
 
 class JsonOutput:
@@ -62,18 +93,6 @@ class JsonOutput:
         if self._on_stdout:
             click.echo(text)
         return self._on_stdout
-
-
-def json_options(command):
-    """`--json` and `--json-file FILE`, alike in all commands that have figures: their `json_output`."""
-
-    @click.option("--json", "as_json", is_flag=True, help="Print it as JSON on stdout, and no table there.")
-    @click.option("--json-file", metavar="FILE", type=NEW_FILE, help="Write it as JSON to that file, too.")
-    @functools.wraps(command)
-    def with_json(*arguments, as_json, json_file, **options):
-        return command(*arguments, **options, json_output=JsonOutput(as_json, json_file))
-
-    return with_json
 
 
 def write_all_or_raise() -> None:

@@ -4,7 +4,7 @@
 from importlib.util import find_spec
 
 import numpy as np
-from sr2cnn_learn.onnx_runtime import OnnxEncoder, onnx_file
+from ..onnx_runtime import OnnxEncoder, onnx_file
 
 from .row import Row, best_rate
 
