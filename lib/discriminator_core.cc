@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <limits>
 #include <numeric>
-#include <regex>
 #include <stdexcept>
 
 // One function for each instruction set; which one, the machine decides when the library is loaded.
@@ -138,12 +137,6 @@ void check_thresholds(const ndarray& thresholds, std::size_t n_known)
             fail("thresholds hold a value that is no number above 0 and up to " + number(LARGEST));
 }
 
-bool is_default_name(const std::string& name)
-{
-    static const std::regex pattern("unknown_[0-9]+");
-    return std::regex_match(name, pattern);
-}
-
 void check_labels(const std::vector<std::string>& labels, std::size_t n_known)
 {
     if (!labels.empty() && labels.size() != n_known)
@@ -268,8 +261,6 @@ void sum_turned_squares(const double* __restrict block,
     }
     *reinterpret_cast<lanes*>(sums) = sum;
 }
-
-std::string default_name(int id) { return "unknown_" + std::to_string(-id); }
 
 Eigen::VectorXd inverse_deviation(const Eigen::VectorXd& variances,
                                   std::size_t k,

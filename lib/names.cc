@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <iterator>
+#include <regex>
 #include <stdexcept>
 
 namespace gr {
@@ -70,6 +71,14 @@ void check_class_name(const std::string& name)
         fail("printable text, trimmed");
     if (name.size() > LONGEST_NAME)
         fail("at most " + std::to_string(LONGEST_NAME) + " bytes");
+}
+
+std::string default_name(int id) { return "unknown_" + std::to_string(-id); }
+
+bool is_default_name(const std::string& name)
+{
+    static const std::regex pattern("unknown_[0-9]+");
+    return std::regex_match(name, pattern);
 }
 
 std::string shown(const std::string& text, std::size_t longest)

@@ -18,6 +18,12 @@ constexpr std::size_t LONGEST_NAME = 1024; //!< bytes in UTF-8
 //! trimmed, neither empty nor too long.
 void check_class_name(const std::string& name);
 
+//! What a discovered class is called until it is named: its id is -1, its default name unknown_1.
+std::string default_name(int id);
+
+//! Whether it is the default name of some discovered class.
+bool is_default_name(const std::string& name);
+
 //! A stranger's text as a terminal or a log may show it: on one line, what is not printable
 //! escaped, cut after so many characters.
 std::string shown(const std::string& text, std::size_t longest = std::string::npos);

@@ -4,7 +4,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sr2cnn_learn.names import LONGEST_NAME, check_name, shown
+from sr2cnn_learn.names import LONGEST_NAME, check_name, default_name, is_default_name, label_of, shown
 
 
 @pytest.mark.parametrize("name", ["QPSK", "Träger 7", "雑音", "π/4-DQPSK", "a" * LONGEST_NAME])
@@ -31,3 +31,9 @@ def test_control_characters_are_shown_escaped():
 def test_what_is_shown_is_one_printable_line(text):
     assert shown(text).isprintable()
     assert len(shown(text, 20)) <= 20 * len(r"\U0001f4a9")
+
+
+def test_labels_of_ids():
+    assert [label_of(id, ["BPSK", "QPSK"]) for id in (0, 1, -1, -12)] == ["BPSK", "QPSK", "unknown_1", "unknown_12"]
+    assert is_default_name(default_name(-3)) and is_default_name("unknown_0")
+    assert not any(map(is_default_name, ["unknown_", "unknown_1a", "Unknown_1", "unknown_-1", "QPSK", "unknown_1\n"]))

@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from sr2cnn_learn.names import shown
+from sr2cnn_learn.names import default_name, shown
 
 BINS = 300  # of the timeline
 MOST_CLASSES = 1000  # of more than that, the longest unheard are forgotten
@@ -221,7 +221,7 @@ class LabelStatistics:
         self._forget(source)
         if gone is None:
             return
-        heard = self._heard(into, f"unknown_{-into}")
+        heard = self._heard(into, default_name(into))
         heard.last = max(heard.last, gone.last)
         heard.frames += gone.frames
         heard.scored += gone.scored

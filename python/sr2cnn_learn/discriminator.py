@@ -7,12 +7,11 @@ the same in C++ with the same API, and the tests hold the two together frame by 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
 
-from .names import check_name
+from .names import check_name, default_name, is_default_name
 
 #: Class id of a frame that cannot be judged (not finite, or nowhere to put it).
 INVALID = -32768
@@ -35,7 +34,6 @@ _RELATIVE_ZERO = 1e-12  # "ignore": a variance below this share of the mean coun
 _ABSOLUTE_ZERO = 1e-200  # and one below this, whose inverse could not be squared
 
 
-_DEFAULT_NAME = re.compile("unknown_[0-9]+")
 
 
 @dataclass(eq=False)
@@ -309,7 +307,7 @@ class Discriminator:
                 return INVALID
             if self._may_discover is not None:
                 self._may_discover -= 1
-            new = Discovered(self._next_id, f"unknown_{-self._next_id}", z.copy(), 1, frame, frame)
+            new = Discovered(self._next_id, default_name(self._next_id), z.copy(), 1, frame, frame)
             self._recorded.append(new)
             self._next_id -= 1
             self._remember(new.id, [(frame, z.copy())])
@@ -451,7 +449,7 @@ def rename_class(classes: list[Discovered], id: int, name: str, labels=()):
     check_name(name)
     if name in labels:
         raise ValueError(f"the name '{name}' is that of a known class")
-    of_another = _DEFAULT_NAME.fullmatch(name) and name != f"unknown_{-id}"
+    of_another = is_default_name(name) and name != default_name(id)
     if of_another or any(d.name == name and d.id != id for d in classes):
         raise ValueError(f"the name '{name}' belongs to another class; merge them instead")
     known.name = name
@@ -488,7 +486,7 @@ def resolve(ids, merged) -> np.ndarray:
 
 def _is_named(known: Discovered) -> bool:
     """Whether the operator named a class: two such classes are kept apart."""
-    return known.name != f"unknown_{-known.id}"
+    return known.name != default_name(known.id)
 
 
 def _check_choice(name, value, choices):
@@ -519,7 +517,7 @@ def _checked_labels(labels, n_known) -> list[str]:
         check_name(label)
         if label in labels[:k]:
             raise ValueError(f"class label '{label}' is given twice")
-        if _DEFAULT_NAME.fullmatch(label):
+        if is_default_name(label):
             raise ValueError(f"class label '{label}' is one of discovered classes")
     return labels
 

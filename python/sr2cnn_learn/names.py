@@ -6,8 +6,10 @@ controls would look like another name.
 """
 
 import math
+import re
 
 LONGEST_NAME = 1024  # bytes in UTF-8
+_DEFAULT_NAME = re.compile("unknown_[0-9]+")
 
 
 def check_name(name, what="class name"):
@@ -25,6 +27,26 @@ def check_name(name, what="class name"):
     if len(name.encode()) > LONGEST_NAME:
         raise ValueError(f"'{shown(name, 60)}' is no {what}: expected at most {LONGEST_NAME} bytes")
     return name
+
+
+def label_of(id, classes):
+    """The label of a class id: the name of a known class, or the default name of a discovered one.
+
+    Args:
+        id: int, the class id
+        classes: names of the known classes in the model's order
+    """
+    return classes[id] if id >= 0 else default_name(id)
+
+
+def default_name(id):
+    """What a discovered class is called until it is named: its id is -1, its default name ``unknown_1``."""
+    return f"unknown_{-id}"
+
+
+def is_default_name(name):
+    """Whether a name is the default name of some discovered class."""
+    return _DEFAULT_NAME.fullmatch(name) is not None
 
 
 def shown(text, longest=math.inf):

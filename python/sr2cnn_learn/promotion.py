@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from .bundle import Bundle
 from .discriminator import Discriminator
-from .names import check_name
+from .names import check_name, is_default_name
 
 FEWEST_FRAMES = 10  # recorded, to judge a class by
 NAMED = 0.95  # share of the recorded frames that shall get the name
@@ -147,7 +146,7 @@ class _Extended:
 
     def add(self, known, name, bundle):
         check_name(name)
-        if re.fullmatch(r"unknown_[0-9]+", name):
+        if is_default_name(name):
             raise ValueError(f"{name} has no name of its own yet; rename it, or give a name")
         if name in self.names:
             raise ValueError(f"{name} is a known class of {bundle.name} already; give another name")

@@ -31,7 +31,7 @@ from .discriminator import (
     merge_classes,
     rename_class,
 )
-from .names import LONGEST_NAME, check_name
+from .names import LONGEST_NAME, check_name, default_name
 from .npz import Header, members, read_header, read_member, read_numbers
 
 FORMAT = "sr2cnn-registry"
@@ -155,7 +155,7 @@ class Registry:
 
     def _name(self, known, name):
         """Name a class, or leave it its default name and say so in `refused_names`."""
-        known.name = f"unknown_{-known.id}"
+        known.name = default_name(known.id)
         try:
             rename_class(self.classes, known.id, name, self.known)
         except ValueError as error:
@@ -309,7 +309,7 @@ class Registry:
                 continue
             # Names are anything; file names shall not be.
             safe = re.sub(r"[^A-Za-z0-9_-]+", "_", known.name)[:60]
-            stem = f"unknown_{-known.id}"
+            stem = default_name(known.id)
             path = folder / (stem if safe == stem else f"{stem}-{safe}")
             write = _export_sigmf if format == "sigmf" else _export_npz
             written.append(write(path, known, self))
@@ -475,7 +475,7 @@ class Registry:
         samples.offered = _whole(entry, "sampled_of", len(frames), MOST_FRAMES)
         known = RegisteredClass(
             id,
-            f"unknown_{-id}",
+            default_name(id),
             center.copy(),
             _whole(entry, "count", 1, self.frames),
             _whole(entry, "first_frame", 0, last),

@@ -12,7 +12,7 @@ from sr2cnn_learn.attributes import in_words
 from sr2cnn_learn.cli.common import FILE, FREQUENCY, NEW_FILE_OR_STDOUT, RATE
 from sr2cnn_learn.cli.output import check_reader, progress_bar, stderr_console
 from sr2cnn_learn.discriminator import INVALID, resolve
-from sr2cnn_learn.names import shown
+from sr2cnn_learn.names import label_of, shown
 from sr2cnn_learn.recordings import DATATYPES, open_recording
 
 from ..outputs.json_lines import JsonLines, json_line
@@ -252,7 +252,7 @@ def _summary(console, file, recording, chain, ids, rate):
     console.print(f": {', '.join(notes)}", soft_wrap=True)
     table = Table("label", "frames", "share", *["looks like"] * bool(looks))
     for i, n in Counter(judged.tolist()).most_common():
-        label = bundle.classes[i] if i >= 0 else f"unknown_{-i}"
+        label = label_of(i, bundle.classes)
         cell = [looks.get(i)] * bool(looks)
         table.add_row(label, str(n), f"{100 * n / len(judged):.1f} %", *cell)
     if len(judged):

@@ -12,6 +12,7 @@ from rich.table import Table
 from sr2cnn_learn.attributes import in_words
 from sr2cnn_learn.cli.common import FOLDER, Snrs, json_options
 from sr2cnn_learn.cli.output import progress_bar, stderr_console
+from sr2cnn_learn.names import label_of
 from sr2cnn_learn.wording import percent
 
 MAP_FRAMES = 1500  # frames on the map of the semantic space
@@ -74,7 +75,7 @@ def demo(out, frames_per_key, snrs, seed, model, device, json_output):
         ],
         "frames_per_second": report["frames"] / seconds,
     }
-    labels = [bundle.classes[i] if i >= 0 else f"unknown_{-i}" for i in ids.tolist()]
+    labels = [label_of(i, bundle.classes) for i in ids.tolist()]
     draw_run(
         out / "demo.png",
         truth,

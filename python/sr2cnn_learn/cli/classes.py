@@ -10,6 +10,7 @@ import click
 from rich.table import Table
 
 from ..bundle import Bundle
+from ..names import default_name
 from ..registry import EXPORT_FORMATS, Registry, locked
 from ..wording import facts, fitting_table, percent
 from .common import FILE, FOLDER, NEW_FILE, json_options
@@ -246,6 +247,6 @@ def promote(registry, which, out, model, name, rest, json_output):
         loser = max(new.taken, key=new.taken.get)
         share = new.taken[loser]
         loss = f"{percent(share)} of {loser}" if share else "–"
-        cells = (new.name, f"unknown_{-new.id}", new.frames, percent(new.named), loss)
+        cells = (new.name, default_name(new.id), new.frames, percent(new.named), loss)
         table.add_row(*map(str, cells))
     stdout_console().print(table)

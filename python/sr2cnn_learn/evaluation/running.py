@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 
 from ..discriminator import INVALID
+from ..names import label_of
 
 
 def _ratio(part, whole):
@@ -45,7 +46,7 @@ class RunningScore:
 
     def label(self, class_id):
         """The name of a class id: a known class, or ``unknown_<n>``."""
-        return self.classes[class_id] if class_id >= 0 else f"unknown_{-class_id}"
+        return label_of(class_id, self.classes)
 
     def report(self):
         """The figures so far.
