@@ -11,14 +11,14 @@ from sr2cnn_learn.datasets import Dataset, load_dataset, save_radioml
 from sr2cnn_learn.discriminator import Discriminator
 from sr2cnn_learn.evaluation.evaluate import evaluate
 from sr2cnn_learn.nets.sr2cnn import normalise
-from sr2cnn_learn.reproduce import EXPERIMENTS, reproduce
-from sr2cnn_learn.reproduce.detectors import DETECTORS, Detection, detect
-from sr2cnn_learn.reproduce.figures import _rates
-from sr2cnn_learn.reproduce.laboratory import Laboratory, provenance
-from sr2cnn_learn.reproduce.open_world import ABLATION, FIGURES, ablation, open_world
-from sr2cnn_learn.reproduce.printed import UNKNOWN_SETS, printed
-from sr2cnn_learn.reproduce.report import Report, number, paper, share
-from sr2cnn_learn.reproduce.tables import _dominant_shares
+from sr2cnn_learn.experiments import EXPERIMENTS, reproduce
+from sr2cnn_learn.experiments.sr2cnn.detectors import DETECTORS, Detection, detect
+from sr2cnn_learn.experiments.sr2cnn.figures import _rates
+from sr2cnn_learn.experiments.laboratory import Laboratory, provenance
+from sr2cnn_learn.experiments.own.open_world import ABLATION, FIGURES, ablation, open_world
+from sr2cnn_learn.experiments.sr2cnn.printed import UNKNOWN_SETS, printed
+from sr2cnn_learn.experiments.report import Report, number, paper, share
+from sr2cnn_learn.experiments.sr2cnn.tables import _dominant_shares
 from sr2cnn_learn.training import recipe_of
 
 N_FRAMES = 20
@@ -85,7 +85,7 @@ def test_a_table_and_a_figure(name, data, work, tmp_path):
 
 def test_second_run_trains_nothing(data, work, monkeypatch):
     reproduce("fig4", laboratory(data, work)[0])
-    monkeypatch.setattr("sr2cnn_learn.reproduce.laboratory.train", None)
+    monkeypatch.setattr("sr2cnn_learn.experiments.laboratory.train", None)
     lab, asked = laboratory(data, work)
     report = reproduce("fig4", lab)
     assert [row[0] for row in report.rows] == ["1", "2"]
@@ -117,7 +117,7 @@ def test_trainings_are_found_again(options, unknown, overrides, name, monkeypatc
         best="59af00014583cc58ae8a078cf7bef56cfb49dca0b1786b53f09c7351c42175df",
     )[options["preset"]]
     background = "0c2edadb359575ab4e7b542e5361e0fee8012e014a75973d20d2b8fba2aa9e94"
-    monkeypatch.setattr("sr2cnn_learn.reproduce.laboratory.file_sha256", lambda file: background)
+    monkeypatch.setattr("sr2cnn_learn.experiments.laboratory.file_sha256", lambda file: background)
     frames, snrs = np.zeros((2, 2, 128), np.float32), np.array([16, 18])
     dataset = Dataset(frames, np.array(["BPSK", "BPSK"]), snrs, data)
     lab = Laboratory("data.npz", "work", dataset=dataset, **options)
@@ -149,7 +149,7 @@ def test_sweep_of_the_test_is_labelled(data, work, monkeypatch):
         streams.append((z, upper_bound))
         return dict(distance="isotropic", lambda1=0.123), True
 
-    monkeypatch.setattr("sr2cnn_learn.reproduce.laboratory.choose_discriminator", choose)
+    monkeypatch.setattr("sr2cnn_learn.experiments.laboratory.choose_discriminator", choose)
     trained = chosen.trained(chosen.unknown)
     card = trained.bundle.card
     assert trained.discriminator_options["lambda1"] == card["lambda1"] and not streams
@@ -183,7 +183,7 @@ def test_each_loss_is_left_out(data, tmp_path, monkeypatch):
             raise Asked
         return real(data, plain, *others, **options)
 
-    from sr2cnn_learn.reproduce import laboratory as module
+    from sr2cnn_learn.experiments import laboratory as module
 
     real = module.train
     monkeypatch.setattr(module, "train", train)
@@ -304,7 +304,7 @@ def test_open_world(data, work, others, tmp_path, monkeypatch):
     names = [t.bundle.name for lab in all_three for t in lab.used.values()]
     assert len(set(names)) == 12 and all(f"(`{name}`, best epoch 2, " in about["trainings"] for name in names)
 
-    monkeypatch.setattr("sr2cnn_learn.reproduce.laboratory.train", None)
+    monkeypatch.setattr("sr2cnn_learn.experiments.laboratory.train", None)
     labs, asked = best_laboratories(data, work, others)
     assert open_world(labs, *files, orders=2).rows == report.rows
     assert len(asked) == 4 * 3 and all(kept for _, kept in asked)

@@ -85,7 +85,7 @@ def test_open_world_as_typed(asked, tmp_path, monkeypatch):
 
     assert "paper, seed 0, without" in text and "best with background, seed 0, without" in text
 
-    from sr2cnn_learn.reproduce import laboratory
+    from sr2cnn_learn.experiments import laboratory
 
     monkeypatch.setattr(laboratory, "train", None)
     again = runner.invoke(reproduce, arguments, catch_exceptions=False)
@@ -97,7 +97,7 @@ def test_open_world_as_typed(asked, tmp_path, monkeypatch):
 
 def test_ablation_as_typed(asked, tmp_path, monkeypatch):
     """It needs nothing of the paper's laboratory, and its own two share the large file."""
-    from sr2cnn_learn.reproduce import laboratory
+    from sr2cnn_learn.experiments import laboratory
 
     monkeypatch.setattr(laboratory, "load_dataset", None)  # they are given it
     arguments = ["ablation", "--snr", "18", "--epochs", "1", "--device", "cpu"]

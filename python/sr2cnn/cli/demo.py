@@ -51,7 +51,7 @@ def demo(out, frames_per_key, snrs, seed, model, device, json_output):
       sr2cnn demo --model mine.pt --snr 0:18:6 --out mine --json-file mine.json
     """
     from sr2cnn_learn.bundle import Bundle
-    from sr2cnn_learn.evaluation.pictures import draw_run
+    from sr2cnn_learn.plots.run import draw_run
 
     console = stderr_console()
     bundle = Bundle.load(model, device)

@@ -8,8 +8,8 @@ from click.core import ParameterSource
 from sr2cnn_learn.cli.common import FILE, FOLDER, Names, Snrs, json_options
 from sr2cnn_learn.cli.output import progress_bar, stderr_console, stdout_console
 from sr2cnn_learn.wording import percent
-from sr2cnn_learn.reproduce import EXPERIMENTS, ON_SECOND_DATA
-from sr2cnn_learn.reproduce import reproduce as run_experiment
+from sr2cnn_learn.experiments import EXPERIMENTS, ON_SECOND_DATA
+from sr2cnn_learn.experiments import reproduce as run_experiment
 
 ALL = "all"
 OPEN_WORLD = "open-world"
@@ -83,7 +83,7 @@ Examples:
 def reproduce(context, names, budget, epochs, out, json_output, **options):
     console = stderr_console()
     with console.status("loading"):
-        from sr2cnn_learn.reproduce.laboratory import QUICK_EPOCHS, provenance
+        from sr2cnn_learn.experiments.laboratory import QUICK_EPOCHS, provenance
         from sr2cnn_learn.training import PRESETS
 
     if ALL in names:
@@ -175,7 +175,7 @@ class _Runs:
         return self.of_paper[file]
 
     def _open_world(self):
-        from sr2cnn_learn.reproduce.open_world import open_world
+        from sr2cnn_learn.experiments.own.open_world import open_world
         from sr2cnn_learn.training import PRESETS
 
         paper, epochs = self._paper("radioml2016"), PRESETS["best"].epochs
@@ -200,7 +200,7 @@ class _Runs:
         return report, [laboratory for each in columns.values() for laboratory in each]
 
     def _ablation(self):
-        from sr2cnn_learn.reproduce.open_world import ablation
+        from sr2cnn_learn.experiments.own.open_world import ablation
 
         epochs = self.epochs["best"]
         best, alone = self._best(epochs, self._built("background")), self._best(epochs)
@@ -215,7 +215,7 @@ class _Runs:
 
     def _laboratory(self, file, epochs, seed, **options):
         from sr2cnn_learn.datasets import load_dataset
-        from sr2cnn_learn.reproduce.laboratory import Laboratory
+        from sr2cnn_learn.experiments.laboratory import Laboratory
 
         if file not in self.datasets:
             self.datasets[file] = load_dataset(file, snrs=self.snrs)

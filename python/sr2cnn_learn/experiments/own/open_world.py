@@ -8,12 +8,12 @@ all, not even as background.
 
 import numpy as np
 
-from ..datasets import load_dataset
-from ..discriminator import Discriminator
-from ..evaluation.evaluate import figures_of
-from ..evaluation.separation import score_metrics
-from .printed import UNKNOWN_SETS, printed
-from .report import Report, bars, held_out, number, share
+from ...datasets import load_dataset
+from ...discriminator import Discriminator
+from ...evaluation.evaluate import figures_of
+from ...evaluation.separation import score_metrics
+from ..sr2cnn.printed import UNKNOWN_SETS, printed
+from ..report import Report, bars, held_out, number, share
 
 FIGURES = dict(
     upper_bound="UB (closed set)",

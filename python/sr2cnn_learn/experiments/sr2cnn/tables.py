@@ -6,10 +6,10 @@ from collections import Counter
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from ..evaluation.metrics import open_set_metrics
+from ...evaluation.metrics import open_set_metrics
 from .detectors import DETECTORS, detect
 from .printed import UNKNOWN_SETS, printed
-from .report import Report, bars, held_out, number, paper, share
+from ..report import Report, bars, held_out, number, paper, share
 
 #: Recipe fields of the rows of table 3.
 ABLATION = {

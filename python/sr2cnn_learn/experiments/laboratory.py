@@ -20,7 +20,7 @@ from ..evaluation.metrics import open_set_metrics
 from ..evaluation.separation import discrimination_interval
 from ..machine import machine
 from ..training import PRESETS, TrainingData, recipe_of, train
-from .printed import DEFAULT_UNKNOWN
+from .sr2cnn.printed import DEFAULT_UNKNOWN
 
 QUICK_EPOCHS = 6  # under ten minutes of two cores with the 12,600 frames of the default data
 

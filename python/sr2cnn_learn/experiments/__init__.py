@@ -41,5 +41,5 @@ def reproduce(name, laboratory):
     if name not in EXPERIMENTS:
         raise ValueError(f"experiment is {name!r}, expected one of {', '.join(EXPERIMENTS)}")
     laboratory.used.clear()
-    module = "tables" if name.startswith("table") else "figures"
+    module = "sr2cnn.tables" if name.startswith("table") else "sr2cnn.figures"
     return getattr(import_module(f".{module}", __name__), name)(laboratory)

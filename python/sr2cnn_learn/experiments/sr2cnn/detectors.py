@@ -17,11 +17,11 @@ from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import OneClassSVM
 
-from ..discriminator import Discriminator
-from ..evaluation.mdl4ow import MDL4OW, reconstruction_losses
-from ..evaluation.openmax import OpenMax
-from ..evaluation.separation import TKR
-from ..nets.sr2cnn import normalise
+from ...discriminator import Discriminator
+from ...evaluation.mdl4ow import MDL4OW, reconstruction_losses
+from ...evaluation.openmax import OpenMax
+from ...evaluation.separation import TKR
+from ...nets.sr2cnn import normalise
 
 VARIANCE_KEPT = 0.99  # by the principal components that EllipticEnvelope sees
 BATCH = 256

@@ -9,11 +9,11 @@ import numpy as np
 from sklearn.manifold import TSNE
 from sklearn.metrics import roc_curve
 
-from ..calibration import DISTANCES
-from ..evaluation.metrics import weighted_true_rate
-from ..evaluation.separation import MIN_WTR, TKR, discrimination_interval
+from ...calibration import DISTANCES
+from ...evaluation.metrics import weighted_true_rate
+from ...evaluation.separation import MIN_WTR, TKR, discrimination_interval
 from .printed import printed
-from .report import Report, held_out, number, paper, share
+from ..report import Report, held_out, number, paper, share
 from .tables import detector_figures
 
 MAX_ROWS = 12  # of the table of epochs
