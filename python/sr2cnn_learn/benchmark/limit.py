@@ -53,7 +53,7 @@ class Limit:
 
 
 def products(device="cpu"):
-    """Float32 products as (name, floating-point operations, function that computes it), several of a name."""
+    """Products, float32 but for one on CUDA, as (name, floating-point operations, function that computes it), several of a name."""
     import torch
 
     on_cpu = device == "cpu"
@@ -81,6 +81,7 @@ def products(device="cpu"):
         a, b = (torch.randn(size, size, device=device) for _ in range(2))
         yield "torch.mm", 2 * size**3, on_device(torch.mm, a, b)
         if not on_cpu:
+            yield "torch.mm, bfloat16", 2 * size**3, on_device(torch.mm, a.bfloat16(), b.bfloat16())
             continue
         yield "numpy.matmul", 2 * size**3, lambda a=a.numpy(), b=b.numpy(): np.matmul(a, b)
         if find_spec("onnx") and find_spec("onnxruntime"):
