@@ -22,10 +22,8 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
     and what it leads to is replaced. The new file keeps the old one's permissions. The content goes first to
     a file beside it, ``.<name>.<random>.part``; those that killed writers left are removed.
 
-    Raises
-    ------
-    OSError
-        It cannot be written, or what is at the path is no regular file; it is as it was.
+    Raises:
+        OSError: It cannot be written, or what is at the path is no regular file; it is as it was.
     """
     target = replaceable(path)
     folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -57,10 +55,8 @@ def write_atomically(path: str | Path, content: str | bytes) -> None:
 def output_file(path: str | Path) -> Iterator[BinaryIO]:
     """A binary file for results, at a path that the user named: a `whole_file`, or else a stream.
 
-    Raises
-    ------
-    OSError
-        It cannot be written.
+    Raises:
+        OSError: It cannot be written.
     """
     with open(path, "ab") if is_stream(path) else whole_file(path) as file:
         yield file
@@ -85,10 +81,8 @@ def is_stream(path: str | Path) -> bool:
 def replaceable(path: str | Path) -> Path:
     """The path, behind all links, of the file that writing to this one would replace or make.
 
-    Raises
-    ------
-    OSError
-        What is there is no regular file, or behind a link that the kernel does not follow.
+    Raises:
+        OSError: What is there is no regular file, or behind a link that the kernel does not follow.
     """
     with contextlib.suppress(FileNotFoundError):
         mode = os.stat(path).st_mode
@@ -102,10 +96,8 @@ def replaceable(path: str | Path) -> Path:
 def lock(descriptor: int) -> bool:
     """Take the lock of an open file, which is free again when its holder dies; False if another has it.
 
-    Raises
-    ------
-    OSError
-        The file system has no locks.
+    Raises:
+        OSError: The file system has no locks.
     """
     import fcntl  # where there is none, all but writing works
 

@@ -23,16 +23,13 @@ TOLERANCE = 1.1
 def check_floats(data: bytes, dtype: np.dtype, where: str) -> None:
     """Refuse data that is no recording of floats.
 
-    Parameters
-    ----------
-    data : whole samples from all over a recording
-    dtype : of I and of Q: float32 or float64, of either byte order
-    where : what begins the message
+    Args:
+        data: whole samples from all over a recording
+        dtype: of I and of Q: float32 or float64, of either byte order
+        where: what begins the message
 
-    Raises
-    ------
-    ValueError
-        It is none; with the datatype that it seems to have, if any.
+    Raises:
+        ValueError: It is none; with the datatype that it seems to have, if any.
     """
     stated = f"cf{8 * dtype.itemsize}" + "_be" * (dtype.byteorder == ">")
     if dtype.itemsize == 8 and _is_cf32(data):

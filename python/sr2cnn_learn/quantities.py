@@ -23,10 +23,8 @@ _EXPONENTS = {"": 0, "K": 3, "M": 6, "G": 9}
 def parse_quantity(text: str) -> float:
     """A number with an SI prefix or without: ``100M``, ``250k``, ``1.6e6``.
 
-    Raises
-    ------
-    ValueError
-        It is none, or is not finite.
+    Raises:
+        ValueError: It is none, or is not finite.
     """
     match = _QUANTITY.fullmatch(text.strip())
     value = _scaled(*match.groups()) if match else math.inf
@@ -41,10 +39,8 @@ def parse_hertz(text: str) -> float:
     The unit may be left out and is taken in any case: ``mhz`` is MHz. A mere ``m``, which elsewhere is a
     thousandth, is refused.
 
-    Raises
-    ------
-    ValueError
-        It is none, or is not finite.
+    Raises:
+        ValueError: It is none, or is not finite.
     """
     match = _HERTZ.fullmatch(text.strip())
     value = _scaled(match[1], match[2] or match[3] or "") if match else math.inf
@@ -60,10 +56,8 @@ def _scaled(number, prefix) -> float:
 def number(name: str, value) -> float:
     """A parameter's value as a float: a number, or a text that is one.
 
-    Raises
-    ------
-    ValueError
-        It is none.
+    Raises:
+        ValueError: It is none.
     """
     try:
         return float(value)
@@ -74,10 +68,8 @@ def number(name: str, value) -> float:
 def whole(name: str, value) -> int:
     """A parameter's value as an int: a whole number, or a text that is one (``128``, ``1e6``).
 
-    Raises
-    ------
-    ValueError
-        It is none.
+    Raises:
+        ValueError: It is none.
     """
     try:
         return operator.index(int(value) if isinstance(value, str) else value)
@@ -116,10 +108,8 @@ def takes_numbers(**kinds):
 def loads_finite(text: str | bytes):
     """JSON of a stranger, without the numbers that are none: NaN, infinities, and what overflows.
 
-    Raises
-    ------
-    ValueError
-        It is no such JSON.
+    Raises:
+        ValueError: It is no such JSON.
     """
     try:
         return json.loads(text, parse_constant=_refuse, parse_float=_finite)

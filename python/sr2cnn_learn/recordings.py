@@ -37,14 +37,13 @@ _HILBERT_TAPS = 255
 class Recording:
     """A file of complex samples, read block by block.
 
-    Attributes
-    ----------
-    path : Path of the samples
-    datatype : as SigMF names it, ``"cf32"``, ``"ci16_le"``, …; ``"wav"`` for WAV
-    sample_rate, center_frequency : Hz, None where the recording does not say
-    n_samples : number of complex samples
-    trailing_bytes : bytes at the end that make no whole sample; they are left out
-    annotations : of SigMF, a list of dicts; else empty
+    Attributes:
+        path: Path of the samples
+        datatype: as SigMF names it, ``"cf32"``, ``"ci16_le"``, …; ``"wav"`` for WAV
+        sample_rate, center_frequency: Hz, None where the recording does not say
+        n_samples: number of complex samples
+        trailing_bytes: bytes at the end that make no whole sample; they are left out
+        annotations: of SigMF, a list of dicts; else empty
     """
 
     def __init__(self, path, datatype, sample_rate, center_frequency, n_samples, trailing_bytes):
@@ -159,19 +158,15 @@ def open_recording(
 ) -> Recording:
     """Open a recording; its samples are not read yet.
 
-    Parameters
-    ----------
-    path : a SigMF recording (either file of it, or their common name), a WAV file, or raw samples.
-    datatype : of raw samples, one of `DATATYPES`, with ``_le`` (default) or ``_be``; None takes it
-        from the file name, see `SUFFIXES`. SigMF and WAV files say their own.
-    sample_rate, center_frequency : Hz; win over what the recording says.
+    Args:
+        path: a SigMF recording (either file of it, or their common name), a WAV file, or raw samples.
+        datatype: of raw samples, one of `DATATYPES`, with ``_le`` (default) or ``_be``; None takes it
+            from the file name, see `SUFFIXES`. SigMF and WAV files say their own.
+        sample_rate, center_frequency: Hz; win over what the recording says.
 
-    Raises
-    ------
-    FileNotFoundError
-        There is no such file, or no data file beside the SigMF metadata.
-    ValueError
-        ``"<path>: reason"``: no samples, truncated, damaged, or an unknown datatype.
+    Raises:
+        FileNotFoundError: There is no such file, or no data file beside the SigMF metadata.
+        ValueError: ``"<path>: reason"``: no samples, truncated, damaged, or an unknown datatype.
     """
     path = Path(path)
     if sample_rate is not None and not 0 < sample_rate < float("inf"):
@@ -207,12 +202,9 @@ def open_recording(
 def read_sigmf(meta_path: str | Path):
     """The metadata of a SigMF recording, validated: a `sigmf.SigMFFile`.
 
-    Raises
-    ------
-    OSError
-        It cannot be read.
-    ValueError
-        ``"<path>: not SigMF metadata: reason"``
+    Raises:
+        OSError: It cannot be read.
+        ValueError: ``"<path>: not SigMF metadata: reason"``
     """
     import sigmf
 
@@ -304,10 +296,8 @@ def to_complex(values: np.ndarray) -> np.ndarray:
 def component_dtype(path: str | Path, datatype: str) -> np.dtype:
     """The numpy dtype of I and of Q.
 
-    Raises
-    ------
-    ValueError
-        ``"<path>: reason"``: an unknown datatype.
+    Raises:
+        ValueError: ``"<path>: reason"``: an unknown datatype.
     """
     match = re.fullmatch(r"(c[fiu]\d+)(?:_([lb])e)?", datatype)
     if not match or match[1] not in DATATYPES:

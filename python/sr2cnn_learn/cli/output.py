@@ -81,10 +81,8 @@ class JsonOutput:
     def put(self, figures) -> bool:
         """Write the figures where they were asked for; whether stdout has them, and so must have no table.
 
-        Raises
-        ------
-        OSError
-            They cannot be written.
+        Raises:
+            OSError: They cannot be written.
         """
         text = json.dumps(figures, indent=2)
         if self._file:
