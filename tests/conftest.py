@@ -155,15 +155,16 @@ def mixed_samples():
 def replay(tmp_path_factory):
     """Path of a small data set in the RadioML layout: three known classes and an unseen one."""
     from sr2cnn_learn.datasets import save_radioml
+    from sr2cnn_learn.iq import interleaved
 
     frames, labels = _frames_of_classes(12, seed=4)
     mapping = {}
     for k, name in enumerate(CLASSES):
         own = frames[labels == k]
-        pairs = np.stack([own.real, own.imag], axis=1)
+        pairs = interleaved(own)
         mapping[name, 16], mapping[name, 18] = pairs[:5], pairs[5:]
     rng = np.random.default_rng(5)
-    mapping["AM-SSB", 18] = rng.normal(size=(9, 2, 128)).astype(np.float32)
+    mapping["AM-SSB", 18] = rng.normal(size=(9, 128, 2)).astype(np.float32)
     path = tmp_path_factory.mktemp("replay") / "replay.npz"
     save_radioml(path, mapping)
     return path

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from gnuradio import blocks, gr, sr2cnn
 from gnuradio.sr2cnn.synthesis import synthesize
+from sr2cnn_learn.iq import as_complex
 
 MODEL = Path(__file__).parents[1] / "models" / "sr2cnn-zeroshot.pt"
 KNOWN, UNKNOWN = ("QPSK", "BPSK"), ("GFSK", "AM-SSB")  # to that model
@@ -17,11 +18,7 @@ RUN = 20  # of them in a row
 @functools.cache
 def frames_by_modulation():
     """complex64 (N, 128) of each modulation."""
-    found = {}
-    for name in KNOWN + UNKNOWN:
-        pairs = synthesize(name, 18, N, seed=7)
-        found[name] = (pairs[:, 0] + 1j * pairs[:, 1]).astype(np.complex64)
-    return found
+    return {name: as_complex(synthesize(name, 18, N, seed=7)) for name in KNOWN + UNKNOWN}
 
 
 @functools.cache

@@ -17,6 +17,7 @@ from sr2cnn_learn.attributes import (
     look,
     read_attributes,
 )
+from sr2cnn_learn.iq import as_complex
 
 N = np.arange(128)
 
@@ -83,7 +84,7 @@ def synthesized(modulation, n=60):
     from gnuradio.sr2cnn.synthesis import synthesize
 
     frames = np.concatenate([synthesize(modulation, 18, n // 3, seed) for seed in range(3)])
-    return frames[:, 0] + 1j * frames[:, 1]
+    return as_complex(frames)
 
 
 @pytest.mark.parametrize("modulation", ["BPSK", "8PSK", "QAM16", "QAM64"])

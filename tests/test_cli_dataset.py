@@ -57,8 +57,8 @@ def test_radioml2016c_is_ragged_and_overlaps(tmp_path):
     counts = data.keys
     assert counts["BPSK", 18] == 1000 and 500 < counts["QPSK", 18] < 1000
     first, second = data.frames[0], data.frames[1]
-    scale = np.linalg.norm(first[:, 64:]) / np.linalg.norm(second[:, :64])
-    np.testing.assert_allclose(first[:, 64:], scale * second[:, :64], atol=1e-6)
+    scale = np.linalg.norm(first[64:]) / np.linalg.norm(second[:64])
+    np.testing.assert_allclose(first[64:], scale * second[:64], atol=1e-6)
     assert json.loads((tmp_path / "c.pkl.json").read_text())["recipe"] == "radioml2016c"
 
 
@@ -110,7 +110,7 @@ def test_spread(tmp_path):
 
 def test_leakage(tmp_path):
     """The second half of the file is a copy of the first: no split can keep the copies apart."""
-    frames = np.random.default_rng(0).standard_normal((100, 2, 128)).astype(np.float32)
+    frames = np.random.default_rng(0).standard_normal((100, 128, 2)).astype(np.float32)
     clean, doubled = tmp_path / "clean.npz", tmp_path / "doubled.npz"
     save_radioml(clean, {("QPSK", 18): frames})
     save_radioml(doubled, {("QPSK", 18): np.tile(frames, (2, 1, 1))})
@@ -199,7 +199,7 @@ def test_info_fits_the_terminal(tmp_path, columns):
     path, long = tmp_path / "data.npz", "a name of many words, " * 5 + "indeed"
     levels = {"QPSK": range(-20, 20, 2), "GFSK": (16, 18), "AM-SSB": (999,), long: (2, 999)}
     counts = {(name, snr): 5 + (snr == 18) for name in levels for snr in levels[name]}
-    save_radioml(path, {key: np.ones((n, 2, 128), np.float32) for key, n in counts.items()})
+    save_radioml(path, {key: np.ones((n, 128, 2), np.float32) for key, n in counts.items()})
     result = run_cli("dataset", "info", path, env={**os.environ, "COLUMNS": str(columns)})
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()

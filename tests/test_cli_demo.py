@@ -45,7 +45,7 @@ def test_demo(bundle, tmp_path):
     # known or not, and which known class, does not depend on the order of the frames
     model, data = Bundle.load(bundle), load_dataset(out / "replay.npz")
     assert data.keys == {(m, 18): 20 for m in sorted([*CLASSES, "AM-SSB", "GFSK"])}
-    z = model.encode(data.frames.transpose(0, 2, 1))
+    z = model.encode(data.frames)
     ids = Discriminator(**model.discriminator_options()).predict(z)
     truth = np.array([CLASSES.index(m) if m in CLASSES else -1 for m in data.labels])
     assert figures["known_accuracy"] == pytest.approx(np.mean((ids == truth)[truth >= 0]))

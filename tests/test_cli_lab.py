@@ -37,7 +37,7 @@ def data(tmp_path):
     rng = np.random.default_rng(0)
     path = tmp_path / "data.pkl"
     frames = {
-        (name, snr): rng.standard_normal((20, 2, 128)).astype("f4")
+        (name, snr): rng.standard_normal((20, 128, 2)).astype("f4")
         for name in ("BPSK", "QPSK", "GFSK")
         for snr in (16, 18)
     }
@@ -160,7 +160,7 @@ def test_train(data, tmp_path):
     (tmp_path / "data.pkl.json").write_text(json.dumps(recipe))
     others = tmp_path / "others.npz"
     rng = np.random.default_rng(1)
-    save_radioml(others, {("OOK", 18): rng.standard_normal((20, 2, 128)).astype("f4")})
+    save_radioml(others, {("OOK", 18): rng.standard_normal((20, 128, 2)).astype("f4")})
     (tmp_path / "others.npz.json").write_text('{"recipe": "of another file", "sha256": "0"}')
     arguments = ("--data", data, "--out", out, "--unknown", "GFSK", "--epochs", 1, "--seed", 4)
     result = run_cli("train", *arguments, "--background", others, "--device", "cpu", "--json")

@@ -190,7 +190,7 @@ def place(bundle, tmp_path_factory):
     (folder / "small.pt").write_bytes(bundle.read_bytes())
     Registry.of_model(Bundle.read(bundle)).save(folder / "small.classes")
     (rng.standard_normal((1000, 2)) * 0.1).astype("f4").tofile(folder / "a.cf32")
-    frames = {(name, 18): rng.standard_normal((20, 2, 128)).astype("f4") for name in ("BPSK", "GFSK")}
+    frames = {(name, 18): rng.standard_normal((20, 128, 2)).astype("f4") for name in ("BPSK", "GFSK")}
     save_radioml(folder / "data.npz", frames)
     (folder / "a folder").mkdir()
     return folder

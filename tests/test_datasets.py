@@ -19,7 +19,7 @@ COUNTS = {("QPSK", 2): 40, ("QPSK", -4): 20, ("AM-SSB", 2): 13, ("8PSK", 2): 3}
 @pytest.fixture
 def mapping():
     rng = np.random.default_rng(1)
-    return {k: rng.standard_normal((n, 2, 128)).astype("f4") for k, n in COUNTS.items()}
+    return {k: rng.standard_normal((n, 128, 2)).astype("f4") for k, n in COUNTS.items()}
 
 
 @pytest.fixture(params=["some.pkl", "some.dat", "some.npz"])
@@ -32,7 +32,7 @@ def path(request, tmp_path, mapping):
 def test_round_trip(path, mapping):
     data = load_dataset(path)
     assert len(data) == 76
-    assert data.frames.shape == (76, 2, 128) and data.frames.dtype == np.float32
+    assert data.frames.shape == (76, 128, 2) and data.frames.dtype == np.float32
     assert data.modulations == ["8PSK", "AM-SSB", "QPSK"]
     assert data.keys == {key: COUNTS[key] for key in sorted(COUNTS)}
     assert data.skipped == 0
@@ -49,7 +49,9 @@ def test_the_pickle_is_the_published_layout(tmp_path, mapping):
         file.seek(0)
         content = pickle.load(file, encoding="latin1")
     assert content.keys() == mapping.keys()
-    assert all(content[k].dtype == np.float32 for k in content)
+    for key, frames in content.items():
+        assert frames.dtype == np.float32 and frames.shape == (COUNTS[key], 2, 128)
+        np.testing.assert_array_equal(frames, mapping[key].transpose(0, 2, 1))
 
 
 def test_filters(path):
@@ -74,7 +76,7 @@ def test_at_most_so_many_of_a_key_evenly_spread(path, mapping):
 
 def test_frame_len(path, mapping):
     data = load_dataset(path, modulations=["8PSK"], frame_len=100)
-    np.testing.assert_array_equal(data.frames, mapping["8PSK", 2][:, :, :100])
+    np.testing.assert_array_equal(data.frames, mapping["8PSK", 2][:, :100])
     with pytest.raises(ValueError, match=r"\(n, 2, 129 or more\)"):
         load_dataset(path, frame_len=129)
     with pytest.raises(ValueError, match="frame_len is 0"):
@@ -101,20 +103,20 @@ def test_signal_202002(tmp_path, dtype):
     path.write_bytes(pickle.dumps(mapping, 2))
     data = load_dataset(path)
     assert data.keys == {key: 3 for key in mapping} and data.frames.dtype == np.float32
-    np.testing.assert_allclose(data.frames[:3], mapping["BPSK", 2], rtol=1e-6)
+    np.testing.assert_allclose(data.frames[:3], mapping["BPSK", 2].transpose(0, 2, 1), rtol=1e-6)
 
 
 def test_byte_keys_and_other_float_types(tmp_path, mapping):
     path = tmp_path / "some.pkl"
-    content = {(m.encode(), float(s)): v.astype(">f8") for (m, s), v in mapping.items()}
+    content = {(m.encode(), float(s)): v.transpose(0, 2, 1).astype(">f8") for (m, s), v in mapping.items()}
     path.write_bytes(pickle.dumps(content))
     data = load_dataset(path)
     assert data.keys.keys() == mapping.keys() and data.frames.dtype == np.float32
 
 
 def test_frames_with_nan_or_inf_are_counted_and_left_out(tmp_path, mapping):
-    mapping["QPSK", 2][3, 0, 5] = np.nan
-    mapping["QPSK", 2][7, 1, 0] = np.inf
+    mapping["QPSK", 2][3, 5, 0] = np.nan
+    mapping["QPSK", 2][7, 0, 1] = np.inf
     save_radioml(tmp_path / "some.pkl", mapping)
     data = load_dataset(tmp_path / "some.pkl")
     assert data.skipped == 2 and data.keys["QPSK", 2] == 38
@@ -218,8 +220,10 @@ def test_nothing_half_written(tmp_path, mapping, monkeypatch):
         save_radioml(path, mapping)
     with pytest.raises(ValueError, match="expected"):
         save_radioml(path, {("QPSK", 2): np.zeros((3, 128))})
+    with pytest.raises(ValueError, match=r"\(3, 2, 128\), expected \(n, L, 2\)"):
+        save_radioml(path, {("QPSK", 2): np.zeros((3, 2, 128))})
     with pytest.raises(ValueError, match="differ in length"):
-        save_radioml(path, {("QPSK", s): np.zeros((3, 2, 64 + s)) for s in (0, 2)})
+        save_radioml(path, {("QPSK", s): np.zeros((3, 64 + s, 2)) for s in (0, 2)})
     assert path.read_text() == "what was there"
     assert os.listdir(tmp_path) == ["some.pkl"]
 

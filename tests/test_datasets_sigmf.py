@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sr2cnn_learn.datasets import SNR_NOT_STATED, load_dataset, split
+from sr2cnn_learn.iq import interleaved
 
 FUZZ = settings(
     max_examples=100,
@@ -41,8 +42,7 @@ def record(path, annotations=(), samples=SAMPLES, datatype="cf32_le"):
 
 
 def frames_at(starts, length=128):
-    frames = [SAMPLES[start : start + length] for start in starts]
-    return np.array([(frame.real, frame.imag) for frame in frames])
+    return interleaved([SAMPLES[start : start + length] for start in starts])
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sr2cnn_learn import bundle as bundle_module
 from sr2cnn_learn.bundle import MODELS, Bundle
+from sr2cnn_learn.iq import as_complex
 from sr2cnn_learn.onnx_runtime import OnnxEncoder, onnx_file
 
 MODULATIONS = "BPSK", "QPSK", "QAM16", "GFSK", "2FSK", "AM-DSB", "OFDM", "NOISE"
@@ -24,11 +25,10 @@ SHIPPED = sorted(path.stem for path in MODELS.glob("*.pt"))
 def frames():
     """complex64 (N, 128) of several modulations, in random order; one silent, some that begin in silence."""
     pairs = [synthesize(name, 14, 250, 90031, spread=True) for name in MODULATIONS]
-    samples = np.concatenate(pairs).transpose(0, 2, 1)
-    samples = np.random.default_rng(0).permutation(np.ascontiguousarray(samples))
+    samples = np.random.default_rng(0).permutation(np.concatenate(pairs))
     samples[0] = 0
     samples[1:100, :40] = 0
-    return np.ascontiguousarray(samples, dtype=np.float32).view(np.complex64)[..., 0]
+    return as_complex(samples)
 
 
 @pytest.fixture(scope="module", params=SHIPPED)

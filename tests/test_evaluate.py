@@ -19,7 +19,7 @@ UNKNOWN = ["AM-SSB", "GFSK"]
 def data(tmp_path_factory):
     rng = np.random.default_rng(0)
     path = tmp_path_factory.mktemp("data") / "data.npz"
-    shapes = {m: rng.standard_normal((40, 2, 128)) * (k + 1) for k, m in enumerate([*CLASSES, *UNKNOWN])}
+    shapes = {m: rng.standard_normal((40, 128, 2)) * (k + 1) for k, m in enumerate([*CLASSES, *UNKNOWN])}
     save_radioml(path, {(m, 18): frames.astype(np.float32) for m, frames in shapes.items()})
     return path
 
@@ -31,7 +31,7 @@ def test_figures_are_those_of_the_reference(data, tmp_path):
     assert part == "all frames" and len(indices) == 440
     figures = evaluate(bundle, dataset, indices, orders=3)
     ids = Discriminator(**bundle.discriminator_options()).predict(
-        bundle.encode(dataset.frames.transpose(0, 2, 1))
+        bundle.encode(dataset.frames)
     )
     expected = open_set_metrics(dataset.labels, ids, bundle.classes)
     for key in ("known_accuracy", "tkr", "tur", "known_precision"):
@@ -76,7 +76,7 @@ class PlaneBundle:
 
 def plane(**points):
     """A data set of points, each the first sample of a frame."""
-    frames = np.repeat(np.concatenate(list(points.values()))[:, :, None], 2, axis=2)
+    frames = np.repeat(np.concatenate(list(points.values()))[:, None], 2, axis=1)
     labels = np.repeat(list(points), [len(p) for p in points.values()])
     return Dataset(frames.astype(np.float32), labels, np.full(len(labels), 18), sha256="")
 

@@ -38,7 +38,7 @@ def inputs(tmp_path_factory):
     samples = rng.standard_normal((N_FRAMES * 128 + 5, 2)).astype(np.float32)
     recording = folder / "noise.cf32"
     samples.tofile(recording)
-    frames = rng.standard_normal((N_FRAMES // 2, 2, 128)).astype(np.float32)
+    frames = rng.standard_normal((N_FRAMES // 2, 128, 2)).astype(np.float32)
     radioml = folder / "noise.npz"
     save_radioml(radioml, {("QPSK", 18): frames, ("GFSK", 18): frames})
     air = folder / "air.cf32"  # a burst of QPSK above the noise

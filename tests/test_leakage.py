@@ -4,10 +4,7 @@
 import numpy as np
 import pytest
 from sr2cnn_learn.datasets import nearest_correlation
-
-
-def frames_of(x):
-    return np.stack([x.real, x.imag], axis=1).astype(np.float32)
+from sr2cnn_learn.iq import interleaved
 
 
 @pytest.fixture
@@ -18,7 +15,7 @@ def noise():
 
 def test_a_copy_is_found_whatever_its_scale_and_phase(noise):
     train, test = noise[:30, :128], 7 * np.exp(0.3j) * noise[20:22, :128]
-    np.testing.assert_allclose(nearest_correlation(frames_of(train), frames_of(test)), 1, atol=1e-5)
+    np.testing.assert_allclose(nearest_correlation(interleaved(train), interleaved(test)), 1, atol=1e-5)
 
 
 @pytest.mark.parametrize("shift", [-96, -32, 32, 64])
@@ -28,12 +25,12 @@ def test_an_overlap_correlates_by_its_share(noise, shift):
     test = noise[:1, begin + shift : begin + shift + 128]
     common = train[:, max(shift, 0) : 128 + min(shift, 0)]
     expected = np.sum(np.abs(common) ** 2) / (np.linalg.norm(train) * np.linalg.norm(test))
-    found = nearest_correlation(frames_of(train), frames_of(test))
+    found = nearest_correlation(interleaved(train), interleaved(test))
     assert found[0] == pytest.approx(expected, abs=1e-4)
 
 
 def test_independent_noise_stays_low(noise):
-    found = nearest_correlation(frames_of(noise[:20, :128]), frames_of(noise[20:, :128]))
+    found = nearest_correlation(interleaved(noise[:20, :128]), interleaved(noise[20:, :128]))
     assert found.max() < 0.5
 
 
@@ -46,14 +43,14 @@ def test_against_numpy_s_own_correlation(noise):
         )
         for x in test
     ]
-    found = nearest_correlation(frames_of(train), frames_of(test))
+    found = nearest_correlation(interleaved(train), interleaved(test))
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_silence_and_bad_shapes():
-    zeros, ones = np.zeros((2, 2, 16), np.float32), np.ones((1, 2, 16), np.float32)
+    zeros, ones = np.zeros((2, 16, 2), np.float32), np.ones((1, 16, 2), np.float32)
     assert nearest_correlation(ones, zeros).tolist() == [0, 0]
     with pytest.raises(ValueError, match="at least one training frame"):
         nearest_correlation(zeros[:0], ones)
     with pytest.raises(ValueError, match="one L"):
-        nearest_correlation(np.ones((1, 2, 8), np.float32), ones)
+        nearest_correlation(np.ones((1, 8, 2), np.float32), ones)

@@ -25,7 +25,7 @@ def play(source, n_samples=None, max_noutput_items=100_000):
 
 
 def complex_frames(dataset):
-    return dataset.frames[:, 0] + 1j * dataset.frames[:, 1]
+    return dataset.frames[:, :, 0] + 1j * dataset.frames[:, :, 1]
 
 
 @pytest.mark.parametrize("max_noutput_items", [7, 100, 100_000])

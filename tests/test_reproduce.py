@@ -10,6 +10,7 @@ from cli_support import fails, run_cli
 from sr2cnn_learn.datasets import Dataset, load_dataset, save_radioml
 from sr2cnn_learn.discriminator import Discriminator
 from sr2cnn_learn.evaluation.evaluate import evaluate
+from sr2cnn_learn.iq import interleaved
 from sr2cnn_learn.nets.sr2cnn import normalise
 from sr2cnn_learn.experiments import EXPERIMENTS, reproduce
 from sr2cnn_learn.experiments.sr2cnn.detectors import DETECTORS, Detection, detect
@@ -35,7 +36,7 @@ def write_tones(path, frequencies, seed):
         phase = rng.uniform(0, 2 * np.pi, (N_FRAMES, 1))
         x = np.exp(1j * (2 * np.pi * frequency * np.arange(128) + phase)) * (frequency > 0)
         x = x + 0.2 * (rng.standard_normal((N_FRAMES, 128, 2)) @ [1, 1j])
-        return np.stack([x.real, x.imag], 1).astype(np.float32)
+        return interleaved(x)
 
     save_radioml(
         path, {(name, snr): frames(f) for name, f in frequencies.items() for snr in (16, 18)}
@@ -118,7 +119,7 @@ def test_trainings_are_found_again(options, unknown, overrides, name, monkeypatc
     )[options["preset"]]
     background = "0c2edadb359575ab4e7b542e5361e0fee8012e014a75973d20d2b8fba2aa9e94"
     monkeypatch.setattr("sr2cnn_learn.experiments.laboratory.file_sha256", lambda file: background)
-    frames, snrs = np.zeros((2, 2, 128), np.float32), np.array([16, 18])
+    frames, snrs = np.zeros((2, 128, 2), np.float32), np.array([16, 18])
     dataset = Dataset(frames, np.array(["BPSK", "BPSK"]), snrs, data)
     lab = Laboratory("data.npz", "work", dataset=dataset, **options)
     assert lab._digest(unknown, overrides) == name
@@ -285,7 +286,7 @@ def test_open_world(data, work, others, tmp_path, monkeypatch):
     scale = Discriminator(**bundle.discriminator_options())
     scores = []
     for dataset in (test, unseen):
-        scale.predict(bundle.encode(dataset.frames.transpose(0, 2, 1)))
+        scale.predict(bundle.encode(dataset.frames))
         scores.append(scale.scores)
     limit = np.quantile(scores[0][np.isin(test.labels, bundle.classes)], 0.95, method="higher")
     caught = [np.mean(scores[1][unseen.labels == name] > limit) for name in ("CHIRP", "OFDM")]

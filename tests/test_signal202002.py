@@ -9,19 +9,20 @@ pytest.importorskip("gnuradio")
 
 from gnuradio.sr2cnn.signal202002 import SNRS, add_noise, signal202002, synthesize
 from gnuradio.sr2cnn.transmitters import RADIOML2016
+from sr2cnn_learn.iq import as_complex
 
 
 def spectrum(modulation, snr, n_frames, seed=1):
     """Frequency, mean power density of many frames."""
     frames = synthesize(modulation, snr, n_frames, seed)
-    samples = (frames[:, 0] + 1j * frames[:, 1]) * np.hanning(128)
+    samples = as_complex(frames) * np.hanning(128)
     return np.fft.fftfreq(128), np.mean(np.abs(np.fft.fft(samples)) ** 2, 0)
 
 
 @pytest.mark.parametrize("modulation", RADIOML2016)
 def test_frames_have_unit_power(modulation):
     frames = synthesize(modulation, 10, 20, seed=1)
-    assert frames.shape == (20, 2, 128) and frames.dtype == np.float32
+    assert frames.shape == (20, 128, 2) and frames.dtype == np.float32
     np.testing.assert_allclose(np.mean(frames**2, (1, 2)), 0.5, rtol=1e-5)
 
 
@@ -51,7 +52,7 @@ def test_snr_measured_from_the_frames_alone(snr):
 def test_eight_samples_a_symbol():
     """The squared envelope of a linear modulation has a line at its symbol rate."""
     frames = synthesize("QPSK", 30, 500, seed=2)
-    envelope = np.sum(frames.astype(float) ** 2, 1)
+    envelope = np.sum(frames.astype(float) ** 2, 2)
     envelope -= envelope.mean(1, keepdims=True)
     power = np.mean(np.abs(np.fft.rfft(envelope)) ** 2, 0)
     high = power[10:]  # above the envelope's own band
@@ -62,7 +63,7 @@ def test_eight_samples_a_symbol():
 def test_each_frame_has_a_channel_of_its_own():
     """Clock offset: bare carriers lie anywhere within 5e-6 × 902 MHz of the center."""
     frames = synthesize("AM-DSB", 40, 200, seed=3)
-    samples = frames[:, 0] + 1j * frames[:, 1]
+    samples = as_complex(frames)
     turn = np.angle(np.sum(samples[:, 1:] * samples[:, :-1].conj(), 1)) / (2 * np.pi) * 200e3
     assert np.abs(turn).max() < 5e-6 * 902e6 + 100
     counts, _ = np.histogram(turn, 4, (-4510, 4510))
@@ -72,7 +73,7 @@ def test_each_frame_has_a_channel_of_its_own():
 def test_multipath_fades():
     """Rayleigh: from frame to frame the paths cancel, or add, some part of a wide band."""
     frames = synthesize("WBFM", 40, 200, seed=3)
-    power = np.abs(np.fft.fft(frames[:, 0] + 1j * frames[:, 1])) ** 2
+    power = np.abs(np.fft.fft(as_complex(frames))) ** 2
     halves = power[:, 5:45].sum(1) / power[:, -45:-5].sum(1)
     assert np.std(10 * np.log10(halves)) > 3
 

@@ -54,7 +54,7 @@ def test_bundle_is_refused(bundle, tmp_path, name):
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_data_set_is_refused(tmp_path, name):
-    frames = {(name, 0): np.ones((2, 2, 128), np.float32)}
+    frames = {(name, 0): np.ones((2, 128, 2), np.float32)}
     for file in ("data.npz", "data.pkl"):
         save_radioml(tmp_path / file, frames)
         with pytest.raises(ValueError, match="is no class name"):
@@ -104,7 +104,7 @@ def test_markup_is_text(bundle, tmp_path):
     path = with_card(bundle, tmp_path / "markup.pt", name=MARKUP, classes=[MARKUP, *CLASSES[1:]])
     lines = run_cli("info", path).stdout.splitlines()
     assert lines[0].startswith(MARKUP) and sum(MARKUP in line for line in lines) >= 2
-    save_radioml(tmp_path / "data.npz", {(MARKUP, 0): np.ones((2, 2, 128), np.float32)})
+    save_radioml(tmp_path / "data.npz", {(MARKUP, 0): np.ones((2, 128, 2), np.float32)})
     assert MARKUP in run_cli("dataset", "info", tmp_path / "data.npz").stdout
 
 

@@ -15,14 +15,15 @@ from gnuradio.sr2cnn.synthesis import (
     synthesize,
 )
 from gnuradio.sr2cnn.transmitters import TRANSMITTERS
+from sr2cnn_learn.iq import as_complex
 
 
 @pytest.mark.parametrize("spread", [False, True])
 @pytest.mark.parametrize("modulation", TRANSMITTERS)
 def test_frames_are_normalised_and_the_seeds(modulation, spread):
     frames = synthesize(modulation, 10, 50, seed=1, spread=spread)
-    assert frames.shape == (50, 2, 128) and frames.dtype == np.float32
-    assert np.allclose(np.abs(frames[:, 0] + 1j * frames[:, 1]).sum(1), 1, atol=1e-5)
+    assert frames.shape == (50, 128, 2) and frames.dtype == np.float32
+    assert np.allclose(np.abs(as_complex(frames)).sum(1), 1, atol=1e-5)
     np.testing.assert_array_equal(synthesize(modulation, 10, 50, seed=1, spread=spread), frames)
 
 
@@ -46,7 +47,7 @@ def test_progress_counts_every_frame():
 
 def complex_frames(modulation, n, seed=1):
     frames = synthesize(modulation, 18, n, seed)
-    return frames[:, 0] + 1j * frames[:, 1]
+    return as_complex(frames)
 
 
 def instantaneous_frequency(x):
@@ -126,7 +127,7 @@ def test_spread_of_symbol_rate_and_carrier_offset():
 
 
 def spectral_flatness(frames):
-    power = np.mean(np.abs(np.fft.fft(frames[:, 0] + 1j * frames[:, 1])) ** 2, 0)
+    power = np.mean(np.abs(np.fft.fft(as_complex(frames))) ** 2, 0)
     return np.exp(np.mean(np.log(power))) / np.mean(power)
 
 
@@ -140,7 +141,7 @@ def test_am_ssb_noise_is_white_and_signal_is_not():
 def channel_responses(channel_seeds):
     """Spectrum of BPSK over the frames of several passes, one row a pass."""
     frames = synthesize("BPSK", 18, 400, seed=5, channel_seeds=channel_seeds)
-    power = np.abs(np.fft.fft(frames[:, 0] + 1j * frames[:, 1])) ** 2
+    power = np.abs(np.fft.fft(as_complex(frames))) ** 2
     return power.reshape(10, 40, 128).mean(1)[:, :8]
 
 
@@ -185,8 +186,8 @@ def test_speech_has_silences_and_does_not_depend_on_the_cuts():
 def test_conditioned_frames_of_linear_modulations_are_at_eight_samples_a_symbol():
     """Received at any rate and frequency they come back centered, their band an eighth of the rate wide."""
     frames = synthesize("QPSK", 18, 60, 3, condition=1.0)
-    assert np.allclose(np.abs(frames[:, 0] + 1j * frames[:, 1]).sum(1), 1, atol=1e-5)
-    spectra = np.abs(np.fft.fft(frames[:, 0] + 1j * frames[:, 1], axis=1)) ** 2
+    assert np.allclose(np.abs(as_complex(frames)).sum(1), 1, atol=1e-5)
+    spectra = np.abs(np.fft.fft(as_complex(frames), axis=1)) ** 2
     places = np.fft.fftfreq(FRAME_LEN)
     share = spectra[:, np.abs(places) < 0.13].sum(1) / spectra.sum(1)
     assert np.median(share) > 0.9 and np.mean(share > 0.8) > 0.9

@@ -14,6 +14,7 @@ from sr2cnn_learn.bundle import Bundle
 from sr2cnn_learn.datasets import load_dataset, save_radioml, split
 from sr2cnn_learn.discriminator import Discriminator
 from sr2cnn_learn.evaluation.evaluate import evaluate, untrained_frames
+from sr2cnn_learn.iq import interleaved
 from sr2cnn_learn.nets import NETWORKS, network
 from sr2cnn_learn.semantics import class_semantics
 from sr2cnn_learn.training import TrainingData, recipe_of
@@ -34,7 +35,7 @@ def write_tones(path, tones, seed=0):
         x = np.exp(1j * (2 * np.pi * frequency * t + phase)) * (frequency > 0)
         x = x + 0.1 * (rng.standard_normal((N_FRAMES, 128, 2)) @ [1, 1j])
         x /= np.abs(x).sum(1, keepdims=True)
-        return np.stack([x.real, x.imag], 1).astype(np.float32)
+        return interleaved(x)
 
     save_radioml(path, {(name, snr): frames(f) for name, f in tones.items() for snr in (16, 18)})
     return path
@@ -239,7 +240,7 @@ def test_best_round_trip(best, data):
     assert figures["upper_bound"] == pytest.approx(of_card["closed_set_accuracy"], abs=0.03)
 
     known = dataset.labels != "noise"
-    frames, truth = dataset.frames[known].transpose(0, 2, 1) @ [1, 1j], dataset.labels[known]
+    frames, truth = dataset.frames[known] @ [1, 1j], dataset.labels[known]
     for turn in (1, 1j, -1, np.exp(0.7j)):  # the training's rotations have made it blind to them
         named = np.array(bundle.classes)[bundle.classify(bundle.encode(turn * frames)).argmax(1)]
         assert np.mean(named == truth) > 0.9, turn
@@ -249,7 +250,7 @@ def test_best_lambda1_keeps_its_share_of_validation_frames(best, data):
     bundle, card, _ = best
     dataset = load_dataset(data)
     validation = split(dataset, ["noise"], 5).validation
-    z = bundle.encode(dataset.frames[validation].transpose(0, 2, 1))
+    z = bundle.encode(dataset.frames[validation])
     ids = Discriminator(**bundle.discriminator_options()).predict(z)
     assert np.mean(ids >= 0) == pytest.approx(0.9, abs=1 / len(z))
     assert card["provenance"]["recipe"]["tkr"] == 0.9
@@ -316,7 +317,7 @@ def test_lite_learns_what_its_teacher_says(data, tmp_path):
     assert provenance["teacher_sha256"] == hashlib.sha256(teacher.read_bytes()).hexdigest()
     bundle, dataset = Bundle.load(tmp_path / "b.pt"), load_dataset(data)
     known = dataset.labels != "noise"
-    logits = bundle.classify(bundle.encode(dataset.frames[known].transpose(0, 2, 1)))
+    logits = bundle.classify(bundle.encode(dataset.frames[known]))
     named = np.array(bundle.classes)[logits.argmax(1)]
     expected = np.select([dataset.labels == "slow", dataset.labels == "middle"], ["middle", "slow"], "fast")
     assert np.mean(named == expected[known]) > 0.8

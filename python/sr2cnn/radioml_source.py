@@ -4,6 +4,7 @@
 import numpy as np
 import pmt
 from sr2cnn_learn.datasets import load_dataset
+from sr2cnn_learn.iq import as_complex
 from sr2cnn_learn.quantities import takes_numbers, whole
 
 from .base import sync_block
@@ -83,17 +84,16 @@ class radioml_source(sync_block):
 
     def work(self, input_items, output_items):
         out = output_items[0]
-        frame_len = self.dataset.frames.shape[2]
+        frame_len = self.dataset.frames.shape[1]
         if self._position == len(self._now) * frame_len:
             if not self._repeat:
                 return -1
             self._begin()
         first, skip = divmod(self._position, frame_len)
         frames = self._now[first : first + (skip + len(out) - 1) // frame_len + 1]
-        i, q = self.dataset.frames[frames].transpose(1, 0, 2).reshape(2, -1)
-        n = min(len(out), i.size - skip)
-        out.real[:n] = i[skip : skip + n]
-        out.imag[:n] = q[skip : skip + n]
+        samples = as_complex(self.dataset.frames[frames]).ravel()
+        n = min(len(out), samples.size - skip)
+        out[:n] = samples[skip : skip + n]
 
         written = self.nitems_written(0)
         for k, key in enumerate(self._key_of[frames]):

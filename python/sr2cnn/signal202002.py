@@ -10,6 +10,7 @@ constants below, is ours.
 
 import numpy as np
 from gnuradio import blocks, channels, filter
+from sr2cnn_learn.iq import interleaved
 
 from .synthesis import FRAME_LEN, MAX_STRIDE, build, check_modulations, message, run, streams
 from .transmitters import HILBERT_TAPS, SAMPLE_RATE, TRANSMITTERS
@@ -78,7 +79,7 @@ def synthesize(modulation, snr, n_frames, seed):
         seed: seed of the data set
 
     Returns:
-        float32 (n_frames, 2, 128), I and Q, each frame at unit mean power
+        float32 (n_frames, 128, 2), each frame at unit mean power
     """
     if n_frames < 1:
         raise ValueError(f"n_frames is {n_frames}, expected at least 1")
@@ -102,7 +103,7 @@ def synthesize(modulation, snr, n_frames, seed):
             done += 1
     frames = add_noise(frames, snr, rng)
     frames /= np.sqrt(np.mean(np.abs(frames) ** 2, axis=1, keepdims=True))
-    return np.stack([frames.real, frames.imag], axis=1).astype(np.float32)
+    return interleaved(frames)
 
 
 def signal202002(
@@ -119,6 +120,6 @@ def signal202002(
         progress: called with the number of frames whenever a key is done
 
     Returns:
-        dict (modulation, snr) → float32 (frames_per_key, 2, 128)
+        dict (modulation, snr) → float32 (frames_per_key, 128, 2)
     """
     return build(synthesize, (frames_per_key, seed), modulations, snrs, jobs, progress)

@@ -20,6 +20,7 @@ import numpy as np
 from gnuradio import blocks, channels, gr
 from scipy.signal import resample_poly
 from sr2cnn_learn.conditioning import Conditioner, find_band, ratio_near
+from sr2cnn_learn.iq import interleaved
 
 from .speech import SpeechSource
 from .transmitters import AUDIO_RATE, RADIOML2016, SAMPLE_RATE, TRANSMITTERS, linear_transmitter
@@ -194,7 +195,7 @@ def synthesize(
             passes of a linear modulation whose symbol rate the conditioner does not find are left out
 
     Returns:
-        float32 (n_frames, 2, 128), I and Q, each frame divided by its Σ|x|
+        float32 (n_frames, 128, 2), each frame divided by its Σ|x|
     """
     if n_frames < 1:
         raise ValueError(f"n_frames is {n_frames}, expected at least 1")
@@ -203,7 +204,7 @@ def synthesize(
     check_modulations([modulation])
     _check_oddities(am_ssb, channel_seeds)
     rng, speech = streams(modulation, snr, seed)
-    frames = np.empty((n_frames, 2, FRAME_LEN), dtype=np.float32)
+    frames = np.empty((n_frames, FRAME_LEN), dtype=np.complex64)
     done = unheard = 0
     while done < n_frames:
         samples = _transmit(
@@ -217,12 +218,11 @@ def synthesize(
         start = rng.integers(*FIRST_FRAME, endpoint=True)
         while start + FRAME_LEN < len(samples) and done < n_frames:
             frame = samples[start : start + FRAME_LEN]
-            frame = frame / np.sum(np.abs(frame))
-            frames[done] = frame.real, frame.imag
+            frames[done] = frame / np.sum(np.abs(frame))
             done += 1
             stride = max(FRAME_LEN, round(len(samples) * MAX_STRIDE))
             start += rng.integers(FRAME_LEN, stride, endpoint=True)
-    return frames
+    return interleaved(frames)
 
 
 def synthesize_slices(modulation, snr, seed, am_ssb="signal", channel_seeds="fresh"):
@@ -235,7 +235,7 @@ def synthesize_slices(modulation, snr, seed, am_ssb="signal", channel_seeds="fre
         modulation, snr, seed, am_ssb, channel_seeds: see ``synthesize``
 
     Returns:
-        float32 (n, 2, 128), I and Q, each frame divided by its Σ|x|
+        float32 (n, 128, 2), each frame divided by its Σ|x|
     """
     check_modulations([modulation])
     _check_oddities(am_ssb, channel_seeds)
@@ -243,8 +243,7 @@ def synthesize_slices(modulation, snr, seed, am_ssb="signal", channel_seeds="fre
     samples = _transmit(modulation, rng, speech, am_ssb, channel_seeds, snr, CHANNEL_04C)
     windows = np.lib.stride_tricks.sliding_window_view(samples[TRIM_04C:-TRIM_04C], FRAME_LEN)
     frames = windows[::HOP_04C][:MAX_FRAMES_04C]
-    frames = frames / np.abs(frames).sum(axis=1, keepdims=True)
-    return np.stack([frames.real, frames.imag], axis=1).astype(np.float32)
+    return interleaved(frames / np.abs(frames).sum(axis=1, keepdims=True))
 
 
 def radioml2016(
@@ -270,7 +269,7 @@ def radioml2016(
         progress: called with the number of frames whenever a key is done
 
     Returns:
-        dict (modulation, snr) → float32 (frames_per_key, 2, 128)
+        dict (modulation, snr) → float32 (frames_per_key, 128, 2)
     """
     arguments = (frames_per_key, seed, am_ssb, channel_seeds, spread, condition)
     return build(synthesize, arguments, modulations, snrs, jobs, progress)
@@ -291,7 +290,7 @@ def radioml2016c(
         snrs, seed, am_ssb, channel_seeds, modulations, jobs, progress: see ``radioml2016``
 
     Returns:
-        dict (modulation, snr) → float32 (n, 2, 128), n by the modulation
+        dict (modulation, snr) → float32 (n, 128, 2), n by the modulation
     """
     arguments = (seed, am_ssb, channel_seeds)
     return build(synthesize_slices, arguments, modulations, snrs, jobs, progress)

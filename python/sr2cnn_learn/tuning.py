@@ -107,7 +107,7 @@ def doublings(n):
 
 
 def _key(bundle):
-    from .datasets.arrays import file_sha256
+    from .datasets import file_sha256
 
     return f"{machine()}; {file_sha256(bundle.path)}"
 

@@ -31,8 +31,7 @@ CALIBRATION = 512  # frames that int8 takes its scales from
 def frames():
     """float32 (N, 128, 2), shuffled."""
     pairs = [synthesize(name, SNR, N_EACH, SEED, spread=True) for name in MODULATIONS]
-    samples = np.concatenate(pairs).transpose(0, 2, 1)
-    return np.ascontiguousarray(np.random.default_rng(0).permutation(samples))
+    return np.random.default_rng(0).permutation(np.concatenate(pairs))
 
 
 def eager(bundle):

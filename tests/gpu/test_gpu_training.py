@@ -8,6 +8,7 @@ torch = pytest.importorskip("torch")
 
 from sr2cnn_learn.bundle import Bundle  # noqa: E402
 from sr2cnn_learn.datasets import save_radioml  # noqa: E402
+from sr2cnn_learn.iq import interleaved  # noqa: E402
 from sr2cnn_learn.training import TrainingData, recipe_of, train  # noqa: E402
 from sr2cnn_learn.training.recipes import PRESETS  # noqa: E402
 
@@ -32,7 +33,7 @@ def data(tmp_path_factory):
         x = np.exp(1j * (2 * np.pi * frequency * t + phase)) * (frequency > 0)
         x = x + 0.3 * (rng.standard_normal((N_EACH, 128, 2)) @ [1, 1j])
         x /= np.abs(x).sum(1, keepdims=True)
-        return np.stack([x.real, x.imag], 1).astype(np.float32)
+        return interleaved(x)
 
     path = tmp_path_factory.mktemp("data") / "tones.npz"
     save_radioml(path, {(name, 16): frames(frequency) for name, frequency in TONES.items()})

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 from sr2cnn_learn.bundle import Bundle
-from sr2cnn_learn.datasets.arrays import read_npz
+from sr2cnn_learn.datasets.arrays import NpzArrays
 from sr2cnn_learn.datasets.safe_pickle import read_arrays
 from sr2cnn_learn.recordings import open_recording
 from stress import size
@@ -62,7 +62,7 @@ def survives(parse, path, whole, seed):
 
 
 def frames():
-    return np.random.default_rng(0).standard_normal((3, 2, 128)).astype("f4")
+    return np.random.default_rng(0).standard_normal((3, 128, 2)).astype("f4")
 
 
 def test_pickled_data_sets(tmp_path):
@@ -71,7 +71,7 @@ def test_pickled_data_sets(tmp_path):
 
 
 def test_npz_data_sets(tmp_path, replay):
-    survives(lambda path: read_npz(path, 128), tmp_path / "some.npz", replay.read_bytes(), 2)
+    survives(lambda path: NpzArrays(path, 128), tmp_path / "some.npz", replay.read_bytes(), 2)
 
 
 def test_bundles_without_their_network(tmp_path, tiny_bundle):

@@ -169,8 +169,7 @@ def _write(layout, build, out, snrs, modulations, jobs, **options):
     if not os.access(out.absolute().parent, os.W_OK):
         raise ValueError(f"{out}: the folder {out.parent} does not exist or cannot be written to")
 
-    from sr2cnn_learn.datasets import save_radioml
-    from sr2cnn_learn.datasets.arrays import file_sha256
+    from sr2cnn_learn.datasets import file_sha256, save_radioml
 
     replaceable(out)
     from ..synthesis import check_modulations

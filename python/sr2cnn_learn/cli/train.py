@@ -101,7 +101,7 @@ def train(data, out, preset, epochs, channels, device, decoder, json_output, **o
 
 def _data_recipes(console, **files) -> dict:
     """What `sr2cnn dataset` says of files that it wrote, for the card, by the names given here."""
-    from ..datasets.arrays import file_sha256
+    from ..datasets import file_sha256
 
     recipes = {}
     for name, file in files.items():

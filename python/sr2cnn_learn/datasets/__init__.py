@@ -1,21 +1,32 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Data sets of labelled frames: read, write, split."""
 
+from importlib import import_module
+from pkgutil import iter_modules
+
 from .arrays import save_radioml
 from .dataset import FRAME_LEN, Dataset, load_dataset
 from .leakage import nearest_correlation
 from .radioml2018 import RADIOML2018_CLASSES
+from .reader import READERS, Reader, file_sha256, reader
 from .sigmf_folder import SNR_NOT_STATED
 from .split import Split, split
+
+for _module in iter_modules(__path__):  # each may have a reader
+    import_module(f"{__name__}.{_module.name}")
 
 __all__ = [
     "FRAME_LEN",
     "RADIOML2018_CLASSES",
+    "READERS",
     "SNR_NOT_STATED",
     "Dataset",
+    "Reader",
     "Split",
+    "file_sha256",
     "load_dataset",
     "nearest_correlation",
+    "reader",
     "save_radioml",
     "split",
 ]

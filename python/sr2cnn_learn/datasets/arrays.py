@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import zipfile
 from collections.abc import Mapping
@@ -12,90 +11,91 @@ from pathlib import Path
 import numpy as np
 
 from ..atomic import whole_file
-from ..names import check_name
 from ..npz import members, read_header, read_numbers
+from .reader import Reader, reader
 from .safe_pickle import read_arrays
 
 _NPZ_MEMBERS = ("frames", "labels", "snrs")
 MAX_COMPRESSION = 200  # no recording compresses so well; a bomb does
 
 
-class KeyedArrays:
-    """``{(modulation, snr): (n, 2, L) float}`` in memory, read as `dataset.load_dataset` asks."""
+class KeyedArrays(Reader):
+    """``{(modulation, snr): (n, 2, L) float}`` in memory."""
 
-    def __init__(self, path: Path, arrays: dict, frame_len: int):
-        self._path, self._arrays, self._frame_len = path, arrays, frame_len
-        for key, frames in arrays.items():
-            check_label(path, key[0])
-            _check_frames(path, key, frames, frame_len)
-        self.counts = {key: len(frames) for key, frames in arrays.items()}
+    def __init__(self, path, frame_len):
+        super().__init__(path, frame_len)
+        self._arrays = self._load()
+        for key, frames in self._arrays.items():
+            _check_pairs(path, key, frames, frame_len)
+        self.counts = {key: len(frames) for key, frames in self._arrays.items()}
 
-    def read(self, key, rows, out) -> None:
-        out[:] = self._arrays[key][rows, :, : self._frame_len]
+    def _load(self):
+        """All that the file holds: ``{(modulation, snr): (n, 2, L)}``."""
+        raise NotImplementedError
 
-    def sha256(self) -> str:
-        return file_sha256(self._path)
-
-
-def check_label(path: Path, label: str) -> None:
-    """Raise ValueError, naming the file, unless its label is a class name."""
-    try:
-        check_name(label)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+    def read(self, key, rows, out):
+        out[:] = self._arrays[key][rows, :, : self.frame_len].transpose(0, 2, 1)
 
 
-def file_sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def read_pickle(path: Path, frame_len: int) -> KeyedArrays:
+@reader
+class PickledArrays(KeyedArrays):
     """The pickled dict of RML2016.10a, 10b, 04C and SIGNAL-202002."""
-    arrays = {}
-    for key, frames in read_arrays(path).items():
-        try:
-            modulation, snr = key
-            modulation = modulation.decode() if isinstance(modulation, bytes) else modulation
-            named = isinstance(modulation, str) and bool(modulation) and int(snr) == snr
-        except (TypeError, ValueError, OverflowError):
-            named = False
-        if not named:
-            # an integer of many digits, or a long text, is not worth printing
-            raise ValueError(f"{path}: key {repr(key)[:60]}, expected (modulation, snr)")
-        arrays[modulation, int(snr)] = frames
-    return KeyedArrays(path, arrays, frame_len)
+
+    @classmethod
+    def reads(cls, path, head):
+        return head.startswith(b"\x80")  # of protocol 2 and above; older pickles begin as anything may
+
+    def _load(self):
+        arrays = {}
+        for key, frames in read_arrays(self.path).items():
+            try:
+                modulation, snr = key
+                modulation = modulation.decode() if isinstance(modulation, bytes) else modulation
+                named = isinstance(modulation, str) and bool(modulation) and int(snr) == snr
+            except (TypeError, ValueError, OverflowError):
+                named = False
+            if not named:
+                # an integer of many digits, or a long text, is not worth printing
+                raise ValueError(f"{self.path}: key {repr(key)[:60]}, expected (modulation, snr)")
+            arrays[modulation, int(snr)] = frames
+        return arrays
 
 
-def read_npz(path: Path, frame_len: int) -> KeyedArrays:
+@reader
+class NpzArrays(KeyedArrays):
     """An ``.npz`` that `save_radioml` wrote."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            found = members(archive)
-            size = sum(member.file_size for member in found.values())
-            if size > MAX_COMPRESSION * path.stat().st_size:
-                raise ValueError(f"it would unpack to {size} bytes")
-            frames, labels, snrs = (_array(archive, found, name) for name in _NPZ_MEMBERS)
-    except Exception as error:  # zipfile, zlib and numpy each have their own for a damaged file
-        reason = str(error) or type(error).__name__
-        raise ValueError(f"{path}: not a data set in .npz, or damaged: {reason}") from None
-    _check_frames(path, "frames", frames, frame_len)
-    if labels.shape != frames.shape[:1] or labels.dtype.kind != "U":
-        raise ValueError(
-            f"{path}: labels has shape {labels.shape} and dtype {labels.dtype}, "
-            f"expected ({len(frames)},) str"
-        )
-    if snrs.shape != frames.shape[:1] or snrs.dtype.kind not in "iu":
-        raise ValueError(
-            f"{path}: snrs has shape {snrs.shape} and dtype {snrs.dtype}, "
-            f"expected ({len(frames)},) int"
-        )
-    arrays = {}
-    for modulation in np.unique(labels):
-        of_label = labels == modulation
-        for snr in np.unique(snrs[of_label]):
-            arrays[str(modulation), int(snr)] = frames[of_label & (snrs == snr)]
-    return KeyedArrays(path, arrays, frame_len)
+
+    @classmethod
+    def reads(cls, path, head):
+        return head.startswith(b"PK")
+
+    def _load(self):
+        frames, labels, snrs = self._members()
+        _check_pairs(self.path, "frames", frames, self.frame_len)
+        for name, values, kinds, kind in (("labels", labels, "U", "str"), ("snrs", snrs, "iu", "int")):
+            if values.shape != frames.shape[:1] or values.dtype.kind not in kinds:
+                raise ValueError(
+                    f"{self.path}: {name} has shape {values.shape} and dtype {values.dtype}, "
+                    f"expected ({len(frames)},) {kind}"
+                )
+        arrays = {}
+        for modulation in np.unique(labels):
+            of_label = labels == modulation
+            for snr in np.unique(snrs[of_label]):
+                arrays[str(modulation), int(snr)] = frames[of_label & (snrs == snr)]
+        return arrays
+
+    def _members(self):
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                found = members(archive)
+                size = sum(member.file_size for member in found.values())
+                if size > MAX_COMPRESSION * self.path.stat().st_size:
+                    raise ValueError(f"it would unpack to {size} bytes")
+                return [_array(archive, found, name) for name in _NPZ_MEMBERS]
+        except Exception as error:  # zipfile, zlib and numpy each have their own for a damaged file
+            reason = str(error) or type(error).__name__
+            raise ValueError(f"{self.path}: not a data set in .npz, or damaged: {reason}") from None
 
 
 def _array(archive, found, name):
@@ -110,16 +110,18 @@ def _array(archive, found, name):
 
 
 def save_radioml(path: str | Path, mapping: Mapping[tuple[str, int], np.ndarray]) -> None:
-    """Write ``{(modulation, snr): (n, 2, L)}``: plain arrays to ``.npz``, else a pickle.
+    """Write ``{(modulation, snr): frames}``, each float32 (n, L, 2): plain arrays to ``.npz``, else a pickle.
 
-    The pickle has the layout of RML2016.10a and protocol 2. The file appears whole or not at all.
+    The pickle has the layout of RML2016.10a, (n, 2, L) float32, and protocol 2. The file appears whole or not at
+    all.
     """
     path = Path(path)
     arrays = {}
     for (modulation, snr), frames in sorted(mapping.items()):
-        frames = np.ascontiguousarray(frames, np.float32)
-        _check_frames(path, (modulation, snr), frames, 1)
-        arrays[str(modulation), int(snr)] = frames
+        frames = np.asarray(frames, np.float32)
+        if frames.ndim != 3 or frames.shape[2] != 2 or not frames.shape[1]:
+            raise ValueError(f"{path}: {(modulation, snr)} has shape {frames.shape}, expected (n, L, 2)")
+        arrays[str(modulation), int(snr)] = np.ascontiguousarray(frames.transpose(0, 2, 1))
     if len({frames.shape[2] for frames in arrays.values()}) != 1:
         raise ValueError(f"{path}: no frames to write, or frames that differ in length")
     with whole_file(path) as file:
@@ -135,7 +137,7 @@ def save_radioml(path: str | Path, mapping: Mapping[tuple[str, int], np.ndarray]
             pickle.dump(arrays, file, protocol=2)
 
 
-def _check_frames(path, key, frames, frame_len) -> None:
+def _check_pairs(path, key, frames, frame_len) -> None:
     if frames.ndim != 3 or frames.shape[1] != 2 or frames.shape[2] < frame_len:
         raise ValueError(
             f"{path}: {key} has shape {frames.shape}, expected (n, 2, {frame_len} or more)"

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from .arrays import read_npz, read_pickle
-from .radioml2018 import RadioML2018
+from .arrays import PickledArrays
+from .reader import READERS, check_label
 from .sigmf_folder import SigMFFolder
 
 FRAME_LEN = 128
-_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-_ZIP_MAGIC = b"PK"
+_HEAD = 16  # bytes of a file that tell its kind
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,8 @@ class Dataset:
 
     Attributes
     ----------
-    frames : (N, 2, frame_len) float32; row 0 is I, row 1 is Q
+    frames : (N, frame_len, 2) float32, I and Q of each sample beside each other: the layout that networks
+        take, and of which `iq.as_complex` gives complex64 (N, frame_len) without a copy. Files may have another
     labels : (N,) str
     snrs : (N,) int64, dB; `SNR_NOT_STATED` where the file states none
     sha256 : of the file; of a folder, see `SigMFFolder.sha256`
@@ -95,13 +95,15 @@ def load_dataset(
         if value is not None and value < 1:
             raise ValueError(f"{name} is {value}, expected at least 1")
     source = _open(path, frame_len, classes)
+    for label, _ in source.counts:
+        check_label(path, label)
     chosen = _select(path, set(source.counts), modulations, snrs)
     if not chosen:
         raise ValueError(f"{path}: no frames")
 
     rows = [_spread(source.counts[key], max_per_key) for key in chosen]
     counts = [len(of_key) for of_key in rows]
-    frames = np.empty((sum(counts), 2, frame_len), np.float32)
+    frames = np.empty((sum(counts), frame_len, 2), np.float32)
     start = 0
     for key, of_key in zip(chosen, rows):
         source.read(key, of_key, frames[start : start + len(of_key)])
@@ -118,23 +120,21 @@ def load_dataset(
 
 
 def _open(path: Path, frame_len: int, classes):
-    """The reader of a file: ``counts``, (modulation, snr) -> frames; ``read(key, rows, out)``, which
-    puts frames into ``out`` (len(rows), 2, frame_len); ``sha256()``."""
-    if path.is_dir() or path.suffix == ".sigmf-meta":
-        magic = b""
-    elif path.is_file():
+    """The `Reader` of a file or folder."""
+    if path.is_file():
         with open(path, "rb") as file:
-            magic = file.read(len(_HDF5_MAGIC))
+            head = file.read(_HEAD)
+        unmarked = PickledArrays
+    elif path.is_dir():
+        head, unmarked = b"", SigMFFolder
     else:
         raise ValueError(f"{path}: neither a file nor a folder")
-    if magic == _HDF5_MAGIC:
-        return RadioML2018(path, frame_len, classes)
-    if classes is not None:
+    kind = next((kind for kind in READERS if kind.reads(path, head)), unmarked)
+    if classes is None:
+        return kind(path, frame_len)
+    if not kind.takes_classes:
         raise ValueError(f"{path}: classes are for RML2018.01A; this file names its own")
-    if path.is_dir() or path.suffix == ".sigmf-meta":
-        return SigMFFolder(path, frame_len)
-    reader = read_npz if magic.startswith(_ZIP_MAGIC) else read_pickle
-    return reader(path, frame_len)
+    return kind(path, frame_len, classes)
 
 
 def _select(path, present, modulations, snrs) -> list[tuple[str, int]]:

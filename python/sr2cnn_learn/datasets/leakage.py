@@ -12,6 +12,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy import fft
 
+from ..iq import as_complex
+
 BLOCK = 2**22  # correlation values held at a time, to bound memory
 
 
@@ -27,7 +29,7 @@ def nearest_correlation(
 
     Parameters
     ----------
-    train, test : (N, 2, L) float frames; row 0 is I, row 1 is Q
+    train, test : (N, L, 2) float frames
     progress : called with the number of test frames done since the last call
 
     Returns
@@ -41,13 +43,13 @@ def nearest_correlation(
     """
     if not len(train) or train.shape[1:] != test.shape[1:]:
         raise ValueError(
-            f"frames of shapes {train.shape} and {test.shape}, expected (N, 2, L) with one L and "
+            f"frames of shapes {train.shape} and {test.shape}, expected (N, L, 2) with one L and "
             "at least one training frame"
         )
-    size = fft.next_fast_len(2 * train.shape[2] - 1)  # room for every lag
+    size = fft.next_fast_len(2 * train.shape[1] - 1)  # room for every lag
 
     def spectra(frames):
-        x = frames[:, 0] + 1j * frames[:, 1].astype(np.complex64)
+        x = as_complex(frames)
         norm = np.linalg.norm(x, axis=1, keepdims=True)
         return fft.fft(x / np.where(norm > 0, norm, 1), size, axis=1).astype(np.complex64)
 

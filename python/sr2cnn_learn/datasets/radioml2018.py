@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .arrays import MAX_COMPRESSION, file_sha256
+from .arrays import MAX_COMPRESSION
+from .reader import Reader, reader
 
 #: The classes by column of Y. The list that was shipped with the file has another order, and is wrong.
 RADIOML2018_CLASSES = tuple(
@@ -22,19 +23,22 @@ _TRUTH_ROWS = 2**16  # of Y and Z, read at a time
 _MAX_SNR = 1000  # dB
 
 
-class RadioML2018:
-    """X (N, L, 2) float, Y (N, K) one-hot, Z (N, 1) SNR in dB, read as `dataset.load_dataset` asks.
+@reader
+class RadioML2018(Reader):
+    """X (N, L, 2) float, Y (N, K) one-hot, Z (N, 1) SNR in dB.
 
     Y and Z are read in slices, and of X the rows asked for. Each row is one recording; its first
     `frame_len` samples make its frame.
-
-    Attributes
-    ----------
-    counts : (modulation, snr) -> number of rows
     """
 
+    takes_classes = True
+
+    @classmethod
+    def reads(cls, path, head):
+        return head.startswith(b"\x89HDF\r\n\x1a\n")
+
     def __init__(self, path: Path, frame_len: int, classes: Iterable[str] | None = None):
-        self._path, self._frame_len = path, frame_len
+        super().__init__(path, frame_len)
         classes = RADIOML2018_CLASSES if classes is None else tuple(classes)
         try:
             class_of, snr_of = self._truth(len(classes))
@@ -54,12 +58,12 @@ class RadioML2018:
         }
         self.counts = {key: len(rows) for key, rows in self._rows.items()}
 
-    def read(self, key, rows, out) -> None:
+    def read(self, key, rows, out):
         import h5py
 
         wanted = self._rows[key][rows]
         try:
-            with h5py.File(self._path) as file:
+            with h5py.File(self.path) as file:
                 frames = file["X"]
                 done = 0
                 while done < len(wanted):
@@ -67,24 +71,21 @@ class RadioML2018:
                     start = wanted[done]
                     stop = np.searchsorted(wanted, start + _ROWS)
                     near = wanted[done:stop]
-                    block = frames[start : near[-1] + 1, : self._frame_len]
-                    out[done:stop] = block[near - start].transpose(0, 2, 1)
+                    block = frames[start : near[-1] + 1, : self.frame_len]
+                    out[done:stop] = block[near - start]
                     done = stop
         except (OSError, RuntimeError) as error:  # a chunk that cannot be unpacked
             reason = str(error).splitlines()[0]
-            raise ValueError(f"{self._path}: damaged: {reason}") from None
-
-    def sha256(self) -> str:
-        return file_sha256(self._path)
+            raise ValueError(f"{self.path}: damaged: {reason}") from None
 
     def _truth(self, n_classes):
         """Class index and SNR of each row, int32 (N,)."""
         import h5py
 
-        with h5py.File(self._path) as file:
+        with h5py.File(self.path) as file:
             frames, one_hot, snrs = (self._member(file, name) for name in "XYZ")
             n = len(frames)
-            expected = {"X": (n, max(frames.shape[1], self._frame_len), 2), "Y": (n, n_classes)}
+            expected = {"X": (n, max(frames.shape[1], self.frame_len), 2), "Y": (n, n_classes)}
             for name, member in (("X", frames), ("Y", one_hot)):
                 if member.shape != expected[name]:
                     raise ValueError(f"{name} has shape {member.shape}, expected {expected[name]}")
@@ -118,7 +119,7 @@ class RadioML2018:
         if member.dtype.kind not in ("f" if name == "X" else "iufb"):
             raise ValueError(f"{name} has dtype {member.dtype}, expected numbers")
         size = math.prod(member.shape) * member.dtype.itemsize
-        if size > MAX_COMPRESSION * self._path.stat().st_size:
+        if size > MAX_COMPRESSION * self.path.stat().st_size:
             raise ValueError(f"{name} would unpack to {size} bytes")
         if member.chunks and math.prod(member.chunks) * member.dtype.itemsize > _MAX_CHUNK:
             raise ValueError(f"{name} has chunks of shape {member.chunks}, over {_MAX_CHUNK} bytes")

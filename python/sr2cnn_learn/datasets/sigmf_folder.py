@@ -9,30 +9,32 @@ from pathlib import Path
 
 import numpy as np
 
+from ..iq import as_complex
 from ..recordings import ANNOTATOR, Recording, open_recording
-from .arrays import check_label, file_sha256
+from .reader import Reader, check_label, file_sha256, reader
 
 #: The SNR of recordings that state none.
 SNR_NOT_STATED = 999
 SNR_FIELD = "capture_details:SNRdB"
 
 
-class SigMFFolder:
-    """Every recording at or below a path, read as `dataset.load_dataset` asks.
+@reader
+class SigMFFolder(Reader):
+    """Every recording at or below a path.
 
     A frame's label is the ``core:label`` of the annotation that it lies in; frames are cut back to
     back from the annotation's first sample. A recording without any such label is labelled whole, by
     the name of the sub-folder that it lies in; what `sr2cnn classify` heard is no label. The SNR is
     the annotation's ``capture_details:SNRdB`` (of SigMF's extension of that name), rounded, else
     `SNR_NOT_STATED`.
-
-    Attributes
-    ----------
-    counts : (label, snr) -> number of frames
     """
 
+    @classmethod
+    def reads(cls, path, head):
+        return path.suffix == ".sigmf-meta" or path.is_dir() and any(path.rglob("*.sigmf-meta"))
+
     def __init__(self, path: Path, frame_len: int):
-        self._frame_len = frame_len
+        super().__init__(path, frame_len)
         self._folder = path if path.is_dir() else path.parent
         metas = sorted(path.rglob("*.sigmf-meta")) if path.is_dir() else [path]
         if not metas:
@@ -49,17 +51,17 @@ class SigMFFolder:
             key: sum(len(starts) for _, starts in parts) for key, parts in self._starts.items()
         }
 
-    def read(self, key, rows, out) -> None:
+    def read(self, key, rows, out):
+        samples = as_complex(out)  # a view
         first = done = 0
         for recording, starts in self._starts[key]:
             here = rows[(rows >= first) & (rows < first + len(starts))] - first
             for start in starts[here]:
-                frame = recording.read(int(start), self._frame_len)
-                out[done] = frame.real, frame.imag
+                samples[done] = recording.read(int(start), self.frame_len)
                 done += 1
             first += len(starts)
 
-    def sha256(self) -> str:
+    def sha256(self):
         """Of one line a file, metadata and samples, sorted by path: its SHA-256, two spaces, its
         path from the folder, as ``sha256sum`` prints them."""
         files = sorted({f for meta, recording in self._recordings for f in (meta, recording.path)})

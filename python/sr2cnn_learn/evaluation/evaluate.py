@@ -107,7 +107,7 @@ def evaluate(bundle, dataset, indices, orders=10, seed=0, progress=None, vote=1)
         raise ValueError("no frames to evaluate on")
     indices = np.sort(indices)
     truth = dataset.labels[indices]
-    z = bundle.encode(dataset.frames[indices].transpose(0, 2, 1))
+    z = bundle.encode(dataset.frames[indices])
     pooled = bursts(z, truth, dataset.snrs[indices], vote) if vote > 1 else None
 
     def unknown(labels):

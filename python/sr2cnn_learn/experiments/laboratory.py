@@ -13,8 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from ..bundle import Bundle, torch_device
 from ..calibration import choose_discriminator, needed_lambda1
-from ..datasets import load_dataset, split
-from ..datasets.arrays import file_sha256
+from ..datasets import file_sha256, load_dataset, split
 from ..discriminator import Discriminator
 from ..evaluation.metrics import open_set_metrics
 from ..evaluation.separation import discrimination_interval
@@ -215,7 +214,7 @@ class Trained:
 
     def frames(self, part):
         """float32 (N, frame_len, 2) of ``"train"``, ``"validation"``, ``"unknown_test"``, …"""
-        return self._dataset.frames[getattr(self._parts, part)].transpose(0, 2, 1)
+        return self._dataset.frames[getattr(self._parts, part)]
 
     def labels(self, part):
         """(N,) modulations."""

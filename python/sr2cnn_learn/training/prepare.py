@@ -9,8 +9,7 @@ import numpy as np
 import torch
 
 from ..bundle import Bundle
-from ..datasets import load_dataset, split
-from ..datasets.arrays import file_sha256
+from ..datasets import file_sha256, load_dataset, split
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,6 @@ class Prepared:
         classes: names of the known classes
         unknown: names of those held out, sorted
         seed: see `TrainingData`
-        frames: float32 (N, frame_len, 2), of the data set
         labels: int64 (N,), indices of known classes, −1 for those held out
         background: frames (M, frame_len, 2) and labels (M,) of background classes as tensors, or None
         n_background: number of background classes
@@ -61,13 +59,17 @@ class Prepared:
     classes: list
     unknown: list
     seed: int
-    frames: np.ndarray
     labels: np.ndarray
     background: tuple | None = None
     n_background: int = 0
     teacher: Any = None
     about: dict = field(default_factory=dict)
     run: dict = field(default_factory=dict)
+
+    @property
+    def frames(self):
+        """float32 (N, frame_len, 2), of the data set."""
+        return self.dataset.frames
 
     def tensors(self, part):
         """Frames and labels of a part of the split, by its name."""
@@ -97,10 +99,8 @@ def prepare(data, recipe, device):
         raise ValueError(f"{data.path}: {len(classes)} known classes are left, expected at least 2")
     index = {label: k for k, label in enumerate(classes)}
     labels = np.array([index.get(label, -1) for label in dataset.labels])
-    prepared = Prepared(
-        dataset, parts, classes, sorted(data.unknown), data.seed, _in_time(dataset.frames), labels
-    )
-    frame_len = prepared.frames.shape[1]
+    prepared = Prepared(dataset, parts, classes, sorted(data.unknown), data.seed, labels)
+    frame_len = dataset.frames.shape[1]
     prepared.about["data_sha256"] = dataset.sha256
     if data.max_per_key is not None:
         prepared.about["max_per_key"] = data.max_per_key
@@ -136,18 +136,13 @@ def _check_company(data, recipe):
         raise ValueError("background and teacher are both given, expected one of them")
 
 
-def _in_time(frames):
-    """(N, 2, L), as data sets have it → (N, L, 2), as networks do."""
-    return np.ascontiguousarray(frames.transpose(0, 2, 1))
-
-
 def _background(path, others, modulations):
     """Frames and labels of background classes as tensors; ValueError for one that is in the data set."""
     shared = sorted(set(others.modulations) & set(modulations))
     if shared:
         raise ValueError(f"{path}: background class {shared[0]!r} is a class of the data set, too")
     labels = np.searchsorted(others.modulations, others.labels)
-    return torch.from_numpy(_in_time(others.frames)), torch.from_numpy(labels)
+    return torch.from_numpy(others.frames), torch.from_numpy(labels)
 
 
 def _teacher(model, classes, frame_len, device):

@@ -35,10 +35,6 @@ MEAN = "never seen, mean"
 NOT_RUN = "not run"
 
 
-def _encoded(bundle, dataset):
-    return bundle.encode(dataset.frames.transpose(0, 2, 1))
-
-
 def _figures(bundle, z, truth, orders, progress=None):
     """The rows of ``FIGURES`` for the test set's vectors: dict from figure to value."""
     found = figures_of(bundle, z, truth, orders, seed=0, progress=progress)
@@ -50,7 +46,7 @@ def _never_seen(bundle, z, truth, unseen):
     """TUR at TKR 95 % for each modulation of ``unseen``, and their mean: dict."""
     scale = Discriminator(**bundle.discriminator_options())
     of_known = scale.nearest_known(z[np.isin(truth, bundle.classes)])[1]
-    of_unseen = scale.nearest_known(_encoded(bundle, unseen))[1]
+    of_unseen = scale.nearest_known(bundle.encode(unseen.frames))[1]
     shares = {}
     for name in unseen.modulations:
         scores = np.concatenate([of_known, of_unseen[unseen.labels == name]])
@@ -103,7 +99,7 @@ def ablation(laboratory, alone, test, unseen):
     trainings["no background classes"] = alone.trained(unknown)
     rows, drawn = [], []
     for name, trained in trainings.items():
-        z = _encoded(trained.bundle, test)
+        z = trained.bundle.encode(test.frames)
         found = _figures(trained.bundle, z, test.labels, orders=1)
         never = _never_seen(trained.bundle, z, test.labels, unseen)[MEAN]
         rows.append(
@@ -155,7 +151,7 @@ def open_world(laboratories, test, unseen, first_only=(), orders=10, progress=No
                 continue
             results[column] = []
             for bundle in (one.trained(unknown).bundle for one in each):
-                z = _encoded(bundle, test)
+                z = bundle.encode(test.frames)
                 results[column].append(_figures(bundle, z, test.labels, orders, progress))
                 if first:
                     never[column].append(_never_seen(bundle, z, test.labels, unseen))
