@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
 # The short commands. `make build` sets everything up in .venv; the others build first, then run.
 #
 #   make demo    the main job: a RadioML replay through a real flowgraph, labels and discovered classes

@@ -1,4 +1,3 @@
-# Copyright 2026 the gr-sr2cnn authors.
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The bundle: what is saved comes back, and what is wrong with a file is said in one sentence."""
 

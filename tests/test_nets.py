@@ -1,4 +1,3 @@
-# Copyright 2026 the gr-sr2cnn authors.
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The faithful network: its layers are the paper's, its input scale does not matter."""
 

@@ -1,4 +1,3 @@
-# Copyright 2026 the gr-sr2cnn authors.
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The residual network: its cost, what of a frame does not matter to it, the axes that `settle` fixes."""
 

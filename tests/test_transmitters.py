@@ -1,4 +1,3 @@
-# Copyright 2026 the gr-sr2cnn authors.
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Each transmitter against what its modulation is by definition."""
 

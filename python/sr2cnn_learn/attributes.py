@@ -1,4 +1,3 @@
-# Copyright 2026 the gr-sr2cnn authors.
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a signal looks like: attributes measured on frames, read back from semantic vectors, put into words.
 

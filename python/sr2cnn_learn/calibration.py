@@ -1,4 +1,3 @@
-# Copyright 2026 the gr-sr2cnn authors.
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Choice of distance and discrimination coefficient λ1 on validation data (section V of the paper)."""
 

@@ -1,4 +1,3 @@
-# Copyright 2026 the gr-sr2cnn authors.
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is known of each class in semantic space: center and covariance (Eq. 7)."""
 

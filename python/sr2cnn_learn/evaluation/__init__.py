@@ -1,3 +1,2 @@
-# Copyright 2026 the gr-sr2cnn authors.
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Evaluation: figures of labelled streams and pictures of them."""

@@ -1,4 +1,3 @@
-# Copyright 2026 the gr-sr2cnn authors.
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The experiments of Dong et al., *SR2CNN* (IEEE TSP 2021), table by table and figure by figure.
 

@@ -1,4 +1,3 @@
-# Copyright 2026 the gr-sr2cnn authors.
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The network of the presets ``best`` and ``lite``: a small residual encoder over the frame in time.
 

@@ -1,4 +1,3 @@
-# Copyright 2026 the gr-sr2cnn authors.
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The network of the paper: encoder F, classifier C and decoder D (Dong et al., IEEE TSP 2021, section III).
 

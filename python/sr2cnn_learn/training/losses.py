@@ -1,4 +1,3 @@
-# Copyright 2026 the gr-sr2cnn authors.
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The three losses of SR2CNN (Eq. 2–6) and the class centers' own update (Algorithm 1)."""
 

@@ -1,4 +1,3 @@
-# Copyright 2026 the gr-sr2cnn authors.
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The ``best`` preset beside the paper's, on a test set of channels that no training saw.
 
