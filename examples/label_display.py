@@ -30,9 +30,7 @@ class label_display(gr.top_block):
         self.recognizer = sr2cnn.recognizer(model, batch_size=64, condition=False)  # RadioML's are centered
         self.display = sr2cnn.label_display(model, sample_rate=rate)
         self.connect(self.source, self.throttle, self.recognizer)
-        for port in ("labels", "novel", "status"):
-            self.msg_connect((self.recognizer, port), (self.display, port))
-        self.msg_connect((self.display, "cmd"), (self.recognizer, "cmd"))
+        sr2cnn.connect_events(self, self.recognizer, self.display)  # and its commands back
 
 
 def main():

@@ -32,8 +32,7 @@ def main():
     scorer = sr2cnn.scorer(options.model)
     events = sr2cnn.event_sink(options.events)
     top.connect(source, recognizer, scorer)
-    for port in ("labels", "novel", "status"):
-        top.msg_connect((recognizer, port), (events, port))
+    sr2cnn.connect_events(top, recognizer, events)
 
     try:
         top.run()

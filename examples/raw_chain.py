@@ -44,10 +44,8 @@ def main():
         top.msg_connect((block, "status"), (discriminator, "upstream"))
     top.connect(source, conditioner, framer, encoder, discriminator, class_ids)
     top.connect(encoder, vectors)
-    for port in ("labels", "novel"):  # back to samples and hertz of the recording
-        top.msg_connect((discriminator, port), (conditioner, port))
-        top.msg_connect((conditioner, port), (events, port))
-    top.msg_connect((conditioner, "bursts"), (events, "bursts"))
+    sr2cnn.connect_events(top, discriminator, conditioner)  # back to samples and hertz of the recording
+    sr2cnn.connect_events(top, conditioner, events)
     top.msg_connect((discriminator, "status"), (events, "status"))
 
     try:

@@ -22,7 +22,7 @@ import numpy as np
 import pmt
 import sigmf
 from gnuradio import gr, soapy, sr2cnn
-from gnuradio.sr2cnn.event_sink import event
+from gnuradio.sr2cnn.messages import event, left_over
 from sr2cnn_learn.atomic import write_atomically
 from sr2cnn_learn.quantities import parse_hertz
 
@@ -74,7 +74,7 @@ class recorder(gr.sync_block):
 
     def finish(self):
         """What came after the last sample; to be called when the flowgraph has ended."""
-        while (message := self.delete_head_nowait(LABELS)) is not None:
+        for message in left_over(self, "labels"):
             self._on_label(message)
 
     def _write_waiting(self):
@@ -143,7 +143,7 @@ def main():
     record = recorder(options.folder, rate, frequency, most=options.most, least=options.least)
     top.connect(source, recognizer)
     top.connect(source, record)
-    top.msg_connect((recognizer, "labels"), (record, "labels"))
+    sr2cnn.connect_events(top, recognizer, record)
 
     def stop(*_):
         top.stop()

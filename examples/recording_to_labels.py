@@ -8,12 +8,15 @@
 """
 
 import argparse
+import contextlib
+import json
 import os
+import signal
 from pathlib import Path
 
 os.environ.setdefault("GR_CONF_LOG_LOG_FILE", "stderr")  # stdout is for the JSON lines
 
-from gnuradio import gr, sr2cnn  # noqa: E402
+from gnuradio import sr2cnn  # noqa: E402
 from sr2cnn_learn.quantities import parse_hertz  # noqa: E402
 
 BAND = Path(__file__).with_name("band.sigmf-meta")  # made by make_band.py
@@ -30,22 +33,18 @@ def main():
     parser.add_argument("--rate", type=parse_hertz, help="sample rate, as 1.6M; wins over the recording's")
     parser.add_argument("--freq", type=parse_hertz, help="center frequency; wins over the recording's")
     parser.add_argument("--model", default="sr2cnn", help="bundle, or a shipped model")
-    parser.add_argument("--events", default="-", help="file for the JSON lines, - for stdout")
+    parser.add_argument(
+        "--events", type=argparse.FileType("w"), default="-", help="file for the JSON lines, - for stdout"
+    )
     options = parser.parse_args()
 
-    top = gr.top_block("Recording to labels")
-    source = sr2cnn.recording_source(options.path, options.datatype, options.rate, options.freq)
-    recognizer = sr2cnn.recognizer(options.model)
-    events = sr2cnn.event_sink(options.events)
-    top.connect(source, recognizer)
-    for port in ("labels", "novel", "bursts", "status"):
-        top.msg_connect((recognizer, port), (events, port))
-
-    try:
-        top.run()
-    except KeyboardInterrupt:
-        top.stop()
-        top.wait()
+    events = sr2cnn.label_recording(
+        options.path, options.model, options.datatype, options.rate, options.freq
+    )
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # head has seen enough
+    with contextlib.suppress(KeyboardInterrupt), options.events as out:
+        for event in events:
+            print(json.dumps(event), file=out, flush=True)
 
 
 if __name__ == "__main__":

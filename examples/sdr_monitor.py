@@ -66,11 +66,8 @@ class sdr_monitor(gr.top_block):
         )
         self.connect(*parts, self.recognizer)
         self.connect(parts[-1], self.waterfall)
-        for port in ("labels", "novel", "status"):
-            self.msg_connect((self.recognizer, port), (self.events, port))
-            self.msg_connect((self.recognizer, port), (self.display, port))
-        self.msg_connect((self.recognizer, "bursts"), (self.events, "bursts"))
-        self.msg_connect((self.display, "cmd"), (self.recognizer, "cmd"))
+        for receiver in (self.events, self.display):
+            sr2cnn.connect_events(self, self.recognizer, receiver)
         self.window = QSplitter(Qt.Vertical)
         self.window.addWidget(sip.wrapinstance(self.waterfall.qwidget(), QWidget))
         self.window.addWidget(self.display.widget())

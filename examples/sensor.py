@@ -55,8 +55,7 @@ def main():
     )
     events = sr2cnn.event_sink(options.events, zmq=options.publish, rotate_bytes=20_000_000)
     top.connect(source, recognizer)
-    for port in ("labels", "novel", "bursts", "status"):
-        top.msg_connect((recognizer, port), (events, port))
+    sr2cnn.connect_events(top, recognizer, events)
 
     def stop(*_):
         top.stop()

@@ -59,8 +59,7 @@ def main():
     )
     events = sr2cnn.event_sink(options.events)
     top.connect(source, recognizer)
-    for port in ("labels", "novel", "bursts", "status"):
-        top.msg_connect((recognizer, port), (events, port))
+    sr2cnn.connect_events(top, recognizer, events)
 
     def stop(*_):
         top.stop()

@@ -9,7 +9,7 @@ import pytest
 from cli_support import write_small_bundle
 from gnuradio import gr, sr2cnn
 from gnuradio.sr2cnn.describer import describer
-from gnuradio.sr2cnn.event_sink import event
+from gnuradio.sr2cnn.messages import event
 from sr2cnn_learn.bundle import Bundle
 
 

@@ -17,7 +17,7 @@ import pmt
 import pytest
 import sigmf
 from gnuradio import blocks, gr, sr2cnn
-from gnuradio.sr2cnn.event_sink import PORTS
+from gnuradio.sr2cnn.messages import EVENTS
 from gnuradio.sr2cnn.outputs.json_lines import JsonLines, read_json_lines
 from prometheus_client.parser import text_string_to_metric_families
 from waiting import PATIENCE
@@ -141,7 +141,7 @@ def test_all_outputs_at_once(tmp_path, recording, tiny_bundle):
         of_kind = [event for of, event in received if of == kind and not event.get("hello")]
         sequence = [event.pop("sequence") for event in of_kind]
         assert sequence == list(range(sequence[0], sequence[0] + len(of_kind)))
-        assert of_kind == [e for e in events if e["event"] == PORTS[kind]]
+        assert of_kind == [e for e in events if e["event"] == EVENTS[kind]]
 
     samples = scrape(metrics.port)
     value = {(s.name, *s.labels.values()): s.value for s in samples}

@@ -12,6 +12,8 @@ from .discriminator import discriminator_from_bundle
 from .encoder import encoder
 from .event_sink import event_sink
 from .label_display import label_display  # imports Qt when one is made
+from .labelling import label_recording
+from .messages import connect_events
 from .radioml_source import radioml_source
 from .recognizer import recognizer
 from .recording_source import recording_source

@@ -4,14 +4,14 @@
 import pmt
 from sr2cnn_learn.names import shown
 
-from .base import message_block
+from .messages import event_receiver
 
-PORTS = tuple(map(pmt.intern, ("labels", "novel")))
+PORTS = ("labels", "novel")
 START_SAMPLE, N_SAMPLES = map(pmt.intern, ("start_sample", "n_samples"))
 RADIO = tuple(map(pmt.intern, ("rx_time", "rx_freq", "sample_rate")))
 
 
-class burst_origin(message_block):
+class burst_origin(event_receiver):
     """Puts back what the conditioner did, in PDUs of a recognizer behind it.
 
     ``start_sample`` and ``n_samples`` become those of the stream before the conditioner; added are ``burst``,
@@ -26,18 +26,13 @@ class burst_origin(message_block):
     """
 
     def __init__(self, log):
-        message_block.__init__(self, "SR2CNN Burst Origin")
+        event_receiver.__init__(self, "SR2CNN Burst Origin", PORTS)
         self._log = log
-        for port, handler in zip(PORTS, (self._on_labels, self._on_novel)):
-            self.message_port_register_in(port)
-            self.message_port_register_out(port)
-            self.set_msg_handler(port, handler)
+        for port in PORTS:
+            self.message_port_register_out(pmt.intern(port))
 
-    def _on_labels(self, message):
-        self.message_port_pub(PORTS[0], self._put_back(message))
-
-    def _on_novel(self, message):
-        self.message_port_pub(PORTS[1], self._put_back(message))
+    def _take(self, port, message):
+        self.message_port_pub(pmt.intern(port), self._put_back(message))
 
     def _put_back(self, message):
         try:

@@ -16,7 +16,7 @@ from sr2cnn_learn.quantities import number, takes_numbers, whole
 from sr2cnn_learn.registry import FRAMES_PER_CLASS, Registry, locked
 
 from .base import sync_block
-from .event_sink import plain
+from .messages import plain
 from .status import StatusPort
 
 CMD = pmt.intern("cmd")

@@ -6,14 +6,14 @@ import math
 import pmt
 from sr2cnn_learn.names import shown
 
-from .base import message_block
+from .messages import event_receiver
 
 NOVEL = pmt.intern("novel")
 DESCRIPTION = pmt.intern("description")
 SAMPLE_RATE = pmt.intern("sample_rate")
 
 
-class describer(message_block):
+class describer(event_receiver):
     """Adds ``description``, a dict as from ``Bundle.describe``, to PDUs of a class and its center.
 
     Frequencies are in hertz, too, where the PDU has a ``sample_rate``. A message that cannot be described
@@ -27,15 +27,13 @@ class describer(message_block):
     """
 
     def __init__(self, bundle, judge=None):
-        message_block.__init__(self, "SR2CNN Describer")
+        event_receiver.__init__(self, "SR2CNN Describer", ["novel"])
         self._bundle = bundle
         self._judge = judge
         self._fault = False
-        self.message_port_register_in(NOVEL)
         self.message_port_register_out(NOVEL)
-        self.set_msg_handler(NOVEL, self._on_novel)
 
-    def _on_novel(self, message):
+    def _take(self, port, message):
         self.message_port_pub(NOVEL, self._described(message))
 
     def _described(self, message):

@@ -1,19 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Messages to files, subscribers and metrics."""
 
-import math
-
-import numpy as np
-import pmt
 from sr2cnn_learn.names import shown
 from sr2cnn_learn.quantities import takes_numbers, whole
 
-from .base import message_block
-
-PORTS = {"labels": "label", "novel": "novel", "bursts": "burst", "status": "status", "gap": "gap"}
+from .messages import event, event_receiver
 
 
-class event_sink(message_block):
+class event_sink(event_receiver):
     """Puts messages out: as JSON lines, SigMF annotations, ZeroMQ messages, metrics; any of them at once.
 
     An event is a message as a dict, with ``event`` saying what it is: ``"label"``, ``"novel"``,
@@ -58,7 +52,7 @@ class event_sink(message_block):
         outputs=(),
         report=None,
     ):
-        message_block.__init__(self, "SR2CNN Event Sink")
+        event_receiver.__init__(self, "SR2CNN Event Sink")
         self.refused = 0
         report = report or self.logger.error
         self.outputs = list(outputs)
@@ -82,25 +76,6 @@ class event_sink(message_block):
             self.outputs.append(Prometheus(prometheus_port, prometheus_address, others, report))
         if not self.outputs:
             raise ValueError("no output: expected a path, sigmf, zmq, prometheus_port or outputs")
-        handlers = (self._on_labels, self._on_novel, self._on_bursts, self._on_status, self._on_gap)
-        for port, handler in zip(PORTS, handlers):
-            self.message_port_register_in(pmt.intern(port))
-            self.set_msg_handler(pmt.intern(port), handler)
-
-    def _on_labels(self, message):
-        self._put("labels", message)
-
-    def _on_novel(self, message):
-        self._put("novel", message)
-
-    def _on_bursts(self, message):
-        self._put("bursts", message)
-
-    def _on_status(self, message):
-        self._put("status", message)
-
-    def _on_gap(self, message):
-        self._put("gap", message)
 
     def flush(self):
         for output in self.outputs:
@@ -111,9 +86,9 @@ class event_sink(message_block):
         for output in self.outputs:
             output.close()
 
-    def _put(self, port, message):
+    def _take(self, port, message):
         try:
-            about = {"event": PORTS[port]} | event(message) | {"event": PORTS[port]}
+            about = event(message, port)
         except Exception as error:  # of what strangers send
             if not self.refused:
                 self.logger.error(shown(f"no event: {error}"))
@@ -121,59 +96,3 @@ class event_sink(message_block):
             return
         for output in self.outputs:
             output.write(port, about)
-
-
-def event(message):
-    """A message, a dict or a PDU, as a dict of what JSON can say.
-
-    Raises:
-        ValueError: it is neither
-    """
-    if pmt.is_dict(message) and not pmt.is_null(message):
-        return plain(message)
-    if pmt.is_pair(message) and pmt.is_dict(pmt.car(message)):
-        return {**plain(pmt.car(message)), "vector": plain(pmt.cdr(message))}
-    raise ValueError(f"message is {shown(message, 60)}, expected a dict or a PDU")
-
-
-def plain(value):
-    """A PMT as what JSON can say: numbers that are not finite become None, complex ones [re, im]."""
-    # The most frequent first.
-    if pmt.is_symbol(value):
-        return pmt.symbol_to_string(value)
-    if pmt.is_uint64(value):
-        return pmt.to_uint64(value)
-    if pmt.is_integer(value):
-        return pmt.to_long(value)
-    if pmt.is_real(value):
-        return _number(pmt.to_double(value))
-    if pmt.is_number(value) or pmt.is_bool(value):
-        return _number(pmt.to_python(value))
-    if pmt.is_null(value):  # GNU Radio calls this a dict, too
-        return None
-    if pmt.is_f32vector(value):
-        elements = pmt.f32vector_elements(value)
-        return elements if np.isfinite(elements).all() else [_number(item) for item in elements]
-    if pmt.is_uniform_vector(value):
-        return [_number(item) for item in pmt.to_python(value).tolist()]
-    if pmt.is_dict(value):
-        known, items = {}, pmt.dict_items(value)
-        while not pmt.is_null(items):
-            pair, items = pmt.car(items), pmt.cdr(items)
-            known[str(plain(pmt.car(pair)))] = plain(pmt.cdr(pair))
-        return known
-    if pmt.is_vector(value):
-        return [plain(pmt.vector_ref(value, k)) for k in range(pmt.length(value))]
-    if pmt.is_tuple(value):
-        return [plain(pmt.tuple_ref(value, k)) for k in range(pmt.length(value))]
-    if pmt.is_pair(value):
-        return [plain(pmt.car(value)), plain(pmt.cdr(value))]
-    return str(value)
-
-
-def _number(value):
-    if isinstance(value, complex):
-        return [_number(value.real), _number(value.imag)]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -8,15 +8,13 @@ import pmt
 from sr2cnn_learn.bundle import Bundle, find
 from sr2cnn_learn.quantities import number, takes_numbers
 
-from .base import message_block
-from .event_sink import event
+from .messages import CMD, event, event_receiver
 
-PORTS = {"labels": "label", "novel": "novel", "status": "status"}
-CMD = pmt.intern("cmd")
+PORTS = ("labels", "novel", "status")
 MOST_WAITING = 20_000  # messages for the panel to take
 
 
-class label_display(message_block):
+class label_display(event_receiver):
     """A Qt panel: classes as a table, a timeline and a map of the semantic space; drops and latency above.
 
     A double-click on a discovered class in the table names it: connect ``cmd`` to the recognizer's. The
@@ -48,7 +46,7 @@ class label_display(message_block):
 
         from .label_panel import LabelPanel
 
-        message_block.__init__(self, "SR2CNN Label Display")
+        event_receiver.__init__(self, "SR2CNN Label Display", PORTS)
         if QApplication.instance() is None:  # Qt would end the process
             raise RuntimeError("there is no QApplication: make one before a label_display")
         self.missed = 0
@@ -63,11 +61,7 @@ class label_display(message_block):
             report=self.logger.error,
             parent=parent,
         )
-        self.message_port_register_out(CMD)
-        handlers = (self._on_labels, self._on_novel, self._on_status)
-        for port, handler in zip(PORTS, handlers):
-            self.message_port_register_in(pmt.intern(port))
-            self.set_msg_handler(pmt.intern(port), handler)
+        self.message_port_register_out(pmt.intern(CMD))
 
     def widget(self):
         """The panel, a QWidget."""
@@ -78,16 +72,7 @@ class label_display(message_block):
         """Seconds that the timeline covers. It keeps what lies in them."""
         self._panel.set_window(window)
 
-    def _on_labels(self, message):
-        self._keep("labels", message)
-
-    def _on_novel(self, message):
-        self._keep("novel", message)
-
-    def _on_status(self, message):
-        self._keep("status", message)
-
-    def _keep(self, port, message):
+    def _take(self, port, message):
         # A flowgraph's thread: the panel's takes it from here when it has time.
         self.missed += len(self._waiting) == MOST_WAITING
         self._waiting.append((port, message, time.monotonic()))
@@ -97,7 +82,7 @@ class label_display(message_block):
         while self._waiting:
             port, message, at = self._waiting.popleft()
             try:
-                about = event(message) | {"event": PORTS[port]}
+                about = event(message, port)
             except Exception:  # of what strangers send
                 self.missed += 1
             else:
@@ -105,4 +90,4 @@ class label_display(message_block):
 
     def _rename(self, class_id, name):
         command = pmt.to_pmt({"rename": {"id": class_id, "name": name}})
-        self.message_port_pub(CMD, command)
+        self.message_port_pub(pmt.intern(CMD), command)

@@ -62,7 +62,7 @@ class LabelPanel(QtWidgets.QWidget):
     A class has one colour everywhere, and a discovered one a triangle. Known classes not heard yet are grey.
 
     Args:
-        events: called often, without arguments; gives pairs of an event, a dict as from `event_sink.event`,
+        events: called often, without arguments; gives pairs of an event, a dict as from `messages.event`,
             and its time of arrival (`time.monotonic`). What is not taken then is asked for by the next call
         rename: called with the id and the new name of a discovered class
         bundle: `sr2cnn_learn.bundle.Bundle`, for the known classes on the map, or None

@@ -44,7 +44,7 @@ class Heard:
 class LabelStatistics:
     """Counts what labels say. Its memory is bounded, however long it runs and whatever comes.
 
-    Events are dicts as from `event_sink.event`; what is none is refused, never raised. The timeline's time is
+    Events are dicts as from `messages.event`; what is none is refused, never raised. The timeline's time is
     that of the stream, ``start_sample`` by the sample rate. Where no rate is known it is the time of arrival,
     and a run lasts since the one before, `LONGEST_WAIT` at most.
 

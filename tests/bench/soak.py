@@ -23,7 +23,7 @@ import click
 import zmq
 from gnuradio import blocks, gr, sr2cnn
 from gnuradio.sr2cnn.benchmark.live import Latencies, bursts, clock, rss
-from gnuradio.sr2cnn.cli.flowgraph import run
+from gnuradio.sr2cnn.labelling import flowgraph, run
 from gnuradio.sr2cnn.cli.monitor import ROOM
 from sr2cnn_learn.cli.common import RATE
 
@@ -67,10 +67,7 @@ def soak(seconds, rate, model="sr2cnn", condition=False, max_run=64, folder=None
         paced = clock(rate)
         paced.set_min_output_buffer(ROOM)
         recognizer = sr2cnn.recognizer(model, live=True, condition=condition, max_run=max_run)
-        top_block = gr.top_block("soak")
-        top_block.connect(source, paced, recognizer)
-        for port in ("labels", "novel", "bursts", "status"):
-            top_block.msg_connect((recognizer, port), (sink, port))
+        top_block = flowgraph([source, paced], recognizer, [sink])
         figures = {"rss_start": rss(), "received": 0, "rss_warm": None}
         began = time.monotonic()
         said = began

@@ -9,6 +9,7 @@ from pathlib import Path
 from gnuradio import blocks, gr
 from sr2cnn_learn.benchmark.row import Row
 
+from .. import labelling
 from ..event_sink import event_sink
 from ..recognizer import recognizer
 from .live import Latencies, bursts, clock, rss
@@ -49,7 +50,6 @@ def flowgraph(model, device="cpu", seconds=4.0):
         path = Path(folder) / "bursts.cf32"
         samples.tofile(path)
         for run in range(RUNS):
-            top_block = gr.top_block()
             source = blocks.file_source(gr.sizeof_gr_complex, str(path), True)
             chain = recognizer(model, device=device, condition=False, max_unknown=CAPPED)
             bundle, batch_size = chain.encoder.bundle, chain.encoder.batch_size
@@ -60,7 +60,7 @@ def flowgraph(model, device="cpu", seconds=4.0):
             bare_rates.append(bare_rate(bundle, frames, batch_size, n_frames))
             head = blocks.head(gr.sizeof_gr_complex, n_frames * frame_len)
             sink = blocks.null_sink(gr.sizeof_short)
-            top_block.connect(source, head, chain, sink)
+            top_block = labelling.flowgraph([source, head], chain, sinks=[sink])
             memory = []
             quarter = threading.Timer(n_frames / bare_rates[-1] / 4, lambda: memory.append(rss()))
             quarter.start()
@@ -97,7 +97,6 @@ def flowgraph(model, device="cpu", seconds=4.0):
 
 def latency(model, rate=1e6, device="cpu", seconds=10.0):
     """Row of the time from a sample's due time to its label, at a paced rate: 99 % quantile."""
-    top_block = gr.top_block()
     source = blocks.vector_source_c(bursts(pause=0), True)
     paced = clock(rate)
     chain = recognizer(
@@ -105,13 +104,9 @@ def latency(model, rate=1e6, device="cpu", seconds=10.0):
     )
     latencies = Latencies(WARM)
     sink = event_sink(path="", outputs=[latencies])
-    top_block.connect(source, paced, chain)
-    for port in ("labels", "novel", "status"):
-        top_block.msg_connect((chain, port), (sink, port))
-    top_block.start()
-    time.sleep(seconds)
-    top_block.stop()
-    top_block.wait()
+    top_block = labelling.flowgraph([source, paced], chain, [sink])
+    with labelling.running(top_block):
+        time.sleep(seconds)
     sink.close()
     p50, p99 = latencies.quantiles()
     name = chain.encoder.bundle.name

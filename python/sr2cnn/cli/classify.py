@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`sr2cnn classify`: recordings in, labels out."""
 
+import contextlib
 from collections import Counter, defaultdict
 from pathlib import Path
 
 import click
-import numpy as np
 from rich.table import Table
 from sr2cnn_learn.atomic import is_stream, output_file
 from sr2cnn_learn.attributes import in_words
 from sr2cnn_learn.cli.common import FILE, FREQUENCY, NEW_FILE_OR_STDOUT, RATE
 from sr2cnn_learn.cli.output import check_reader, progress_bar, stderr_console
-from sr2cnn_learn.discriminator import INVALID, resolve
+from sr2cnn_learn.discriminator import INVALID
 from sr2cnn_learn.names import label_of, shown
 from sr2cnn_learn.recordings import DATATYPES, open_recording
 
@@ -154,72 +154,44 @@ def annotations(file, recording):
     )
 
 
-def _classify(
-    file, lines, model, datatype, rate, freq, hop, condition, device, sigmf, publisher
-):
-    """One recording through a flowgraph; its events go to the output `lines`, too."""
-    from gnuradio import blocks, gr
+def _classify(file, lines, publisher, sigmf, **options):
+    """Label one recording; its events go to the output `lines`, too."""
+    from ..labelling import label_recording
+    from ..messages import PORTS
 
-    from ..event_sink import event_sink
-    from ..recognizer import recognizer
-    from ..recording_source import recording_source
-    from .flowgraph import run
-
-    source = recording_source(str(file), datatype, rate, freq)
-    recording = source.recording
-    chain = recognizer(
-        model=model,
-        hop=hop,
-        device=device,
-        condition=condition,
-        sample_rate=recording.sample_rate or 0.0,
-        max_new_per_minute=None,  # a recording's labels shall not depend on the machine's speed
-    )
-    about = {
-        "event": "recording",
-        "file": str(file),
-        "datatype": recording.datatype,
-        "sample_rate": recording.sample_rate,
-        "center_frequency": recording.center_frequency,
-        "n_samples": recording.n_samples,
-        "trailing_bytes": recording.trailing_bytes,
-        "model": model,
-    }
-    lines.write("recording", about)
-    outputs = [lines]
-    if sigmf:
-        outputs.append(annotations(file, recording))
-    if publisher:
-        outputs.append(publisher)
-    heard = _Heard()
-    outputs.append(heard)
-    sink, ids = event_sink(None, outputs=outputs), blocks.vector_sink_s()
-    top_block = gr.top_block("classify")
-    top_block.connect(source, chain, ids)
-    for port in ("labels", "novel", "bursts", "status"):
-        top_block.msg_connect((chain, port), (sink, port))
     console = stderr_console()
     with progress_bar(console) as progress:
-        task = progress.add_task(file.name, total=recording.n_samples)
 
-        def tick():
-            progress.update(task, completed=source.samples_read)
+        def show(samples_read):
+            progress.update(task, completed=samples_read)
             _check(lines)
 
-        run(top_block, tick)
+        labels = label_recording(file, progress=show, **options)
+        recording = labels.recording
+        task = progress.add_task(file.name, total=recording.n_samples)
+        heard = _Heard()
+        others = [annotations(file, recording)] if sigmf else []
+        outputs = [lines, *others, *filter(None, [publisher]), heard]
+        try:
+            with contextlib.closing(iter(labels)) as events:
+                for event in events:
+                    port = PORTS.get(event["event"])  # None: about the recording
+                    for output in outputs if port else [lines]:
+                        output.write(port, event)
+                    _check(lines)
+        finally:
+            for output in outputs:
+                output.flush()
     _check(lines)
-    if source.error:
-        raise source.error
-    if lost := results_lost(sink.outputs):
+    if lost := results_lost(outputs):
         raise OSError("; ".join(lost))
-    ids = np.array(ids.data(), dtype=int)
-    frame_len = chain.encoder.bundle.frame_len
-    whole = max(0, 1 + (recording.n_samples - frame_len) // (hop or frame_len))
-    if not condition and len(ids) + chain.frames_skipped != whole:
-        raise click.ClickException(f"{file}: only {len(ids)} of {whole} frames came through")
-    ids = resolve(ids, chain.discriminator.merged())
+    frames = labels.frames_by_class()
+    bundle, condition, hop = labels.recognizer.encoder.bundle, options["condition"], options["hop"]
+    whole = max(0, 1 + (recording.n_samples - bundle.frame_len) // (hop or bundle.frame_len))
+    if not condition and frames.total() + labels.recognizer.frames_skipped != whole:
+        raise click.ClickException(f"{file}: only {frames.total()} of {whole} frames came through")
     # Each conditioned burst has a rate of its own.
-    _summary(console, file, recording, chain, ids, None if condition else recording.sample_rate)
+    _summary(console, file, labels, frames, None if condition else recording.sample_rate)
     if condition:
         console.print(heard.table(recording.sample_rate))
 
@@ -232,30 +204,31 @@ def _check(lines):
         raise OSError(lines.fault)
 
 
-def _summary(console, file, recording, chain, ids, rate):
-    bundle = chain.encoder.bundle
+def _summary(console, file, labels, frames, rate):
+    chain, bundle = labels.recognizer, labels.recognizer.encoder.bundle
     looks = {
         found.id: in_words(bundle.describe(found.center, rate))
         for found in chain.discriminator.discovered()
     }
-    judged = ids[ids != INVALID]
-    notes = [f"{len(judged)} frames labelled"]
+    invalid = frames.pop(INVALID, 0)
+    judged = frames.total()
+    notes = [f"{judged} frames labelled"]
     for n, what in (
         (chain.frames_skipped, "frames skipped for NaN or Inf"),
-        (len(ids) - len(judged), "frames invalid"),
+        (invalid, "frames invalid"),
         (chain.samples_left, "samples at the end make no frame"),
-        (recording.trailing_bytes, "bytes at the end make no sample"),
+        (labels.recording.trailing_bytes, "bytes at the end make no sample"),
     ):
         if n:
             notes.append(f"{n} {what}")
     console.print(file, style="bold", end="", soft_wrap=True)
     console.print(f": {', '.join(notes)}", soft_wrap=True)
     table = Table("label", "frames", "share", *["looks like"] * bool(looks))
-    for i, n in Counter(judged.tolist()).most_common():
+    for i, n in frames.most_common():
         label = label_of(i, bundle.classes)
         cell = [looks.get(i)] * bool(looks)
-        table.add_row(label, str(n), f"{100 * n / len(judged):.1f} %", *cell)
-    if len(judged):
+        table.add_row(label, str(n), f"{100 * n / judged:.1f} %", *cell)
+    if judged:
         console.print(table)
 
 

@@ -128,28 +128,24 @@ def _play(console, replay, events, bundle, model, device, seed):
         truth (N,), class ids (N,), merged classes counted as one, frames (N, frame_len), their
         ``RunningScore.report``, centers of the discovered classes by label, seconds
     """
-    from gnuradio import blocks, gr
+    from gnuradio import blocks
     from sr2cnn_learn.discriminator import resolve
     from sr2cnn_learn.evaluation.running import RunningScore
 
     from ..event_sink import event_sink
+    from ..labelling import flowgraph, run
     from ..outputs.output import results_lost
     from ..radioml_source import radioml_source
     from ..recognizer import recognizer
     from ..scorer import scorer
-    from .flowgraph import run
 
     source = radioml_source(str(replay), order="shuffled", seed=seed)
     # RadioML's signals are centered; and the replay's ids shall not depend on the machine's speed.
     chain = recognizer(model=model, device=device, condition=False, max_new_per_minute=None)
     score, lines = scorer(bundle.classes), event_sink(str(events))
     iq, ids = blocks.vector_sink_c(), blocks.vector_sink_s()
-    top_block = gr.top_block("demo")
-    top_block.connect(source, chain, score)
+    top_block = flowgraph([source], chain, [lines], [score, ids])
     top_block.connect(source, iq)
-    top_block.connect(chain, ids)
-    for port in ("labels", "novel", "status"):
-        top_block.msg_connect((chain, port), (lines, port))
 
     start = time.monotonic()
     with Live(console=console, transient=True, auto_refresh=False) as live:

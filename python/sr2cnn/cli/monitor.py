@@ -168,7 +168,7 @@ def monitor(address, rate, freq, gain, datatype, fast, duration, **options):
     if options["gui"] and not any(map(os.environ.get, DISPLAYS)):  # Qt would abort
         raise click.UsageError(f"--gui: no display ({', '.join(DISPLAYS)} are not set)")
     source = _open(address, rate, freq, gain, datatype, fast)
-    _monitor(address, source, console if table else None, duration, **options)
+    _monitor(source, str(address), console if table else None, duration, **options)
 
 
 @dataclass
@@ -207,83 +207,80 @@ def _open(address, rate, freq, gain, datatype, fast):
     return _Source([reopening_source(str(address), make, freq, _say)], True)
 
 
-def _monitor(
-    address, source, console, duration, model, condition, device, out, rotate, zmq, prometheus, sigmf,
-    registry, gui,
-):  # fmt: skip
+def _monitor(source, title, console, duration, model, condition, device, registry, gui, **outputs):
     """Run it; with a console, a table is shown there."""
-    from gnuradio import gr
-
-    from ..event_sink import event_sink
-    from ..outputs.output import results_lost
+    from ..labelling import TICK, flowgraph, run
     from ..recognizer import recognizer
-    from .classify import annotations
-    from .flowgraph import TICK, run
     from .watch import LiveTable
 
-    if prometheus:
-        metrics = dict(zip(("prometheus_address", "prometheus_port"), prometheus))
-    else:
-        metrics = {}
-    outputs = [table := LiveTable()]
-    if sigmf:
-        outputs.append(annotations(*source.recording))
     chain = recognizer(  # its conditioner takes the sample rate from the source's tags
         model=model, device=device, condition=condition, live=source.live, registry=registry and str(registry)
     )
-    begun = []  # what an output says before is the error
-    sink = event_sink(
-        out, zmq=zmq, append=True, rotate_bytes=rotate, outputs=outputs,
-        report=lambda line: begun and _say(line), **metrics,
-    )  # fmt: skip
-    for output in sink.outputs:
-        if output.fault:
-            raise OSError(output.fault)
-    begun.append(True)
+    table, to_stdout = LiveTable(), outputs["out"] == "-"
+    sink = _sink(table, source.recording, **outputs)
     source.blocks[-1].set_min_output_buffer(ROOM)
-    top_block = gr.top_block("monitor")
-    top_block.connect(*source.blocks, chain)
-    receivers = [sink]
-    if gui:
-        window = _Window(model, str(address))
-        receivers.append(window.display)
-        top_block.msg_connect((window.display, "cmd"), (chain, "cmd"))
-    for receiver in receivers:
-        for port in ("labels", "novel", "status"):
-            top_block.msg_connect((chain, port), (receiver, port))
-    top_block.msg_connect((chain, "bursts"), (sink, "bursts"))
-    first = source.blocks[0]
-    if address.is_live:
-        top_block.msg_connect((first, "gap"), (sink, "gap"))
-
+    window = _Window(model, title) if gui else None
+    top_block = flowgraph(source.blocks, chain, [sink, *([window.display] if window else [])])
     end = time.monotonic() + duration if duration else None
     with contextlib.ExitStack() as stack:
         live = stack.enter_context(Live(console=console, auto_refresh=False)) if console else None
         asked_to_end = stack.enter_context(_ended_by_signals())
 
-        def tick():
+        def show():
             if live:
-                live.update(table.table(str(address)), refresh=True)
-            if out == "-":
+                live.update(table.table(title), refresh=True)
+            if to_stdout:
                 check_reader()
-            closed = gui and not window.show()
+
+        def tick():
+            show()
+            closed = window and not window.show()
             return closed or asked_to_end() or (end is not None and time.monotonic() >= end)
 
-        run(top_block, tick, 0 if gui else TICK)
+        run(top_block, tick, 0 if window else TICK)
         sink.close()
-        if out == "-":
-            check_reader()
-        if live:
-            live.update(table.table(str(address)), refresh=True)
+        show()
+    error = getattr(source.blocks[0], "error", None)
+    wrong = [f"{registry}: not saved: {chain.registry.fault}"] if registry and chain.registry.fault else []
+    _check_results(sink, wrong + [str(error)] * bool(error))
+
+
+def _sink(table, recording, out, rotate, zmq, prometheus, sigmf):
+    """The event sink, with all its outputs open.
+
+    Raises:
+        OSError: one of them cannot be had
+    """
+    from ..event_sink import event_sink
+    from .classify import annotations
+
+    address, port = prometheus or ("127.0.0.1", None)
+    begun = []  # what an output says before is the error
+    sink = event_sink(
+        out,
+        zmq=zmq,
+        prometheus_port=port,
+        prometheus_address=address,
+        append=True,
+        rotate_bytes=rotate,
+        outputs=[table, *([annotations(*recording)] if sigmf else [])],
+        report=lambda line: begun and _say(line),
+    )
     for output in sink.outputs:
-        if not output.keeps and (output.lost or output.fault):  # others missed some events
+        if output.fault:
+            raise OSError(output.fault)
+    begun.append(True)
+    return sink
+
+
+def _check_results(sink, wrong):
+    """Say what others missed; OSError if something that was to stay is lost, or something else went wrong."""
+    from ..outputs.output import results_lost
+
+    for output in sink.outputs:
+        if not output.keeps and (output.lost or output.fault):
             _say(output.fault or f"{output.name}: {output.lost} events lost")
-    lost = results_lost(sink.outputs)
-    if chain.registry and chain.registry.fault:
-        lost.append(f"{registry}: not saved: {chain.registry.fault}")
-    if getattr(first, "error", None):
-        lost.append(str(first.error))
-    if lost:
+    if lost := results_lost(sink.outputs) + wrong:
         raise OSError("; ".join(lost))
 
 
