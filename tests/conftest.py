@@ -5,6 +5,7 @@ import ctypes
 import faulthandler
 import os
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -36,6 +37,21 @@ def own_cache(tmp_path_factory):
         if "MPLCONFIGDIR" not in os.environ:  # its list of fonts takes long to make
             patch.setenv("MPLCONFIGDIR", str(old / "matplotlib"))
         yield
+
+
+@pytest.fixture
+def typed(capsys):
+    """Runs the command line as `run_cli` does, within this process: to start one takes seconds."""
+    from sr2cnn_learn.cli.app import sr2cnn
+
+    def run(*arguments):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            sr2cnn.main(list(map(str, arguments)), prog_name="sr2cnn")
+        out, err = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, end.value.code, out, err)
+
+    return run
 
 
 @pytest.fixture(autouse=True)

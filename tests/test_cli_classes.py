@@ -2,13 +2,11 @@
 """`sr2cnn classes` as typed."""
 
 import json
-import subprocess
 
 import numpy as np
 import pytest
 from cli_support import events, fails, run_cli
 from sr2cnn_learn.bundle import Bundle
-from sr2cnn_learn.cli.app import sr2cnn as sr2cnn_cli
 from sr2cnn_learn.datasets import load_dataset
 from sr2cnn_learn.registry import Registry, locked
 
@@ -36,20 +34,6 @@ def registry(made, tmp_path):
     path = tmp_path / "radio.classes"
     path.write_bytes(made)
     return path
-
-
-@pytest.fixture
-def typed(capsys):
-    """Runs the command line as `run_cli` does, within this process: to start one takes seconds."""
-
-    def run(*arguments):
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            sr2cnn_cli.main(list(map(str, arguments)), prog_name="sr2cnn")
-        out, err = capsys.readouterr()
-        return subprocess.CompletedProcess(arguments, end.value.code, out, err)
-
-    return run
 
 
 def test_list(registry, typed):
@@ -116,6 +100,7 @@ def test_export(registry, tmp_path, typed):
     assert len(result.stdout.splitlines()) == len(Registry.load(registry).classes)
     dataset = load_dataset(tmp_path / "frames", frame_len=128)
     assert np.count_nonzero(np.array(dataset.labels) == "unknown_1") == 64
+    assert dataset.samples_per_symbol == Bundle.read(MODEL).samples_per_symbol
     result = typed("classes", "export", registry, "-1", "--out", tmp_path, "--format", "npz")
     with np.load(result.stdout.strip()) as npz:
         assert npz["frames"].shape == (64, 128) and str(npz["label"]) == "unknown_1"

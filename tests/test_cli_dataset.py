@@ -71,6 +71,7 @@ def test_signal202002(tmp_path):
     assert data.keys == {(m, s): 4 for m in ("BPSK", "WBFM") for s in (2, 40)}
     assert json.loads((tmp_path / "s.pkl.json").read_text()) == {
         "recipe": "signal202002",
+        "samples_per_symbol": 8,
         "modulations": ["BPSK", "WBFM"],
         "snrs": [2, 40],
         "seed": 2,
@@ -189,6 +190,7 @@ def test_info(tmp_path):
     report = json.loads(run_cli("dataset", "info", path, "--json").stdout)
     assert report["frames"] == 20 and report["modulations"] == ["AM-SSB", "QPSK"]
     assert report["keys"][0] == {"modulation": "AM-SSB", "snr": 16, "frames": 5}
+    assert report["samples_per_symbol"] == 8
     fails(run_cli("dataset", "info", tmp_path / "none.pkl"), "none.pkl", "no such file")
     path.write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     fails(run_cli("dataset", "info", path), "data.pkl", "os.system")

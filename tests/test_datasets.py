@@ -3,6 +3,7 @@
 
 import hashlib
 import io
+import json
 import os
 import pickle
 import zipfile
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sr2cnn_learn.datasets import load_dataset, save_radioml, split
+from sr2cnn_learn.datasets import load_dataset, save_radioml, split, write_making
 
 COUNTS = {("QPSK", 2): 40, ("QPSK", -4): 20, ("AM-SSB", 2): 13, ("8PSK", 2): 3}
 
@@ -228,6 +229,36 @@ def test_nothing_half_written(tmp_path, mapping, monkeypatch):
     assert os.listdir(tmp_path) == ["some.pkl"]
 
 
+def test_samples_per_symbol(path, mapping):
+    """What lies beside it says, else RadioML's 8; what is of another file says nothing."""
+    assert load_dataset(path).samples_per_symbol == 8
+    beside = path.with_name(path.name + ".json")
+    write_making(path, {"recipe": "ours", "samples_per_symbol": 6.5})
+    assert json.loads(beside.read_text())["sha256"] == load_dataset(path).sha256
+    assert load_dataset(path).samples_per_symbol == 6.5
+    for text in ("", "[]", "[" * 100_000, '{"samples_per_symbol": 4}', " " * 2**21):
+        beside.write_text(text)
+        assert load_dataset(path).samples_per_symbol == 8
+    for wrong in (0, -8, True, "8", None, [8], 1e300):
+        write_making(path, {"samples_per_symbol": wrong})
+        with pytest.raises(ValueError, match=f"{beside}: samples_per_symbol is .*expected a positive"):
+            load_dataset(path)
+    write_making(path, {"samples_per_symbol": 4})
+    save_radioml(path, {key: 2 * frames for key, frames in mapping.items()})
+    assert load_dataset(path).samples_per_symbol == 8
+
+
+def test_npz_that_states_its_samples_per_symbol(tmp_path):
+    path = tmp_path / "some.npz"
+    arrays = dict(frames=np.zeros((5, 2, 128), "f4"), labels=np.array(["QPSK"] * 5), snrs=np.zeros(5, int))
+    np.savez(path, **arrays, samples_per_symbol=4)
+    assert load_dataset(path).samples_per_symbol == 4
+    for wrong in (0, [4, 4], "4", np.nan, True):
+        np.savez(path, **arrays, samples_per_symbol=wrong)
+        with pytest.raises(ValueError, match="some.npz: samples_per_symbol is"):
+            load_dataset(path)
+
+
 def test_split(path):
     data = load_dataset(path)
     parts = split(data, unknown=["AM-SSB"], seed=3)
@@ -255,12 +286,38 @@ def test_split_depends_on_the_seed_alone(path):
     np.testing.assert_array_equal(fewer.frames[split(fewer, seed=3).test], data.frames[test])
 
 
+def test_split_with_an_unlabelled_part(path):
+    """Of the training frames of each key; all others, and their order in the file, are as without it."""
+    data = load_dataset(path)
+    whole = split(data, ["AM-SSB"], seed=3)
+    assert not len(whole.unlabelled)
+    before = np.array([], int)
+    for share, left in [(0.5, {-4: 7, 2: 14}), (0.9, {-4: 1, 2: 3}), (0.99, {-4: 1, 2: 1})]:
+        parts = split(data, ["AM-SSB"], seed=3, unlabelled=share)
+        for name, indices in vars(parts).items():
+            assert np.all(np.diff(indices) > 0)
+            if name not in ("train", "unlabelled"):
+                np.testing.assert_array_equal(indices, getattr(whole, name))
+        np.testing.assert_array_equal(np.union1d(parts.train, parts.unlabelled), whole.train)
+        assert not set(parts.train) & set(parts.unlabelled)
+        qpsk = parts.train[data.labels[parts.train] == "QPSK"]
+        assert {snr: np.sum(data.snrs[qpsk] == snr) for snr in left} == left
+        assert "8PSK" in data.labels[parts.train]  # of two training frames one stays
+        assert set(before) <= set(parts.unlabelled)
+        before = parts.unlabelled
+    again = split(data, ["AM-SSB"], seed=3, unlabelled=0.99)
+    np.testing.assert_array_equal(again.unlabelled, before)
+
+
 def test_split_refusals(path):
     data = load_dataset(path)
     with pytest.raises(ValueError, match="unknown class 'FM' is not in the data set"):
         split(data, unknown=["FM"])
     with pytest.raises(ValueError, match="sum to 1"):
         split(data, fractions=(0.5, 0.1, 0.1))
+    for share in (-0.1, 1, float("nan")):
+        with pytest.raises(ValueError, match="unlabelled is .*, expected a share"):
+            split(data, unlabelled=share)
 
 
 def test_npz_needs_no_pickle(tmp_path, mapping):

@@ -45,6 +45,7 @@ def test_all_of_it(release):
     data = load_dataset(path)
     assert data.frames.shape == (N, 128, 2) and data.frames.dtype == np.float32
     assert data.keys == {(m, s): A_KEY for m in sorted(RADIOML2018_CLASSES) for s in LEVELS}
+    assert data.samples_per_symbol == 8
     assert data.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     for k, name in enumerate(RADIOML2018_CLASSES):
         rows = (content["Y"][:, k] == 1) & (content["Z"][:, 0] == 30)

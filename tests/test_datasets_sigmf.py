@@ -32,7 +32,9 @@ def record(path, annotations=(), samples=SAMPLES, datatype="cf32_le"):
         "global": {
             "core:datatype": datatype,
             "core:version": "1.0.0",
-            "core:extensions": [{"name": "capture_details", "version": "1.0.0", "optional": True}],
+            "core:extensions": [
+                {"name": name, "version": "1.0.0", "optional": True} for name in ("capture_details", "sr2cnn")
+            ],
         },
         "captures": [{"core:sample_start": 0}],
         "annotations": sorted(annotations, key=lambda a: a["core:sample_start"]),
@@ -83,6 +85,27 @@ def test_filters_frame_len_and_limit(folder):
     expected = frames_at([0, 500, 1000, 1500, 500, 1700, 1800, 1900], 100)
     np.testing.assert_allclose(data.frames, expected, atol=1e-4)
     assert len(split(data).train)
+
+
+def test_samples_per_symbol(tmp_path):
+    def stated(*values):
+        record(
+            tmp_path / "a",
+            [
+                annotation(300 * k, 128, "QPSK", **{"sr2cnn:samples_per_symbol": value})
+                for k, value in enumerate(values)
+            ],
+        )
+        return load_dataset(tmp_path).samples_per_symbol
+
+    assert stated(4, 4) == 4 and stated(2.5) == 2.5
+    assert stated(None) is None and stated(4, None) is None and stated(4, 8) is None
+    for wrong in (0, "8", [8], True):
+        with pytest.raises(ValueError, match="a.sigmf-meta: samples_per_symbol is"):
+            stated(wrong)
+    (tmp_path / "a.sigmf-meta").unlink()
+    record(tmp_path / "NBFM" / "c")
+    assert load_dataset(tmp_path).samples_per_symbol is None
 
 
 def test_one_recording(folder):

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A format of one's own: all that a reader takes."""
 
+import json
+
 import numpy as np
 import pytest
+from cli_support import fails
+from sr2cnn_learn.bundle import Bundle
 from sr2cnn_learn.datasets import READERS, Reader, load_dataset, reader
 
 
@@ -58,6 +62,19 @@ def test_a_reader_of_ones_own(csv, path):
     path.write_text(path.read_text().replace("OOK", "\x1b[31m"))
     with pytest.raises(ValueError, match="frames.csv: .*name"):
         load_dataset(path)
+
+
+def test_the_commands_take_it(csv, path, tmp_path, typed):
+    result = typed("dataset", "info", path)
+    assert result.returncode == 0, result.stderr
+    assert "GFSK" in result.stdout and "12 dB" in result.stdout and "not stated" in result.stdout
+    train = ("train", "--data", path, "--out", tmp_path / "b.pt", "--epochs", 1, "--device", "cpu")
+    fails(typed(*train), "frames.csv", "--samples-per-symbol")
+    result = typed(*train, "--samples-per-symbol", 4, "--json")
+    assert result.returncode == 0, result.stderr
+    card = json.loads(result.stdout)
+    assert card["classes"] == ["GFSK", "OOK", "QPSK"] and card["samples_per_symbol"] == 4
+    assert Bundle.read(tmp_path / "b.pt").samples_per_symbol == 4
 
 
 def test_without_the_reader_it_is_none(path):

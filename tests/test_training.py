@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy.spatial.distance import pdist
 from sr2cnn_learn.bundle import Bundle
-from sr2cnn_learn.datasets import load_dataset, save_radioml, split
+from sr2cnn_learn.datasets import HELD_OUT, UNLABELLED, load_dataset, save_radioml, split, write_making
 from sr2cnn_learn.discriminator import Discriminator
 from sr2cnn_learn.evaluation.evaluate import evaluate, untrained_frames
 from sr2cnn_learn.iq import interleaved
@@ -19,7 +19,8 @@ from sr2cnn_learn.semantics import class_semantics
 from sr2cnn_learn.training import TrainingData, recipe_of
 from sr2cnn_learn.training import train as train_on
 from sr2cnn_learn.training.objectives import OBJECTIVES, Objective, objective
-from sr2cnn_learn.training.recipes import Recipe
+from sr2cnn_learn.training.prepare import prepare
+from sr2cnn_learn.training.recipes import BestRecipe, Recipe
 
 N_FRAMES = 40
 
@@ -129,6 +130,60 @@ def test_bad_arguments_are_named(data, tmp_path, changes, message):
     with pytest.raises(ValueError, match=message):
         train(**{**dict(data=data, out=tmp_path / "b.pt", epochs=1), **changes})
     assert not list(tmp_path.iterdir())
+
+
+def test_samples_per_symbol_come_from_the_data(data, tmp_path):
+    few = dict(epochs=1, device="cpu")
+    own = tmp_path / "own.npz"
+    own.write_bytes(data.read_bytes())
+    assert train(own, tmp_path / "a.pt", **few)["samples_per_symbol"] == 8
+    write_making(own, dict(recipe="ours", samples_per_symbol=4))
+    assert train(own, tmp_path / "b.pt", **few)["samples_per_symbol"] == 4
+    assert train(own, tmp_path / "c.pt", samples_per_symbol=2.5, **few)["samples_per_symbol"] == 2.5
+    for wrong in (0, float("nan"), "8"):
+        with pytest.raises(ValueError, match="own.npz: samples_per_symbol is"):
+            train(own, tmp_path / "d.pt", samples_per_symbol=wrong, **few)
+    assert not (tmp_path / "d.pt").exists()
+
+
+def test_unlabelled_frames_are_left_out_of_the_batches(data, tmp_path):
+    given = []
+
+    @objective("looks at labels")
+    class Looks(Objective):
+        def loss(self, outputs, frames, labels):
+            given.append(labels)
+            return 0 * outputs["z"].sum()
+
+    @dataclasses.dataclass(frozen=True)
+    class Looking(BestRecipe):
+        objectives: ClassVar = ("cross_entropy", "center", "looks at labels")
+        whole_batches: ClassVar = False
+
+    what = TrainingData(data, unknown=("noise",), unlabelled=0.75, seed=5)
+    try:
+        card = train_on(what, Looking(epochs=1, batch_size=5), tmp_path / "b.pt", device="cpu")
+    finally:
+        del OBJECTIVES["looks at labels"]
+    assert card["provenance"]["unlabelled"] == 0.75
+    assert Bundle.read(tmp_path / "b.pt").counts.tolist() == [14, 14, 14]  # of 56 training frames of each
+    assert torch.cat(given).bincount().tolist() == [14, 14, 14]
+
+    prepared = prepare(what, recipe_of("best"), torch.device("cpu"))
+    frames, labels = prepared.tensors("unlabelled")
+    assert frames.shape == (126, 128, 2) and set(labels.tolist()) == {UNLABELLED}
+    assert set(prepared.labels[prepared.dataset.labels == "noise"]) == {HELD_OUT} != {UNLABELLED}
+    assert len(prepared.tensors("train")[0]) == 42
+
+
+def test_checkpoint_of_another_unlabelled_share_is_refused(data, tmp_path):
+    def kill(epoch):
+        raise Killed
+
+    with pytest.raises(Killed):
+        train(data, tmp_path / "b.pt", unlabelled=0.5, on_epoch=kill, **FEW_FRAMES)
+    with pytest.raises(ValueError, match="b.pt.checkpoint.*unlabelled"):
+        train(data, tmp_path / "b.pt", **FEW_FRAMES)
 
 
 def test_semantics_by_hand():

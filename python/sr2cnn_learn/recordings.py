@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from . import __version__
 from .float_samples import check_floats
 from .names import shown
 from .quantities import loads_finite
@@ -31,6 +32,9 @@ DATATYPES = ("cf32", "cf64", "ci8", "ci16", "ci32", "cu8", "cu16")
 WAV_FORMATS = ("WAV", "WAVEX", "RF64")  # as libsndfile names them
 LONGEST_REASON = 300  # characters of what a stranger's metadata is told about
 ANNOTATOR = "gr-sr2cnn"  # core:generator of annotations that say what a model heard, not the truth
+#: Our own fields, as metadata that has some says it.
+EXTENSION = {"name": "sr2cnn", "version": __version__, "optional": True}
+SAMPLES_PER_SYMBOL_FIELD = "sr2cnn:samples_per_symbol"  # of an annotation
 _HILBERT_TAPS = 255
 
 

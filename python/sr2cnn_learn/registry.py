@@ -33,6 +33,7 @@ from .discriminator import (
 )
 from .names import LONGEST_NAME, check_name, default_name
 from .npz import Header, members, read_header, read_member, read_numbers
+from .recordings import EXTENSION, SAMPLES_PER_SYMBOL_FIELD
 
 FORMAT = "sr2cnn-registry"
 VERSION = 1
@@ -282,7 +283,7 @@ class Registry:
             self.classes.remove(known)
             del self._samples[known.id]
 
-    def export(self, folder, which=None, format="sigmf"):
+    def export(self, folder, which=None, format="sigmf", samples_per_symbol=None):
         """Write sample frames and names, a recording a class.
 
         Args:
@@ -290,6 +291,7 @@ class Registry:
             which: labels or ids; None: all
             format: ``"sigmf"``: frames back to back, an annotation each with the class's name; or ``"npz"``:
                 ``frames`` complex64 (n, frame_len), ``center``, ``label``, ``id``, ``count``
+            samples_per_symbol: of the model, stated in each SigMF annotation; None: not stated
 
         Returns:
             list of Path: the ``.sigmf-meta`` or ``.npz`` files
@@ -311,8 +313,10 @@ class Registry:
             safe = re.sub(r"[^A-Za-z0-9_-]+", "_", known.name)[:60]
             stem = default_name(known.id)
             path = folder / (stem if safe == stem else f"{stem}-{safe}")
-            write = _export_sigmf if format == "sigmf" else _export_npz
-            written.append(write(path, known, self))
+            if format == "sigmf":
+                written.append(_export_sigmf(path, known, self, samples_per_symbol))
+            else:
+                written.append(_export_npz(path, known))
         return written
 
     def moved_to(self, bundle, promoted):
@@ -585,13 +589,16 @@ def _text_of_time(seconds):
     return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="microseconds")
 
 
-def _export_sigmf(path, known, registry):
+def _export_sigmf(path, known, registry, samples_per_symbol):
     frames = known.samples.frames
     annotation = {"core:sample_count": registry.frame_len, "core:label": known.name}
+    if samples_per_symbol is not None:
+        annotation[SAMPLES_PER_SYMBOL_FIELD] = samples_per_symbol
     meta = {
         "global": {
             "core:datatype": "cf32_le",
             "core:version": "1.0.0",
+            "core:extensions": [EXTENSION],
             "core:description": f"sample frames of a discovered class of model {registry.model}, "
             f"{len(frames)} of {known.count}, not contiguous; "
             f"seen {_text_of_time(known.samples.first_seen)} to {_text_of_time(known.samples.last_seen)}",
@@ -607,7 +614,7 @@ def _export_sigmf(path, known, registry):
     return meta_path
 
 
-def _export_npz(path, known, registry):
+def _export_npz(path, known):
     data = io.BytesIO()
     np.savez(
         data,

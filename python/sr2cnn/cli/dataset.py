@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Commands of `sr2cnn dataset` that build a data set."""
 
-import json
 import os
 
 import click
 from rich.table import Table
-from sr2cnn_learn.atomic import replaceable, write_atomically
+from sr2cnn_learn.atomic import replaceable
 from sr2cnn_learn.cli.common import NEW_FILE, Names, Snrs, json_options
 from sr2cnn_learn.cli.output import progress_bar, stderr_console, stdout_console
 
@@ -169,13 +168,15 @@ def _write(layout, build, out, snrs, modulations, jobs, **options):
     if not os.access(out.absolute().parent, os.W_OK):
         raise ValueError(f"{out}: the folder {out.parent} does not exist or cannot be written to")
 
-    from sr2cnn_learn.datasets import file_sha256, save_radioml
+    from sr2cnn_learn.datasets import save_radioml, write_making
 
     replaceable(out)
     from ..synthesis import check_modulations
+    from ..transmitters import SAMPLES_PER_SYMBOL
 
     names = check_modulations(modulations)
-    recipe = {"recipe": layout, "modulations": names, "snrs": list(snrs), **options}
+    recipe = {"recipe": layout, "samples_per_symbol": SAMPLES_PER_SYMBOL, "modulations": names}
+    recipe |= {"snrs": list(snrs), **options}
     console = stderr_console()
     with progress_bar(console) as progress:
         task = progress.add_task("modulations and SNRs", total=len(names) * len(snrs))
@@ -187,8 +188,7 @@ def _write(layout, build, out, snrs, modulations, jobs, **options):
             **options,
         )
     save_radioml(out, frames)
-    recipe["sha256"] = file_sha256(out)
-    write_atomically(f"{out}.json", json.dumps(recipe, indent=2) + "\n")
+    write_making(out, recipe)
     n_frames = sum(map(len, frames.values()))
     console.print(f"wrote {out}: {len(frames)} keys, {n_frames} frames", soft_wrap=True)
 

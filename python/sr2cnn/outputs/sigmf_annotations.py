@@ -8,9 +8,8 @@ import time
 from operator import itemgetter
 from pathlib import Path
 
-from sr2cnn_learn import __version__
 from sr2cnn_learn.atomic import write_atomically
-from sr2cnn_learn.recordings import ANNOTATOR, read_sigmf
+from sr2cnn_learn.recordings import ANNOTATOR, EXTENSION, read_sigmf
 
 from .output import Output
 
@@ -18,7 +17,6 @@ MOST = 50_000  # annotations; a recording with more is better told by JSON lines
 SHARE = 0.05  # of the time that may go into writing
 VALIDATED = 100  # annotations in a row, 2 ms; what else runs in this process has its turn after them
 TURN = 5e-3  # seconds
-EXTENSION = {"name": "sr2cnn", "version": __version__, "optional": True}
 
 
 class SigmfAnnotations(Output):

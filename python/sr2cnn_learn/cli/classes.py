@@ -66,7 +66,7 @@ def list_classes(registry, model, json_output):
         entry["center"] = center
     if json_output.put(about):
         return
-    bundle = _bundle_for_looks(held, model)
+    bundle = _bundle_of(held, model)
     console = stdout_console()
     found = f"{len(held.classes)} discovered in {held.frames} frames"
     console.print(facts([("registry", registry), ("model", held.model), ("classes", found)]))
@@ -99,7 +99,7 @@ def _row(known, bundle):
     return {heading: str(text) for heading, text in row.items()}
 
 
-def _bundle_for_looks(held, model):
+def _bundle_of(held, model):
     """The bundle of a registry: the one asked for, or a shipped one that it is of."""
     try:
         bundle = Bundle.read(held.model if model is None else model)
@@ -145,7 +145,7 @@ def rename(registry, which, name):
     """
 
     def change(held):
-        bundle = None if held.known else _bundle_for_looks(held, None)  # of an older file
+        bundle = None if held.known else _bundle_of(held, None)  # of an older file
         if bundle:
             held.know(bundle.classes)
         held.rename(which, name)
@@ -206,7 +206,10 @@ def export(registry, which, out, format):
       sr2cnn classes export radio.classes --out frames
       sr2cnn classes export radio.classes DECT --out frames --format npz
     """
-    for path in _load(registry).export(out, which or None, format):
+    held = _load(registry)
+    bundle = _bundle_of(held, None)
+    samples_per_symbol = bundle and bundle.samples_per_symbol
+    for path in held.export(out, which or None, format, samples_per_symbol):
         click.echo(path)
 
 

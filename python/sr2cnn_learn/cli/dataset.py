@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import click
-import numpy as np
 from rich.table import Table
 
 from ..wording import facts, fitting_table, levels, percent
@@ -35,23 +34,13 @@ def info(file, json_output):
     from ..datasets import SNR_NOT_STATED, load_dataset
 
     data = load_dataset(file)
-    report = {
-        "file": str(file),
-        "sha256": data.sha256,
-        "frames": len(data),
-        "skipped": data.skipped,
-        "modulations": data.modulations,
-        "snrs": sorted(set(data.snrs.tolist())),
-        "keys": [
-            {"modulation": modulation, "snr": snr, "frames": n}
-            for (modulation, snr), n in data.keys.items()
-        ],
-    }
-    if json_output.put(report):
+    if json_output.put({"file": str(file), **data.summary()}):
         return
     console = stdout_console()
     left_out = f", {data.skipped} more left out for NaN or Inf" if data.skipped else ""
-    console.print(facts([("file", file), ("SHA-256", data.sha256), ("frames", f"{len(data)}{left_out}")]))
+    about = {"file": file, "SHA-256": data.sha256, "frames": f"{len(data)}{left_out}"}
+    about["samples a symbol"] = "not stated" if data.samples_per_symbol is None else data.samples_per_symbol
+    console.print(facts(about.items()))
     rows = []
     for modulation in data.modulations:
         counts = {snr: n for (m, snr), n in data.keys.items() if m == modulation}
@@ -93,32 +82,16 @@ def leakage(file, snrs, seed, test_frames, max_per_key, json_output):
       sr2cnn dataset leakage data.pkl --snr 18
       sr2cnn dataset leakage RML2016.10a_dict.pkl --test-frames 2000 --json
     """
-    from ..datasets import load_dataset, nearest_correlation, split
+    from ..datasets import leakage as measure
+    from ..datasets import load_dataset
 
     data = load_dataset(file, snrs=snrs, max_per_key=max_per_key)
-    parts = split(data, seed=seed)
-    rng = np.random.default_rng(seed)
-    tested = rng.permutation(parts.test)[:test_frames]
     console = stderr_console()
     with progress_bar(console) as progress:
-        task = progress.add_task("test frames", total=len(tested))
-        nearest = nearest_correlation(
-            data.frames[parts.train],
-            data.frames[tested],
-            progress=lambda n: progress.advance(task, n),
+        task = progress.add_task("test frames", total=None)
+        report = measure(
+            data, seed, test_frames, lambda n, total: progress.update(task, advance=n, total=total)
         )
-    rows = {"all": nearest}
-    rows.update({m: nearest[data.labels[tested] == m] for m in data.modulations})
-    report = {
-        name: {
-            "frames": len(values),
-            "median": float(np.median(values)),
-            "p95": float(np.quantile(values, 0.95)),
-            "share_above_0.95": float(np.mean(values > 0.95)),
-        }
-        for name, values in rows.items()
-        if len(values)
-    }
     if json_output.put({"sha256": data.sha256, "seed": seed, **report}):
         return
     table = Table("modulation", "test frames", "median", "95 %", "above 0.95")

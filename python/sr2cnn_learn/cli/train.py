@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from ..wording import MEASURED, figures_table, percent
@@ -38,6 +36,11 @@ from .output import progress_bar, stderr_console
 )
 @click.option("--snr", "snrs", type=Snrs(), help="SNRs to use, e.g. 16,18; default: all.")
 @MAX_PER_KEY
+@click.option(
+    "--samples-per-symbol",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Of the data; default: what it says, 8 for files of RadioML's kind.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @DEVICE
 @click.option("--decoder", is_flag=True, help="Keep the decoder in the bundle: twice the size.")
@@ -101,24 +104,18 @@ def train(data, out, preset, epochs, channels, device, decoder, json_output, **o
 
 def _data_recipes(console, **files) -> dict:
     """What `sr2cnn dataset` says of files that it wrote, for the card, by the names given here."""
-    from ..datasets import file_sha256
+    from ..datasets import file_sha256, making_file, read_making
 
     recipes = {}
     for name, file in files.items():
-        if not file or not file.is_file():  # a folder of recordings, or nothing
-            continue
-        beside = file.with_name(file.name + ".json")
-        if not beside.is_file():
-            continue
-        try:
-            recipe = json.loads(beside.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"{beside}: not JSON: {error}") from None
-        if isinstance(recipe, dict) and recipe.get("sha256") == file_sha256(file):
+        if not file or not file.is_file() or not making_file(file).is_file():
+            continue  # a folder of recordings, a file that others made, or nothing
+        recipe = read_making(file, file_sha256(file))
+        if recipe is not None:
             recipes[name] = recipe
         else:
             console.print(
-                f"warning: {beside} is left out of the card: its sha256 is not that of {file.name}",
+                f"warning: {making_file(file)} is left out of the card: its sha256 is not that of {file.name}",
                 soft_wrap=True,
             )
     return recipes

@@ -6,27 +6,34 @@ from pkgutil import iter_modules
 
 from .arrays import save_radioml
 from .dataset import FRAME_LEN, Dataset, load_dataset
-from .leakage import nearest_correlation
+from .leakage import leakage, nearest_correlation
+from .making import making_file, read_making, write_making
 from .radioml2018 import RADIOML2018_CLASSES
 from .reader import READERS, Reader, file_sha256, reader
 from .sigmf_folder import SNR_NOT_STATED
-from .split import Split, split
+from .split import HELD_OUT, UNLABELLED, Split, split
 
 for _module in iter_modules(__path__):  # each may have a reader
     import_module(f"{__name__}.{_module.name}")
 
 __all__ = [
     "FRAME_LEN",
+    "HELD_OUT",
     "RADIOML2018_CLASSES",
     "READERS",
     "SNR_NOT_STATED",
+    "UNLABELLED",
     "Dataset",
     "Reader",
     "Split",
     "file_sha256",
+    "leakage",
     "load_dataset",
+    "making_file",
     "nearest_correlation",
+    "read_making",
     "reader",
     "save_radioml",
     "split",
+    "write_making",
 ]

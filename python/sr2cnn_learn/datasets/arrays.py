@@ -12,15 +12,18 @@ import numpy as np
 
 from ..atomic import whole_file
 from ..npz import members, read_header, read_numbers
-from .reader import Reader, reader
+from .reader import Reader, check_samples_per_symbol, reader
 from .safe_pickle import read_arrays
 
 _NPZ_MEMBERS = ("frames", "labels", "snrs")
 MAX_COMPRESSION = 200  # no recording compresses so well; a bomb does
+RADIOML_SAMPLES_PER_SYMBOL = 8
 
 
 class KeyedArrays(Reader):
     """``{(modulation, snr): (n, 2, L) float}`` in memory."""
+
+    samples_per_symbol = RADIOML_SAMPLES_PER_SYMBOL
 
     def __init__(self, path, frame_len):
         super().__init__(path, frame_len)
@@ -63,14 +66,16 @@ class PickledArrays(KeyedArrays):
 
 @reader
 class NpzArrays(KeyedArrays):
-    """An ``.npz`` that `save_radioml` wrote."""
+    """An ``.npz`` as `save_radioml` writes it; one that somebody else wrote may state ``samples_per_symbol``."""
 
     @classmethod
     def reads(cls, path, head):
         return head.startswith(b"PK")
 
     def _load(self):
-        frames, labels, snrs = self._members()
+        frames, labels, snrs, *stated = self._members()
+        if stated:
+            self.samples_per_symbol = check_samples_per_symbol(self.path, stated[0].tolist())
         _check_pairs(self.path, "frames", frames, self.frame_len)
         for name, values, kinds, kind in (("labels", labels, "U", "str"), ("snrs", snrs, "iu", "int")):
             if values.shape != frames.shape[:1] or values.dtype.kind not in kinds:
@@ -92,7 +97,8 @@ class NpzArrays(KeyedArrays):
                 size = sum(member.file_size for member in found.values())
                 if size > MAX_COMPRESSION * self.path.stat().st_size:
                     raise ValueError(f"it would unpack to {size} bytes")
-                return [_array(archive, found, name) for name in _NPZ_MEMBERS]
+                stated = ["samples_per_symbol"] * ("samples_per_symbol.npy" in found)
+                return [_array(archive, found, name) for name in (*_NPZ_MEMBERS, *stated)]
         except Exception as error:  # zipfile, zlib and numpy each have their own for a damaged file
             reason = str(error) or type(error).__name__
             raise ValueError(f"{self.path}: not a data set in .npz, or damaged: {reason}") from None

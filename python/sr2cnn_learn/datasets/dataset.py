@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from .arrays import PickledArrays
+from .making import read_making
 from .reader import READERS, check_label
 from .sigmf_folder import SigMFFolder
 
@@ -29,6 +30,7 @@ class Dataset:
     snrs : (N,) int64, dB; `SNR_NOT_STATED` where the file states none
     sha256 : of the file; of a folder, see `SigMFFolder.sha256`
     skipped : frames of the selection left out because they hold NaN or Inf
+    samples_per_symbol : None where neither the file nor what lies beside it says
     """
 
     frames: np.ndarray
@@ -36,6 +38,7 @@ class Dataset:
     snrs: np.ndarray
     sha256: str
     skipped: int = 0
+    samples_per_symbol: float | None = None
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -51,6 +54,21 @@ class Dataset:
             np.rec.fromarrays([self.labels, self.snrs]), return_counts=True
         )
         return {(str(m), int(s)): int(n) for (m, s), n in zip(pairs, counts)}
+
+    def summary(self) -> dict:
+        """What is in it, as JSON has it: counts, and what the file says of itself."""
+        return {
+            "sha256": self.sha256,
+            "frames": len(self),
+            "skipped": self.skipped,
+            "samples_per_symbol": self.samples_per_symbol,
+            "modulations": self.modulations,
+            "snrs": sorted(set(self.snrs.tolist())),
+            "keys": [
+                {"modulation": modulation, "snr": snr, "frames": n}
+                for (modulation, snr), n in self.keys.items()
+            ],
+        }
 
 
 def load_dataset(
@@ -116,7 +134,10 @@ def load_dataset(
         frames, labels, snr_of = frames[finite], labels[finite], snr_of[finite]
     if not len(frames):
         raise ValueError(f"{path}: no frame without NaN or Inf")
-    return Dataset(frames, labels, snr_of, source.sha256(), skipped)
+    sha256 = source.sha256()
+    making = read_making(path, sha256) or {}
+    samples_per_symbol = making.get("samples_per_symbol", source.samples_per_symbol)
+    return Dataset(frames, labels, snr_of, sha256, skipped, samples_per_symbol)
 
 
 def _open(path: Path, frame_len: int, classes):

@@ -13,6 +13,8 @@ import numpy as np
 from scipy import fft
 
 from ..iq import as_complex
+from .dataset import Dataset
+from .split import split
 
 BLOCK = 2**22  # correlation values held at a time, to bound memory
 
@@ -63,3 +65,45 @@ def nearest_correlation(
         if progress:
             progress(1)
     return np.minimum(nearest, 1.0)
+
+
+def leakage(
+    dataset: Dataset,
+    seed: int = 0,
+    test_frames: int = 500,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, dict]:
+    """How alike test frames of the seeded split are to its training frames.
+
+    Parameters
+    ----------
+    dataset : looked into
+    seed : of the split, and of the test frames that are looked at
+    test_frames : at most so many, drawn at random
+    progress : called with the number of test frames done since the last call, and of all
+
+    Returns
+    -------
+    dict
+        ``"all"`` and each modulation that has test frames -> ``frames``, and of their
+        `nearest_correlation` ``median``, ``p95`` and ``share_above_0.95``
+    """
+    parts = split(dataset, seed=seed)
+    tested = np.random.default_rng(seed).permutation(parts.test)[:test_frames]
+    nearest = nearest_correlation(
+        dataset.frames[parts.train],
+        dataset.frames[tested],
+        progress=progress and (lambda n: progress(n, len(tested))),
+    )
+    rows = {"all": nearest}
+    rows.update({m: nearest[dataset.labels[tested] == m] for m in dataset.modulations})
+    return {
+        name: {
+            "frames": len(values),
+            "median": float(np.median(values)),
+            "p95": float(np.quantile(values, 0.95)),
+            "share_above_0.95": float(np.mean(values > 0.95)),
+        }
+        for name, values in rows.items()
+        if len(values)
+    }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .arrays import MAX_COMPRESSION
+from .arrays import MAX_COMPRESSION, RADIOML_SAMPLES_PER_SYMBOL
 from .reader import Reader, reader
 
 #: The classes by column of Y. The list that was shipped with the file has another order, and is wrong.
@@ -32,6 +32,7 @@ class RadioML2018(Reader):
     """
 
     takes_classes = True
+    samples_per_symbol = RADIOML_SAMPLES_PER_SYMBOL
 
     @classmethod
     def reads(cls, path, head):

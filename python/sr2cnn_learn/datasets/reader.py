@@ -4,9 +4,10 @@
 import hashlib
 from pathlib import Path
 
-from ..names import check_name
+from ..names import check_name, shown
 
 READERS = []
+MOST_SAMPLES_PER_SYMBOL = 2**20
 
 
 def reader(cls):
@@ -27,7 +28,7 @@ class Reader:
 
     Attributes:
         counts: dict from (label, SNR in dB) to the number of frames of ``frame_len`` samples
-        samples_per_symbol: as the file states it or its kind has it, None where neither is so
+        samples_per_symbol: as the file states it or its kind has it; None where neither is so
 
     Class variables:
         takes_classes: whether the constructor takes ``classes`` (see `load_dataset`) as a third argument
@@ -73,6 +74,22 @@ def check_label(path: Path, label: str) -> None:
         check_name(label)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def check_samples_per_symbol(source, value):
+    """Samples a symbol that a file or a person states.
+
+    Args:
+        source: that states it, named in the error
+        value: as it was read
+
+    Raises:
+        ValueError: it is no positive number
+    """
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not 0 < value <= MOST_SAMPLES_PER_SYMBOL:
+        raise ValueError(f"{source}: samples_per_symbol is {shown(repr(value), 60)}, expected a positive number")
+    return value
 
 
 def file_sha256(path: Path) -> str:

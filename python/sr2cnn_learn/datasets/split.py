@@ -11,12 +11,21 @@ import numpy as np
 
 from .dataset import Dataset
 
+#: In place of a class's index, of a frame whose label is not known; as in scikit-learn.
+UNLABELLED = -1
+#: In place of a class's index, of a frame of a class that is held out: unknown to the network.
+HELD_OUT = -2
+
 
 @dataclass(frozen=True)
 class Split:
-    """Sorted indices into a data set; no frame is in two of them."""
+    """Sorted indices into a data set; no frame is in two of them.
+
+    Frames of ``unlabelled`` are to be trained on without their labels; ``train`` has those with.
+    """
 
     train: np.ndarray
+    unlabelled: np.ndarray
     validation: np.ndarray
     test: np.ndarray
     unknown_validation: np.ndarray
@@ -28,16 +37,19 @@ def split(
     unknown: Iterable[str] = (),
     seed: int = 0,
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
+    unlabelled: float = 0.0,
 ) -> Split:
     """Divide each (label, SNR) by the fractions; of an unknown class no frame is trained on.
 
     A key's division depends on the seed, the key and its number of frames, not on what else was
-    read from the file.
+    read from the file. `unlabelled` is the share of the training frames of each key that lose their
+    labels, but for one at least; those of a smaller share are among those of a larger one.
 
     Raises
     ------
     ValueError
-        A class in `unknown` is not in the data set, or the fractions do not sum to 1.
+        A class in `unknown` is not in the data set, the fractions do not sum to 1, or `unlabelled`
+        is no share below 1.
     """
     unknown = set(unknown)
     absent = sorted(unknown - set(dataset.modulations))
@@ -48,6 +60,8 @@ def split(
         )
     if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
         raise ValueError(f"fractions {fractions}, expected three that sum to 1")
+    if not 0 <= unlabelled < 1:
+        raise ValueError(f"unlabelled is {unlabelled}, expected a share, 0 or more and below 1")
 
     parts = {name: [] for name in Split.__annotations__}
     start = 0
@@ -61,7 +75,9 @@ def split(
             parts["unknown_validation"].append(shuffled[first:second])
             parts["unknown_test"].append(shuffled[second:])
         else:
-            parts["train"].append(shuffled[:first])
+            dropped = min(round(unlabelled * first), max(first - 1, 0))
+            parts["unlabelled"].append(shuffled[:dropped])
+            parts["train"].append(shuffled[dropped:first])
             parts["validation"].append(shuffled[first:second])
             parts["test"].append(shuffled[second:])
     nothing = np.empty(0, np.int64)

@@ -15,7 +15,6 @@ from ..discriminator import Discriminator
 from ..evaluation.metrics import open_set_metrics
 from ..semantics import class_semantics
 
-SAMPLES_PER_SYMBOL = 8  # of every RadioML 2016 file
 ENCODED = 256  # frames at a time
 
 
@@ -56,7 +55,7 @@ def finish(learner, prepared, out, name, decoder=False, provenance=None):
         classes=prepared.classes,
         frame_len=prepared.frames.shape[1],
         dim=semantics["centers"].shape[1],
-        samples_per_symbol=SAMPLES_PER_SYMBOL,
+        samples_per_symbol=prepared.samples_per_symbol,
         thresholds=None,
         attributes=attributes,
         **parameters,
@@ -128,7 +127,7 @@ def _calibrate(network, recipe, prepared, semantics):
     z = {
         part: encode(network, prepared.frames[indices])
         for part, indices in vars(parts).items()
-        if part != "train"
+        if part not in ("train", "unlabelled")
     }
     fixed = recipe.discriminator()
     options = dict(centers=semantics["centers"], variances=semantics["variances"], **fixed)

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from ..bundle import Bundle
-from ..datasets import file_sha256, load_dataset, split
+from ..datasets import HELD_OUT, UNLABELLED, file_sha256, load_dataset, split
+from ..datasets.reader import check_samples_per_symbol
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class TrainingData:
         unknown: names of classes held out whole
         snrs: SNR labels to use, default all in the file
         max_per_key: at most so many frames of each modulation and SNR, default all
+        samples_per_symbol: of the data, default what it says itself
+        unlabelled: share of the training frames that lose their labels, see `datasets.split`
         background: file or folder of classes that are trained along but are no targets; none of them may be a
             class of ``path``; not every recipe takes them
         teacher: bundle of the same classes whose logits the network learns to give; not every recipe takes one
@@ -31,6 +34,8 @@ class TrainingData:
     unknown: tuple = ()
     snrs: tuple | None = None
     max_per_key: int | None = None
+    samples_per_symbol: float | None = None
+    unlabelled: float = 0.0
     background: str | Path | None = None
     teacher: str | Path | None = None
     seed: int = 0
@@ -46,7 +51,8 @@ class Prepared:
         classes: names of the known classes
         unknown: names of those held out, sorted
         seed: see `TrainingData`
-        labels: int64 (N,), indices of known classes, −1 for those held out
+        labels: int64 (N,), indices of known classes, `datasets.UNLABELLED` or `datasets.HELD_OUT`
+        samples_per_symbol: of the data
         background: frames (M, frame_len, 2) and labels (M,) of background classes as tensors, or None
         n_background: number of background classes
         teacher: function from frames (N, L, 2) to logits (N, K), or None
@@ -60,6 +66,7 @@ class Prepared:
     unknown: list
     seed: int
     labels: np.ndarray
+    samples_per_symbol: float
     background: tuple | None = None
     n_background: int = 0
     teacher: Any = None
@@ -72,7 +79,7 @@ class Prepared:
         return self.dataset.frames
 
     def tensors(self, part):
-        """Frames and labels of a part of the split, by its name."""
+        """Frames and labels of a part of the split, by its name; no objective of today takes ``"unlabelled"``."""
         indices = getattr(self.parts, part)
         return torch.from_numpy(self.frames[indices]), torch.from_numpy(self.labels[indices])
 
@@ -93,20 +100,26 @@ def prepare(data, recipe, device):
     """
     _check_company(data, recipe)
     dataset = load_dataset(data.path, snrs=data.snrs, max_per_key=data.max_per_key)
-    parts = split(dataset, data.unknown, data.seed)
+    samples_per_symbol = _samples_per_symbol(data, dataset)
+    parts = split(dataset, data.unknown, data.seed, unlabelled=data.unlabelled)
     classes = [m for m in dataset.modulations if m not in set(data.unknown)]
     if len(classes) < 2:
         raise ValueError(f"{data.path}: {len(classes)} known classes are left, expected at least 2")
     index = {label: k for k, label in enumerate(classes)}
-    labels = np.array([index.get(label, -1) for label in dataset.labels])
-    prepared = Prepared(dataset, parts, classes, sorted(data.unknown), data.seed, labels)
+    labels = np.array([index.get(label, HELD_OUT) for label in dataset.labels])
+    labels[parts.unlabelled] = UNLABELLED
+    prepared = Prepared(
+        dataset, parts, classes, sorted(data.unknown), data.seed, labels, samples_per_symbol
+    )
     frame_len = dataset.frames.shape[1]
     prepared.about["data_sha256"] = dataset.sha256
     if data.max_per_key is not None:
         prepared.about["max_per_key"] = data.max_per_key
+    if data.unlabelled:
+        prepared.about["unlabelled"] = data.unlabelled
     run = prepared.run
     run.update(data_sha256=dataset.sha256, seed=data.seed, classes=classes)
-    run.update(background_sha256=None, max_per_key=data.max_per_key)
+    run.update(background_sha256=None, max_per_key=data.max_per_key, unlabelled=data.unlabelled or None)
     if data.background is not None:
         others = load_dataset(data.background, frame_len=frame_len)
         prepared.background = _background(data.background, others, dataset.modulations)
@@ -134,6 +147,18 @@ def _check_company(data, recipe):
         raise ValueError(f"preset {recipe.preset!r} takes no teacher, 'best' and 'lite' do")
     if data.background is not None and data.teacher is not None:
         raise ValueError("background and teacher are both given, expected one of them")
+
+
+def _samples_per_symbol(data, dataset):
+    """What was given, or else what the data says."""
+    if data.samples_per_symbol is not None:
+        return check_samples_per_symbol(data.path, data.samples_per_symbol)
+    if dataset.samples_per_symbol is None:
+        raise ValueError(
+            f"{data.path}: it does not say how many samples a symbol its signals have, or not one figure for "
+            "all: give samples_per_symbol (--samples-per-symbol)"
+        )
+    return dataset.samples_per_symbol
 
 
 def _background(path, others, modulations):
