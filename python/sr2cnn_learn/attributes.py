@@ -70,7 +70,7 @@ def _attributes(frames):
 
 def _unit_power(frames):
     """Frames at unit mean power, complex128 (all ones where silent), and which are silent."""
-    parts = np.stack([frames.real, frames.imag], axis=2).astype(np.float64)
+    parts = np.ascontiguousarray(frames, np.complex128).view(np.float64).reshape(*frames.shape, 2)
     peak = np.abs(parts).max(axis=(1, 2), keepdims=True)  # first, so that no square over- or underflows
     silent = peak == 0
     parts = np.where(silent, [1.0, 0.0], parts / np.where(silent, 1.0, peak))

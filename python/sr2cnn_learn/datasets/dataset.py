@@ -22,15 +22,14 @@ _HEAD = 16  # bytes of a file that tell its kind
 class Dataset:
     """Frames with their truth, grouped by (label, SNR) in sorted order.
 
-    Attributes
-    ----------
-    frames : (N, frame_len, 2) float32, I and Q of each sample beside each other: the layout that networks
-        take, and of which `iq.as_complex` gives complex64 (N, frame_len) without a copy. Files may have another
-    labels : (N,) str
-    snrs : (N,) int64, dB; `SNR_NOT_STATED` where the file states none
-    sha256 : of the file; of a folder, see `SigMFFolder.sha256`
-    skipped : frames of the selection left out because they hold NaN or Inf
-    samples_per_symbol : None where neither the file nor what lies beside it says
+    Attributes:
+        frames: float32 (N, frame_len, 2), I and Q of each sample beside each other: the layout that networks take,
+            and of which `iq.as_complex` gives complex64 (N, frame_len) without a copy. Files may have another
+        labels: (N,) str
+        snrs: (N,) int64, dB; `SNR_NOT_STATED` where the file states none
+        sha256: of the file; of a folder, see `SigMFFolder.sha256`
+        skipped: frames of the selection left out because they hold NaN or Inf
+        samples_per_symbol: None where neither the file nor what lies beside it says
     """
 
     frames: np.ndarray
@@ -81,30 +80,26 @@ def load_dataset(
 ) -> Dataset:
     """Read labelled frames; what a file holds is told from its content, not its name.
 
-    Parameters
-    ----------
-    path : one of
+    Args:
+        path: of a kind that one of `READERS` reads:
 
-        - a pickle, of Python 2 or 3, of ``{(modulation, snr): (n, 2, L) float}``: RML2016.10a,
-          10b, 04C, SIGNAL-202002. Nothing that it holds is run (see `safe_pickle`);
-        - an ``.npz`` with ``frames`` (N, 2, L), ``labels`` (N,) and ``snrs`` (N,);
-        - RML2018.01A, HDF5 (see `RadioML2018`), of which only what is asked for is read;
-        - a folder of labelled SigMF recordings, or one ``.sigmf-meta`` (see `SigMFFolder`).
-    modulations, snrs : read these only; None reads all.
-    frame_len : samples a frame. Of a longer frame of the file its first are taken and the others
-        left out: neighbours of one frame, on both sides of a split, would inflate a test's figures.
-        Recordings are cut into frames back to back.
-    classes : of RML2018.01A, the class names in the order of its one-hot columns.
-    max_per_key : at most so many frames of each (modulation, SNR), evenly spread over those that
-        the file has; None reads all.
+            - a pickle, of Python 2 or 3, of ``{(modulation, snr): (n, 2, L) float}``: RML2016.10a, 10b, 04C,
+              SIGNAL-202002. Nothing that it holds is run (see `safe_pickle`);
+            - an ``.npz`` with ``frames`` (N, 2, L), ``labels`` (N,) and ``snrs`` (N,);
+            - RML2018.01A, HDF5 (see `RadioML2018`), of which only what is asked for is read;
+            - a folder of labelled SigMF recordings, or one ``.sigmf-meta`` (see `SigMFFolder`)
+        modulations, snrs: read these only; None reads all
+        frame_len: samples a frame. Of a longer frame of the file its first are taken and the others left out:
+            neighbours of one frame, on both sides of a split, would inflate a test's figures. Recordings are cut
+            into frames back to back
+        classes: of RML2018.01A, the class names in the order of its one-hot columns
+        max_per_key: at most so many frames of each (modulation, SNR), evenly spread over those that the file has;
+            None reads all
 
-    Raises
-    ------
-    FileNotFoundError
-        There is no such file.
-    ValueError
-        ``"<path>: reason"``: the file is empty, damaged, of another layout, or has none of a
-        modulation or SNR asked for; an argument is out of range.
+    Raises:
+        FileNotFoundError: there is no such file
+        ValueError: ``"<path>: reason"``: the file is empty, damaged, of another layout, or has none of a modulation
+            or SNR asked for; an argument is out of range
     """
     path = Path(path)
     if not path.exists():

@@ -29,19 +29,15 @@ def nearest_correlation(
     The correlation of frames x and y is max over lags of |Σ x[n] y*[n − lag]| / (‖x‖ ‖y‖): 1 for
     copies up to scale and phase, about the share of common samples for frames that overlap.
 
-    Parameters
-    ----------
-    train, test : (N, L, 2) float frames
-    progress : called with the number of test frames done since the last call
+    Args:
+        train, test: float (N, L, 2)
+        progress: called with the number of test frames done since the last call
 
-    Returns
-    -------
-    (number of test frames,) float64 in 0…1; a frame of zeros correlates with nothing
+    Returns:
+        float64 (number of test frames,) in 0…1; a frame of zeros correlates with nothing
 
-    Raises
-    ------
-    ValueError
-        There are no training frames, or the frames differ in length.
+    Raises:
+        ValueError: there are no training frames, or the frames differ in length
     """
     if not len(train) or train.shape[1:] != test.shape[1:]:
         raise ValueError(
@@ -75,17 +71,14 @@ def leakage(
 ) -> dict[str, dict]:
     """How alike test frames of the seeded split are to its training frames.
 
-    Parameters
-    ----------
-    dataset : looked into
-    seed : of the split, and of the test frames that are looked at
-    test_frames : at most so many, drawn at random
-    progress : called with the number of test frames done since the last call, and of all
+    Args:
+        dataset: looked into
+        seed: of the split, and of the test frames that are looked at
+        test_frames: at most so many, drawn at random
+        progress: called with the number of test frames done since the last call, and of all
 
-    Returns
-    -------
-    dict
-        ``"all"`` and each modulation that has test frames -> ``frames``, and of their
+    Returns:
+        dict from ``"all"`` and each modulation that has test frames to ``frames``, and of their
         `nearest_correlation` ``median``, ``p95`` and ``share_above_0.95``
     """
     parts = split(dataset, seed=seed)

@@ -126,19 +126,14 @@ class _ArrayUnpickler(pickle._Unpickler):
 def read_arrays(path: str | Path) -> dict:
     """The dict of arrays pickled in a file, without running anything that the file holds.
 
-    Returns
-    -------
-    dict
-        key (as pickled; byte strings of Python 2 decoded as latin1) -> read-only ndarray of
-        numbers or strings.
+    Returns:
+        dict from key (as pickled; byte strings of Python 2 decoded as latin1) to read-only array of numbers or
+        strings
 
-    Raises
-    ------
-    FileNotFoundError
-        There is no such file.
-    ValueError
-        ``"<path>: reason"``: the file is empty, cut short, no pickle, or holds anything but a
-        dict of plain arrays.
+    Raises:
+        FileNotFoundError: there is no such file
+        ValueError: ``"<path>: reason"``: the file is empty, cut short, no pickle, or holds anything but a dict of
+            plain arrays
     """
     path = Path(path)
     if path.stat().st_size == 0:

@@ -45,11 +45,9 @@ def split(
     read from the file. `unlabelled` is the share of the training frames of each key that lose their
     labels, but for one at least; those of a smaller share are among those of a larger one.
 
-    Raises
-    ------
-    ValueError
-        A class in `unknown` is not in the data set, the fractions do not sum to 1, or `unlabelled`
-        is no share below 1.
+    Raises:
+        ValueError: a class in `unknown` is not in the data set, the fractions do not sum to 1, or `unlabelled` is
+            no share below 1
     """
     unknown = set(unknown)
     absent = sorted(unknown - set(dataset.modulations))

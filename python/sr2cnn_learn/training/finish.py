@@ -13,6 +13,7 @@ from ..bundle import SCHEMA, Bundle
 from ..calibration import choose_discriminator, lambda1_for_tkr
 from ..discriminator import Discriminator
 from ..evaluation.metrics import open_set_metrics
+from ..iq import as_complex
 from ..semantics import class_semantics
 
 ENCODED = 256  # frames at a time
@@ -111,7 +112,7 @@ def _attributes(network, prepared, semantics):
         return None
     chosen = np.random.default_rng(prepared.seed).permutation(len(seen))[:MAX_FIT_FRAMES]
     z = encode(network, seen[chosen])
-    semantics["attribute_weights"], attributes = fit_attributes(z, seen[chosen] @ [1, 1j])
+    semantics["attribute_weights"], attributes = fit_attributes(z, as_complex(seen[chosen]))
     return attributes
 
 
