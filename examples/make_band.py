@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import sigmf
 from gnuradio import blocks
-from gnuradio.sr2cnn.synthesis import run
-from gnuradio.sr2cnn.transmitters import SAMPLES_PER_SYMBOL, TRANSMITTERS
+from gnuradio.sr2cnn.synthesis.radioml import run
+from gnuradio.sr2cnn.synthesis.transmitters import SAMPLES_PER_SYMBOL, TRANSMITTERS
 from scipy.signal import resample_poly
 
 RATE = 192_000  # Hz

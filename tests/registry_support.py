@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from gnuradio import blocks, gr, sr2cnn
-from gnuradio.sr2cnn.synthesis import synthesize
+from gnuradio.sr2cnn.synthesis.radioml import synthesize
 from sr2cnn_learn.iq import as_complex
 
 MODEL = Path(__file__).parents[1] / "models" / "sr2cnn-zeroshot.pt"

@@ -80,7 +80,7 @@ def test_bandwidth_of_a_band_under_a_noise_floor(band):
 
 def synthesized(modulation, n=60):
     pytest.importorskip("gnuradio")
-    from gnuradio.sr2cnn.synthesis import synthesize
+    from gnuradio.sr2cnn.synthesis.radioml import synthesize
 
     frames = np.concatenate([synthesize(modulation, 18, n // 3, seed) for seed in range(3)])
     return as_complex(frames)

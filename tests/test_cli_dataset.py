@@ -82,7 +82,7 @@ def test_signal202002(tmp_path):
 
 
 def test_modulations():
-    from gnuradio.sr2cnn.transmitters import RADIOML2016, TRANSMITTERS
+    from gnuradio.sr2cnn.synthesis.transmitters import RADIOML2016, TRANSMITTERS
 
     result = run_cli("dataset", "modulations", "--json")
     assert result.returncode == 0, result.stderr

@@ -8,7 +8,7 @@ import pmt
 import pytest
 from cli_support import write_small_bundle
 from gnuradio import blocks, gr, sr2cnn
-from gnuradio.sr2cnn.burst_log import BurstLog, Heard
+from sr2cnn_learn.conditioning.burst_log import BurstLog, Heard
 from gnuradio.sr2cnn.outputs.output import Output
 from sr2cnn_learn.conditioning import Burst
 from test_conditioning import noise, qpsk, shifted

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from gnuradio import sr2cnn
-from gnuradio.sr2cnn.synthesis import synthesize
+from gnuradio.sr2cnn.synthesis.radioml import synthesize
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays

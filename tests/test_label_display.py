@@ -20,8 +20,8 @@ pytest.importorskip("PyQt5")
 pytest.importorskip("pyqtgraph")
 
 from gnuradio import blocks, gr, sr2cnn
-from gnuradio.sr2cnn import label_statistics as ls
-from gnuradio.sr2cnn import semantic_map as sm
+from gnuradio.sr2cnn.display import label_statistics as ls
+from gnuradio.sr2cnn.display import semantic_map as sm
 from PyQt5 import QtCore, QtGui, QtTest, QtWidgets
 from PyQt5.QtCore import Qt
 from waiting import PATIENCE

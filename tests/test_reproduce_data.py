@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from gnuradio.sr2cnn import signal202002, synthesis
 from gnuradio.sr2cnn.cli.reproduce import reproduce
+from gnuradio.sr2cnn.synthesis import radioml, signal202002
 from rich.console import Console
 from sr2cnn_learn.cli.output import progress_bar
 from sr2cnn_learn.datasets import load_dataset
@@ -27,7 +27,7 @@ def asked(monkeypatch):
 
         return built
 
-    monkeypatch.setattr(synthesis, "radioml2016", small(synthesis.radioml2016))
+    monkeypatch.setattr(radioml, "radioml2016", small(radioml.radioml2016))
     monkeypatch.setattr(signal202002, "signal202002", small(signal202002.signal202002))
     return calls
 

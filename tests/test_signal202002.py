@@ -6,8 +6,8 @@ import pytest
 
 pytest.importorskip("gnuradio")
 
-from gnuradio.sr2cnn.signal202002 import SNRS, add_noise, signal202002, synthesize
-from gnuradio.sr2cnn.transmitters import RADIOML2016
+from gnuradio.sr2cnn.synthesis.signal202002 import SNRS, add_noise, signal202002, synthesize
+from gnuradio.sr2cnn.synthesis.transmitters import RADIOML2016
 from sr2cnn_learn.iq import as_complex
 
 

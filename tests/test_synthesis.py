@@ -3,8 +3,8 @@
 
 import numpy as np
 import pytest
-from gnuradio.sr2cnn.speech import SpeechSource
-from gnuradio.sr2cnn.synthesis import (
+from gnuradio.sr2cnn.synthesis.speech import SpeechSource
+from gnuradio.sr2cnn.synthesis.radioml import (
     FRAME_LEN,
     conditioned,
     noise_amplitude,
@@ -13,7 +13,7 @@ from gnuradio.sr2cnn.synthesis import (
     streams,
     synthesize,
 )
-from gnuradio.sr2cnn.transmitters import TRANSMITTERS
+from gnuradio.sr2cnn.synthesis.transmitters import TRANSMITTERS
 from sr2cnn_learn.iq import as_complex
 
 

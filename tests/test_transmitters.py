@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 from gnuradio import blocks, filter, gr
-from gnuradio.sr2cnn.transmitters import (
+from gnuradio.sr2cnn.synthesis.transmitters import (
     RADIOML2016,
     ROLL_OFF,
     RRC_SPAN,

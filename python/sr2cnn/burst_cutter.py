@@ -7,9 +7,9 @@ import numpy as np
 import pmt
 from gnuradio import gr
 from sr2cnn_learn.conditioning import Conditioner
+from sr2cnn_learn.conditioning.burst_log import Heard
 
 from .base import basic_block
-from .burst_log import Heard
 from .sr2cnn_python import input_ended
 
 BURSTS = pmt.intern("bursts")

@@ -16,8 +16,7 @@ from sr2cnn_learn.quantities import number, takes_numbers, whole
 from sr2cnn_learn.registry import FRAMES_PER_CLASS, Registry, locked
 
 from .base import sync_block
-from .messages import plain
-from .status import StatusPort
+from .messages import StatusPort, plain
 
 CMD = pmt.intern("cmd")
 STATUS = pmt.intern("status")

@@ -2,11 +2,11 @@
 """From what a receiver hears to what a model was trained on."""
 
 from gnuradio import gr
+from sr2cnn_learn.conditioning.burst_log import BurstLog
 from sr2cnn_learn.quantities import number, takes_numbers
 
 from .base import hier_block2
 from .burst_cutter import burst_cutter
-from .burst_log import BurstLog
 from .burst_origin import burst_origin
 
 

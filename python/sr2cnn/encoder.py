@@ -10,7 +10,7 @@ from sr2cnn_learn.quantities import takes_numbers, whole
 from sr2cnn_learn.tuning import doublings, kept
 
 from .base import sync_block
-from .status import StatusPort
+from .messages import StatusPort
 
 REMEMBERED = 1000  # calls that the latency figures are of
 LARGEST_WARM_UP = 1024  # frames

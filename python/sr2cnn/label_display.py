@@ -44,7 +44,7 @@ class label_display(event_receiver):
     def __init__(self, model=None, window=60.0, sample_rate=None, parent=None):
         from PyQt5.QtWidgets import QApplication  # imported here, so that the other blocks load quickly
 
-        from .label_panel import LabelPanel
+        from .display.label_panel import LabelPanel
 
         event_receiver.__init__(self, "SR2CNN Label Display", PORTS)
         if QApplication.instance() is None:  # Qt would end the process

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Messages between blocks: their ports, what they say as events, and what takes them."""
+"""Messages between blocks: their ports, what they say as events, what takes and what gives them."""
 
 import math
+import time
+import weakref
 
 import numpy as np
 import pmt
@@ -13,6 +15,7 @@ from .base import message_block
 EVENTS = {"labels": "label", "novel": "novel", "bursts": "burst", "status": "status", "gap": "gap"}
 PORTS = {kind: port for port, kind in EVENTS.items()}
 CMD = "cmd"
+PERIOD = 1.0  # of a status, seconds
 
 
 def connect_events(flowgraph, source, receiver):
@@ -73,6 +76,33 @@ class event_receiver(message_block):
 
     def _take(self, port, message):
         raise NotImplementedError
+
+
+class StatusPort:
+    """A message port of a Python block for a dict once a second.
+
+    Args:
+        block: the block; the port is registered with it
+        report: method of it that returns the dict, of plain Python values
+        port: its name
+    """
+
+    def __init__(self, block, report, port="status"):
+        self._report = weakref.WeakMethod(report)  # the block owns this port, not the other way round
+        self._port = pmt.intern(port)
+        self._due = 0.0
+        block.message_port_register_out(self._port)
+
+    def tick(self):
+        """Publish if the last message is a second old; to be called from work."""
+        if time.monotonic() >= self._due:
+            self.publish()
+
+    def publish(self):
+        """Publish now."""
+        self._due = time.monotonic() + PERIOD
+        report = self._report()
+        report.__self__.message_port_pub(self._port, pmt.to_pmt(report()))
 
 
 def left_over(block, port):

@@ -8,7 +8,7 @@ from sr2cnn_learn.evaluation.running import RunningScore
 from sr2cnn_learn.names import shown
 
 from .base import sync_block
-from .status import StatusPort
+from .messages import StatusPort
 
 TRUTH = pmt.intern("truth")
 

@@ -4,11 +4,11 @@
 from gnuradio import gr
 from gnuradio.filter import pfb
 from scipy import signal
+from sr2cnn_learn.conditioning.burst_log import BurstLog
 from sr2cnn_learn.quantities import number, takes_numbers, whole
 
 from .base import hier_block2
 from .burst_cutter import burst_cutter
-from .burst_log import BurstLog
 from .burst_origin import burst_origin
 from .recognizer import recognizer
 

@@ -198,7 +198,7 @@ def read_attributes(z, attribute_weights, names, r2):
 FREQUENCIES = ("bandwidth", "frequency_deviation", "symbol_rate")
 
 # The rule. Limits lie between what `frame_attributes` gives, on average, for the modulations of
-# `gnuradio.sr2cnn.transmitters` through the channel of RML2016.10a at its label 18 dB.
+# `gnuradio.sr2cnn.synthesis.transmitters` through the channel of RML2016.10a at its label 18 dB.
 NARROW = 0.06  # bandwidth of what stays a carrier within a frame
 STILL = 0.008  # its frequency deviation
 CARRIER_ENVELOPE = 0.03  # tone 0.01, AM-DSB 0.04

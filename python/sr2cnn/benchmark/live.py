@@ -12,8 +12,8 @@ from gnuradio import blocks
 
 from ..outputs.output import Output
 from ..sources.pacer import pacer
-from ..synthesis import run
-from ..transmitters import TRANSMITTERS
+from ..synthesis.radioml import run
+from ..synthesis.transmitters import TRANSMITTERS
 
 PAGE = resource.getpagesize()
 LONGEST = 10_000  # milliseconds; later labels count as so late

@@ -104,7 +104,7 @@ def radioml2016b(modulations, **options):
     Example:
       sr2cnn dataset radioml2016b --out large.pkl --snr 10:18:2
     """
-    from ..transmitters import RADIOML2016
+    from ..synthesis.transmitters import RADIOML2016
 
     ten = tuple(name for name in RADIOML2016 if name != "AM-SSB")
     if "AM-SSB" in (modulations or ()):
@@ -143,7 +143,7 @@ def signal202002(**options):
       sr2cnn dataset signal202002 --out signal.pkl
       sr2cnn dataset signal202002 --out some.npz --snr 10:40:10 --frames-per-key 200 --seed 3
     """
-    from ..signal202002 import signal202002
+    from ..synthesis.signal202002 import signal202002
 
     _write("signal202002", signal202002, **options)
 
@@ -152,11 +152,11 @@ def _write_radioml(layout, channel_seeds, faithful, am_ssb=None, **options):
     """Build and write a data set of that layout of RadioML 2016."""
     if faithful and (am_ssb == "signal" or channel_seeds == "fresh"):
         raise click.UsageError("--faithful means --am-ssb noise and --channel-seeds fixed")
-    from .. import synthesis
+    from ..synthesis import radioml
 
     _write(
         layout,
-        synthesis.radioml2016c if layout == "radioml2016c" else synthesis.radioml2016,
+        radioml.radioml2016c if layout == "radioml2016c" else radioml.radioml2016,
         am_ssb=am_ssb or ("noise" if faithful else "signal"),
         channel_seeds=channel_seeds or ("fixed" if faithful else "fresh"),
         **options,
@@ -171,8 +171,8 @@ def _write(layout, build, out, snrs, modulations, jobs, **options):
     from sr2cnn_learn.datasets import save_radioml, write_making
 
     replaceable(out)
-    from ..synthesis import check_modulations
-    from ..transmitters import SAMPLES_PER_SYMBOL
+    from ..synthesis.radioml import check_modulations
+    from ..synthesis.transmitters import SAMPLES_PER_SYMBOL
 
     names = check_modulations(modulations)
     recipe = {"recipe": layout, "samples_per_symbol": SAMPLES_PER_SYMBOL, "modulations": names}
@@ -206,7 +206,7 @@ def modulations(json_output):
       sr2cnn dataset modulations
       sr2cnn dataset modulations --json
     """
-    from ..transmitters import RADIOML2016, TRANSMITTERS
+    from ..synthesis.transmitters import RADIOML2016, TRANSMITTERS
 
     rows = [
         {

@@ -105,8 +105,8 @@ def _training_seeds(card) -> set:
 def _build(console, path, frames_per_key, snrs, seed):
     from sr2cnn_learn.datasets import save_radioml
 
-    from ..synthesis import radioml2016
-    from ..transmitters import RADIOML2016
+    from ..synthesis.radioml import radioml2016
+    from ..synthesis.transmitters import RADIOML2016
 
     with progress_bar(console) as progress:
         total = len(RADIOML2016) * len(snrs) * frames_per_key

@@ -230,9 +230,9 @@ def _built(work, name, snrs, progress):
     """The data file of an earlier run, or a new one."""
     from sr2cnn_learn.datasets import save_radioml
 
-    from ..signal202002 import signal202002
-    from ..synthesis import radioml2016
-    from ..transmitters import RADIOML2016
+    from ..synthesis.signal202002 import signal202002
+    from ..synthesis.radioml import radioml2016
+    from ..synthesis.transmitters import RADIOML2016
 
     noise = dict(am_ssb="noise")
     build, frames_per_key, seed, modulations, others = {

@@ -3,11 +3,10 @@
 
 import logging
 import threading
-import time
 
 from sr2cnn_learn.names import shown
 
-QUIET = 60.0  # seconds in which an output that fails time and again is not reported anew
+from ..reporting import Seldom
 
 
 class Output:
@@ -33,8 +32,7 @@ class Output:
         self.written = 0
         self.lost = 0
         self.fault = None
-        self._report = report or logging.getLogger(__name__).error
-        self._quiet_until = 0.0
+        self._report = Seldom(report or logging.getLogger(__name__).error, again=False)
         self._closed = False
         self._lock = threading.RLock()
 
@@ -75,10 +73,7 @@ class Output:
 
     def _fail(self, error):
         self.fault = f"{self.name}: {str(error) or type(error).__name__}"
-        now = time.monotonic()
-        if now >= self._quiet_until:
-            self._report(shown(f"{self.fault}; the flowgraph goes on"))
-        self._quiet_until = now + QUIET
+        self._report(shown(f"{self.fault}; the flowgraph goes on"))
 
     def _write(self, kind, event):
         raise NotImplementedError

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..reporting import Seldom
+
 TICK = 0.1  # seconds between looks at the source
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds before it is opened again
 MOST_WAITING = 2.0  # seconds of samples that wait to be taken; what comes then is dropped
 MOST_SAMPLES = 1 << 23  # the same, in samples
 LATE = "the flowgraph did not keep up"
-QUIET = 60.0  # seconds in which that is said once
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Supervisor:
         self._heard = None  # Unix and monotonic time of the last samples that were not dropped
         self._reason = None  # why there are none since
         self._said = None  # the last report, while it holds
-        self._late_said = -QUIET  # monotonic time
+        self._say_late = Seldom(report)
 
     def start(self):
         """Begin, or begin anew after `stop`."""
@@ -168,9 +169,7 @@ class Supervisor:
             most = min(MOST_WAITING * session.sample_rate, MOST_SAMPLES)
             if self._waiting >= (most / 2 if self._reason == LATE else most):
                 self._reason = self._reason or LATE
-                if self._active - self._late_said > QUIET:
-                    self._late_said = self._active
-                    self._report(f"{self._name}: {LATE}; samples are lost")
+                self._say_late(f"{self._name}: {LATE}; samples are lost")
                 return True
             began = gap = None
             if self._first or self._reason:

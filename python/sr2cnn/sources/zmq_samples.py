@@ -2,13 +2,13 @@
 """Samples over ZeroMQ, from publishers that may send anything. Nothing here knows GNU Radio."""
 
 import contextlib
-import time
 
 import numpy as np
 import zmq
 
+from ..reporting import Seldom
+
 LARGEST = 1 << 26  # bytes of a message; ZeroMQ cuts a publisher off that sends more
-QUIET = 60.0  # seconds in which what is left out is said once
 SAMPLE = np.dtype("<c8")
 # What GNU Radio's ZMQ sinks put before the samples with Pass Tags: magic, version, offset, number of tags.
 TAG_HEADER = np.dtype([("magic", "<u2"), ("version", "u1"), ("offset", "<u8"), ("tags", "<u8")])
@@ -29,10 +29,9 @@ class ZmqSamples:
     """
 
     def __init__(self, address, report):
-        self._report = report
+        self._report = Seldom(report)
         self._name = f"zmq:{address}"
         self._address = address
-        self._quiet_until = 0.0
         self.left_out = 0
         self._socket = zmq.Context.instance().socket(zmq.SUB)
         self._socket.linger = 0
@@ -56,10 +55,7 @@ class ZmqSamples:
         if not wrong:
             return np.frombuffer(data, SAMPLE)
         self.left_out += 1
-        now = time.monotonic()
-        if now >= self._quiet_until:
-            self._quiet_until = now + QUIET
-            self._report(f"{self._name}: {wrong}; {self.left_out} messages left out so far")
+        self._report(f"{self._name}: {wrong}; {self.left_out} messages left out so far")
         return None
 
     def _connect_again(self):

@@ -16,7 +16,7 @@ import numpy as np
 from gnuradio import analog, blocks, digital, filter, gr
 from scipy.stats import norm
 
-from .base import hier_block2, sync_block
+from ..base import hier_block2, sync_block
 
 SAMPLES_PER_SYMBOL = 8
 ROLL_OFF = 0.35

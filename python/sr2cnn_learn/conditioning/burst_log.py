@@ -5,7 +5,7 @@ import threading
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from sr2cnn_learn.conditioning import Burst
+from .conditioner import Burst
 
 KEPT = 10_000
 

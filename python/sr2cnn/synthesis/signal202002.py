@@ -2,7 +2,7 @@
 """Data sets after SIGNAL-202002 (Dong et al., IEEE TSP 2021): frames that share nothing, at true SNRs.
 
 As the paper says it: eleven modulations, 8 samples a symbol, 128 samples a frame, white Gaussian noise,
-Rayleigh fading, multipath and clock offset, SNRs of 2 to 40 dB. Unlike those of ``synthesis``, each
+Rayleigh fading, multipath and clock offset, SNRs of 2 to 40 dB. Unlike those of ``radioml``, each
 frame has a channel of its own, and the label is the frame's SNR. What the paper leaves open, the
 constants below, is ours.
 """
@@ -11,7 +11,7 @@ import numpy as np
 from gnuradio import blocks, channels, filter
 from sr2cnn_learn.iq import interleaved
 
-from .synthesis import FRAME_LEN, MAX_STRIDE, build, check_modulations, message, run, streams
+from .radioml import FRAME_LEN, MAX_STRIDE, build, check_modulations, message, run, streams
 from .transmitters import HILBERT_TAPS, SAMPLE_RATE, TRANSMITTERS
 
 SNRS = tuple(range(2, 42, 2))  # dB
