@@ -239,6 +239,10 @@ def test_samples_per_symbol(path, mapping):
     for text in ("", "[]", "[" * 100_000, '{"samples_per_symbol": 4}', " " * 2**21):
         beside.write_text(text)
         assert load_dataset(path).samples_per_symbol == 8
+    beside.unlink()
+    beside.mkdir()
+    assert load_dataset(path).samples_per_symbol == 8
+    beside.rmdir()
     for wrong in (0, -8, True, "8", None, [8], 1e300):
         write_making(path, {"samples_per_symbol": wrong})
         with pytest.raises(ValueError, match=f"{beside}: samples_per_symbol is .*expected a positive"):
@@ -246,6 +250,11 @@ def test_samples_per_symbol(path, mapping):
     write_making(path, {"samples_per_symbol": 4})
     save_radioml(path, {key: 2 * frames for key, frames in mapping.items()})
     assert load_dataset(path).samples_per_symbol == 8
+
+
+def test_a_name_as_long_as_names_may_be(path):
+    longest = path.rename(path.with_name("n" * 251 + path.suffix))
+    assert load_dataset(longest).samples_per_symbol == 8
 
 
 def test_npz_that_states_its_samples_per_symbol(tmp_path):

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from ..wording import MEASURED, figures_table, percent
@@ -108,7 +110,7 @@ def _data_recipes(console, **files) -> dict:
 
     recipes = {}
     for name, file in files.items():
-        if not file or not file.is_file() or not making_file(file).is_file():
+        if not file or not file.is_file() or not os.path.isfile(making_file(file)):
             continue  # a folder of recordings, a file that others made, or nothing
         recipe = read_making(file, file_sha256(file))
         if recipe is not None:

@@ -29,11 +29,11 @@ def read_making(path, sha256: str) -> dict | None:
         ValueError: it says so, but its ``samples_per_symbol`` is no positive number
     """
     beside = making_file(path)
-    if not beside.is_file() or beside.stat().st_size > MOST:
-        return None
     try:
+        if not beside.is_file() or beside.stat().st_size > MOST:
+            return None
         making = loads_finite(beside.read_bytes())
-    except ValueError:
+    except (OSError, ValueError):  # its name may be too long
         return None
     if not isinstance(making, dict) or making.get("sha256") != sha256:
         return None
