@@ -42,14 +42,14 @@ def table(sensors):
     shown = Table("sensor", "class", "share", "last heard", "mean score")
     now = time.monotonic()
     for name, seen in sensors.items():
-        total = sum(heard.frames for heard in seen.classes.values())
-        for label, heard in sorted(seen.classes.items(), key=lambda item: -item[1].frames)[:10]:
+        total = seen.frames - seen.gone
+        for heard in seen.largest()[:10]:
             shown.add_row(
                 escape(name),
-                escape(label) + ("" if heard.known else "  new"),
+                escape(heard.name) + ("" if heard.known else "  new"),
                 f"{100 * heard.frames / max(total, 1):.1f} %",
                 f"{now - heard.last:.0f} s ago",
-                f"{heard.scores / heard.scored:.2f}" if heard.scored else "–",
+                "–" if heard.score is None else f"{heard.score:.2f}",
                 style=None if heard.known else "cyan",
             )
         if not seen.classes:

@@ -18,7 +18,8 @@ from cli_support import APP, fails, run_cli
 pytest.importorskip("gnuradio")
 
 import zmq  # noqa: E402
-from gnuradio.sr2cnn.cli.watch import KINDS, LARGEST, MOST_CLASSES, LiveTable, Seen, parse  # noqa: E402
+from gnuradio.sr2cnn.cli.watch import KINDS, LARGEST, LiveTable, Seen, parse  # noqa: E402
+from gnuradio.sr2cnn.display.label_counts import MOST_CLASSES  # noqa: E402
 from gnuradio.sr2cnn.outputs.zmq_pub import ZmqPub  # noqa: E402
 from hypothesis import example, given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402

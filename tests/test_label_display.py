@@ -20,6 +20,7 @@ pytest.importorskip("PyQt5")
 pytest.importorskip("pyqtgraph")
 
 from gnuradio import blocks, gr, sr2cnn
+from gnuradio.sr2cnn.display import label_counts
 from gnuradio.sr2cnn.display import label_statistics as ls
 from gnuradio.sr2cnn.display import semantic_map as sm
 from PyQt5 import QtCore, QtGui, QtTest, QtWidgets
@@ -653,7 +654,7 @@ def test_merged_class_is_part_of_the_other_one():
     before = statistics.timeline()[1].sum(0)
     statistics.take(dict(event="status", merged={"from": -2, "into": -1}), now=2)
     ((one, share, recent),) = statistics.rows()
-    assert (one.id, one.name, one.frames, one.last, share, recent) == (-1, "unknown_1", 400, 1, 1, 1)
+    assert (one.key, one.name, one.frames, one.last, share, recent) == (-1, "unknown_1", 400, 1, 1, 1)
     ids, shares, *_ = statistics.timeline()
     assert ids == [-1] and np.allclose(shares[0], before)
     # A label that was on its way is the older class's; the id of one that comes much later is another's.
@@ -668,7 +669,7 @@ def test_forgotten_classes_go():
     for id in (0, -1, -2, -3):
         statistics.take(label(id), now=0)
     statistics.take(dict(event="status", forgotten=[-1, -3, 0, "x", None, -77]), now=1)
-    assert [one.id for one, *_ in statistics.rows()] == [0, -2] and statistics.timeline()[0] == [0, -2]
+    assert [one.key for one, *_ in statistics.rows()] == [0, -2] and statistics.timeline()[0] == [0, -2]
     assert statistics.take(label(-1), now=2) is None and len(statistics.rows()) == 2
     assert statistics.take(label(-1), now=100) == -1
 
@@ -708,17 +709,17 @@ def test_old_name_on_its_way_does_not_undo_a_new_one():
 
 
 def test_memory_is_bounded(monkeypatch):
-    monkeypatch.setattr(ls, "MOST_CLASSES", 50)
+    monkeypatch.setattr(label_counts, "MOST_CLASSES", most := 50)
     statistics = ls.LabelStatistics(window=1.0)
     space = sm.SemanticMap()
-    for k in range(3 * ls.MOST_CLASSES):
+    for k in range(3 * most):
         statistics.take(label(-1 - k, start=128 * k, sample_rate=128_000.0), now=k)
         space.take(-1 - k, np.ones(4), 1)
         space.keep(statistics.classes)
-    assert len(statistics.classes) == ls.MOST_CLASSES
-    assert -3 * ls.MOST_CLASSES in statistics.classes and -1 not in statistics.classes
-    assert len(statistics._bins) <= ls.MOST_CLASSES and len(space._means) <= ls.MOST_CLASSES
-    assert statistics.frames == 3 * ls.MOST_CLASSES
+    assert len(statistics.classes) == most
+    assert -3 * most in statistics.classes and -1 not in statistics.classes
+    assert len(statistics._bins) <= most and len(space._means) <= most
+    assert statistics.frames == 3 * most
 
 
 def test_frames_a_second_and_new_drops():

@@ -3,7 +3,6 @@
 
 import json
 import time
-from dataclasses import dataclass
 
 import click
 from rich.live import Live
@@ -13,6 +12,7 @@ from sr2cnn_learn.wording import percent
 from sr2cnn_learn.names import check_name, shown
 from sr2cnn_learn.quantities import loads_finite
 
+from ..display.label_counts import LabelCounts, is_count, is_finite
 from ..outputs.discovered_labels import DiscoveredLabels
 from ..outputs.output import Output
 from ..sources.address import connectable
@@ -20,7 +20,6 @@ from ..sources.address import connectable
 KINDS = ("labels", "novel", "bursts", "status", "gap")
 LARGEST = 1 << 20  # bytes of a message
 CUT_OFF = 64 * LARGEST  # who sends more than that at once is disconnected before it fills the memory
-MOST_CLASSES = 1000  # of more than that, the longest unheard give way
 LONGEST_LABEL = 40  # characters shown
 MOST_FRAMES = 1 << 53
 MAX_ROWS = 40
@@ -95,25 +94,12 @@ def _events(socket, seen):
             yield event
 
 
-@dataclass
-class Heard:
-    """A class since the start. ``scores`` is the sum over frames, ``last`` a `time.monotonic`."""
-
-    known: bool
-    frames: int = 0
-    scored: int = 0
-    scores: float = 0.0
-    last: float = 0.0
-
-
-class Seen:
-    """What came so far.
+class Seen(LabelCounts):
+    """What came so far, by label.
 
     The frames of a discovered class that is merged go to the class that it is part of now.
 
     Attributes:
-        classes: label -> `Heard`
-        gone: frames of classes that were forgotten, or gave way to others
         status: the last status
         gaps: how often the source of samples was gone
         missed: events that this subscriber did not keep up with
@@ -121,8 +107,7 @@ class Seen:
     """
 
     def __init__(self):
-        self.classes = {}
-        self.gone = 0
+        super().__init__()
         self.status = {}
         self.gaps = 0
         self.missed = 0
@@ -139,7 +124,7 @@ class Seen:
             self.ignored += 1
             return None
         sequence = event.get("sequence")
-        if _is_count(sequence):
+        if is_count(sequence, MOST_FRAMES):
             # A sink that was started anew counts from 0.
             self.missed += max(0, sequence - self._next.get(kind, sequence))
             self._next[kind] = sequence + 1
@@ -152,52 +137,39 @@ class Seen:
         elif kind == "status":
             self.status = event
             for label, heir in self._labels.let_go(event):
-                self._let_go(label, heir)
+                gone = self.forget(label)
+                if heir is not None:
+                    self.classes[heir].take_over(gone)
         elif kind == "gap":
             self.gaps += 1
 
     def _count(self, event):
         label = event["label"]
-        if label not in self.classes and len(self.classes) >= MOST_CLASSES:
-            self._let_go(min(self.classes, key=lambda label: self.classes[label].last))
+        heard = self.hear(label, label, event["known"])
+        heard.known, heard.last = event["known"], time.monotonic()
         self._labels.heard(event)
-        heard = self.classes.setdefault(label, Heard(event["known"]))
-        heard.known = event["known"]
-        heard.frames += event["n_frames"]
-        heard.last = time.monotonic()
-        if event.get("score") is not None:
-            heard.scored += event["n_frames"]
-            heard.scores += event["n_frames"] * event["score"]
+        self.count(heard, event)
 
-    def _let_go(self, label, heir=None):
+    def forget(self, label):
         self._labels.drop(label)
-        gone = self.classes.pop(label)
-        if heir is None:
-            self.gone += gone.frames
-            return
-        heard = self.classes[heir]
-        heard.last = max(heard.last, gone.last)
-        heard.frames += gone.frames
-        heard.scored += gone.scored
-        heard.scores += gone.scores
+        return super().forget(label)
 
     def table(self, title):
         """A rich table of it all."""
         table = Table("class", "share", "frames", "last heard", "mean score", title=title)
-        total = self.gone + sum(heard.frames for heard in self.classes.values())
-        order = sorted(self.classes.items(), key=lambda item: -item[1].frames)
+        total, gone, order = self.frames, self.gone, self.largest()
         now = time.monotonic()
-        for label, heard in order[:MAX_ROWS]:
+        for heard in order[:MAX_ROWS]:
             table.add_row(
-                shown(label, LONGEST_LABEL) + ("" if heard.known else "  new"),
+                shown(heard.name, LONGEST_LABEL) + ("" if heard.known else "  new"),
                 percent(heard.frames / total if total else None),
                 str(heard.frames),
                 f"{now - heard.last:.0f} s ago",
-                f"{heard.scores / heard.scored:.2f}" if heard.scored else "–",
+                "–" if heard.score is None else f"{heard.score:.2f}",
                 style=None if heard.known else "cyan",
             )
-        more = [(f"{len(order) - MAX_ROWS} more", sum(heard.frames for _, heard in order[MAX_ROWS:]))]
-        for what, frames in more * (len(order) > MAX_ROWS) + [("no more there", self.gone)] * bool(self.gone):
+        more = [(f"{len(order) - MAX_ROWS} more", sum(heard.frames for heard in order[MAX_ROWS:]))]
+        for what, frames in more * (len(order) > MAX_ROWS) + [("no more there", gone)] * bool(gone):
             table.add_row(what, percent(frames / total if total else None), str(frames))
         notes = [f"{key} {_shown(self.status[key])}" for key in STATUS if key in self.status]
         notes += [f"gaps {self.gaps}"] * bool(self.gaps)
@@ -262,23 +234,14 @@ def check(kind, event):
         raise ValueError(f"label {repr(event.get('label'))[:60]}")
     if not isinstance(event.get("known"), bool):
         raise ValueError(f"known {repr(event.get('known'))[:60]}")
-    if not _is_count(event.get("n_frames")):
+    if not is_count(event.get("n_frames"), MOST_FRAMES):
         raise ValueError(f"n_frames {repr(event.get('n_frames'))[:60]}")
     score = event.get("score")
-    if score is not None and not _is_finite(score):
+    if score is not None and not is_finite(score):
         raise ValueError(f"score {repr(score)[:60]}")
 
 
-def _is_count(value):
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_FRAMES
-
-
-def _is_finite(value):
-    """Whether it is a number that sums and prints well."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e100
-
-
 def _shown(value):
-    if _is_finite(value):
+    if is_finite(value):
         return f"{value:.4g}" if isinstance(value, float) else str(value)
     return shown(value, LONGEST_LABEL) if isinstance(value, str) else "?"

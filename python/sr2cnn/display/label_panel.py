@@ -15,7 +15,8 @@ from PyQt5.QtCore import Qt
 from sr2cnn_learn.attributes import in_words
 from sr2cnn_learn.names import check_name, shown
 
-from .label_statistics import BINS, LONGEST_NAME, LabelStatistics, is_count, is_finite
+from .label_counts import is_count, is_finite
+from .label_statistics import BINS, LONGEST_NAME, LabelStatistics
 from .semantic_map import SemanticMap
 
 TICK = 0.2  # seconds from look to look at what came
@@ -139,7 +140,7 @@ class LabelPanel(QtWidgets.QWidget):
         now = time.monotonic()
         self._refreshed = now
         statistics = self.statistics
-        for id, (into, _) in statistics.gone.items():
+        for id, (into, _) in statistics.heirs.items():
             if into is not None:
                 self.map.merge(id, into)
         self.map.keep(statistics.classes)
@@ -239,16 +240,16 @@ class LabelPanel(QtWidgets.QWidget):
         name = name.strip()
         if not name or name == heard.name:
             return
-        if heard.id >= 0:
+        if heard.key >= 0:
             self.tell(f"{heard.name} is a known class: its name is the model's")
-        elif heard.id in self.statistics.classes:
+        elif heard.key in self.statistics.classes:
             try:
                 check_name(name)
             except ValueError as error:
                 self.tell(str(error))
                 return
-            self.statistics.rename(heard.id, name, time.monotonic())
-            self._rename(heard.id, name)
+            self.statistics.rename(heard.key, name, time.monotonic())
+            self._rename(heard.key, name)
             self._refreshed = 0.0
 
     def _on_double_click(self, index):
@@ -457,7 +458,7 @@ class _Rows(QtCore.QAbstractTableModel):
         if role == Qt.DecorationRole and column == 0:
             return self._icon(_colour(heard.order), heard.known)
         if role == Qt.ToolTipRole and column == 0:
-            return _plain_tip("\n".join(filter(None, (heard.name, self._looks.get(heard.id)))))
+            return _plain_tip("\n".join(filter(None, (heard.name, self._looks.get(heard.key)))))
         if role == Qt.BackgroundRole and index.row() % 2:
             return self.stripe
         if role == Qt.EditRole and column == 0:

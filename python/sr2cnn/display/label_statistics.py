@@ -2,47 +2,21 @@
 """What a display of labels shows: counts of each class, a timeline, the flowgraph's figures."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from sr2cnn_learn.names import default_name, shown
 
+from .label_counts import LabelCounts, is_count, is_finite, is_integer
+
 BINS = 300  # of the timeline
-MOST_CLASSES = 1000  # of more than that, the longest unheard are forgotten
 LONGEST_NAME = 60  # characters
 LONGEST_WAIT = 1.0  # seconds since the run before that a run without a time is said to have lasted
 ON_THEIR_WAY = 5.0  # seconds in which labels from before a rename, merge or forget may still come
 UNJUDGED = -32768  # the class id of a frame that cannot be judged
 
 
-@dataclass
-class Heard:
-    """A class that was heard.
-
-    Attributes:
-        id, name, known: as the labels say
-        frames: of it, since the start
-        last: when the latest label came, on the caller's clock, s
-        order: how many classes were heard before it
-    """
-
-    id: int
-    name: str
-    known: bool
-    order: int
-    frames: int = 0
-    last: float = 0.0
-    scored: int = 0
-    scores: float = 0.0
-
-    @property
-    def score(self):
-        """Mean over its frames, or None."""
-        return self.scores / self.scored if self.scored else None
-
-
-class LabelStatistics:
-    """Counts what labels say. Its memory is bounded, however long it runs and whatever comes.
+class LabelStatistics(LabelCounts):
+    """Counts what labels say, by class id. Its memory is bounded, however long it runs and whatever comes.
 
     Events are dicts as from `messages.event`; what is none is refused, never raised. The timeline's time is
     that of the stream, ``start_sample`` by the sample rate. Where no rate is known it is the time of arrival,
@@ -53,14 +27,12 @@ class LabelStatistics:
         sample_rate: Hz, of labels that do not say theirs; None if that is unknown
 
     Attributes:
-        classes: class id -> `Heard`
-        frames: of all classes, forgotten ones too
         status: the latest figures of the flowgraph, a dict
         rate: frames a second between the last two of those, or None
         dropping: whether frames were dropped between them
         error: the latest command that was refused, a line, or None; ``error_at`` is when that came
         refused: number of events that were none
-        gone: class id -> the id that it was merged into, None if it was forgotten, and when; of the last
+        heirs: class id -> the id that it was merged into, None if it was forgotten, and when; of the last
             `ON_THEIR_WAY` seconds
 
     Raises:
@@ -68,21 +40,19 @@ class LabelStatistics:
     """
 
     def __init__(self, window=60.0, sample_rate=None):
-        self.classes = {}
-        self.frames = 0
+        super().__init__()
         self.status = {}
         self.rate = None
         self.dropping = False
         self.error = None
         self.error_at = 0.0
         self.refused = 0
-        self.gone = {}
+        self.heirs = {}
         if sample_rate is not None and not _is_rate(sample_rate):
             raise ValueError(f"sample rate is {sample_rate!r}, expected at least 0.001 Hz")
         self.sample_rate = sample_rate
         self.window = _checked_window(window)
         self._clear()
-        self._n_heard = 0
         self._status_at = None
         self._origin = None
         self._renamed = {}
@@ -126,22 +96,18 @@ class LabelStatistics:
         if not is_class or not is_count(n) or n == 0:
             self.refused += 1
             return None
-        into, at = self.gone.get(id, (id, now))
+        into, at = self.heirs.get(id, (id, now))
         id = into if now < at + ON_THEIR_WAY else id
         if id is None:
             return None  # of a class that was forgotten meanwhile
-        heard = self._heard(id, label)
+        heard = self._hear(id, label)
         heard.last = now
         if event["class_id"] == id:  # not under the name of one that was merged into it
             self._name(heard, label, now)
         if event.get("event") == "label":
-            self.frames += n
-            heard.frames += n
-            if is_finite(event.get("score")):
-                heard.scored += n
-                heard.scores += n * event["score"]
-            self._put(heard.id, n, *self._interval(event, now))
-        return heard.id
+            self.count(heard, event)
+            self._put(id, n, *self._interval(event, now))
+        return id
 
     def rename(self, id, name, now):
         """A class gets a name, before labels tell; a refusal among the events undoes it."""
@@ -153,10 +119,9 @@ class LabelStatistics:
         """A tuple a class, most frames first: `Heard`, share of all frames, share of the timeline's."""
         recent = {id: bins.sum() for id, bins in self._bins.items()}
         total = sum(recent.values())
-        heard = sorted(self.classes.values(), key=lambda heard: (-heard.frames, heard.order))
         return [
-            (one, one.frames / max(self.frames, 1), recent.get(one.id, 0.0) / total if total else 0.0)
-            for one in heard
+            (one, one.frames / max(self.frames, 1), recent.get(one.key, 0.0) / total if total else 0.0)
+            for one in self.largest()
         ]
 
     def timeline(self, most=12):
@@ -213,56 +178,47 @@ class LabelStatistics:
         if isinstance(forgotten, list):
             gone = dict.fromkeys(filter(_is_discovered, forgotten))
             for id in gone:
-                self._forget(id)
+                self.forget(id)
             self._remember(gone, now)
 
     def _merge(self, source, into):
-        gone, bins = self.classes.get(source), self._bins.get(source)
-        self._forget(source)
+        bins, gone = self._bins.get(source), self.forget(source)
         if gone is None:
             return
-        heard = self._heard(into, default_name(into))
-        heard.last = max(heard.last, gone.last)
-        heard.frames += gone.frames
-        heard.scored += gone.scored
-        heard.scores += gone.scores
+        self._hear(into, default_name(into)).take_over(gone)
         if bins is not None:
             self._bins[into] = self._bins.get(into, 0.0) + bins
 
     def _remember(self, gone, now):
         """Where labels of classes belong that are still on their way."""
         there = set(gone) | set(gone.values())
-        self.gone = {
+        self.heirs = {
             id: (gone.get(into, into), at)
-            for id, (into, at) in self.gone.items()
+            for id, (into, at) in self.heirs.items()
             if now < at + ON_THEIR_WAY and id not in there
         }
-        self.gone |= {id: (into, now) for id, into in gone.items()}
+        self.heirs |= {id: (into, now) for id, into in gone.items()}
 
     def _more(self, status, key):
         """By how much a count is larger than it was."""
         new, old = status.get(key), self.status.get(key)
         return new - old if is_count(new) and is_count(old) else 0
 
-    def _heard(self, id, label):
-        if id not in self.classes:
-            if len(self.classes) >= MOST_CLASSES:
-                self._forget(min(self.classes.values(), key=lambda heard: heard.last).id)
-            self.classes[id] = Heard(id, shown(label, LONGEST_NAME), id >= 0, self._n_heard)
-            self._n_heard += 1
-        return self.classes[id]
+    def _hear(self, id, label):
+        return self.hear(id, shown(label, LONGEST_NAME), id >= 0)
 
     def _name(self, heard, label, now):
         label = shown(label, LONGEST_NAME)
-        old, since = self._renamed.get(heard.id, (None, now))
+        old, since = self._renamed.get(heard.key, (None, now))
         if label == old and now < since + ON_THEIR_WAY:
             return
-        self._renamed.pop(heard.id, None)
+        self._renamed.pop(heard.key, None)
         heard.name = label
 
-    def _forget(self, id):
-        for kept in (self.classes, self._bins, self._renamed):
+    def forget(self, id):
+        for kept in (self._bins, self._renamed):
             kept.pop(id, None)
+        return super().forget(id)
 
     def _interval(self, event, now):
         """First and last second of a label's run."""
@@ -310,21 +266,6 @@ class LabelStatistics:
         self._newest = 0  # bin, counted from time 0
         self._by_rate = None
         self._arrived = None
-
-
-def is_integer(value):
-    """Whether it is an int, and no bool."""
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def is_count(value):
-    """Whether it is an int of 64 bits that counts something."""
-    return is_integer(value) and 0 <= value < 1 << 64
-
-
-def is_finite(value):
-    """Whether it is a number that can be summed and shown."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e100
 
 
 def _is_rate(value):
