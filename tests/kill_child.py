@@ -15,7 +15,7 @@ import time
 import numpy as np
 import torch  # noqa: F401
 from gnuradio import blocks, gr
-from gnuradio.sr2cnn import event_sink
+from gnuradio.sr2cnn import connect_events, event_sink
 from registry_support import make
 
 
@@ -25,8 +25,7 @@ def receive(model, registry, events, samples):
     sink = event_sink(events, append=True)
     throttle = blocks.throttle(gr.sizeof_gr_complex, 128 * 3000)
     top.connect(blocks.vector_source_c(samples, True), throttle, recognizer)
-    for port in ("labels", "novel", "status"):
-        top.msg_connect((recognizer, port), (sink, port))
+    connect_events(top, recognizer, sink)
     top.start()
     time.sleep(600)  # killed long before
     top.stop()

@@ -49,8 +49,7 @@ class Outcome:
         if scores:
             self.scores = blocks.vector_sink_f()
             top.connect((block, 1), self.scores)
-        for port in ("labels", "novel", "status"):
-            top.msg_connect((block, port), (self.sink, port))
+        sr2cnn.connect_events(top, block, self.sink)
         for cmd in cmds:
             block.to_basic_block()._post(pmt.intern("cmd"), pmt.to_pmt(cmd))
         if most:

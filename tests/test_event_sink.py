@@ -102,8 +102,7 @@ def flowgraph(recording, model, sink):
     source = sr2cnn.recording_source(str(recording))
     recognizer = sr2cnn.recognizer(str(model), batch_size=32, condition=False)
     top_block.connect(source, recognizer)
-    for port in ("labels", "novel", "status"):
-        top_block.msg_connect((recognizer, port), (sink, port))
+    sr2cnn.connect_events(top_block, recognizer, sink)
     top_block.parts = source, recognizer
     return top_block
 

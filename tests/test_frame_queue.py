@@ -343,8 +343,7 @@ class LiveRun:
         bundle.encode = encode
         self.top = gr.top_block()
         self.top.connect(self.source, self.recognizer)
-        for port in ("labels", "status"):
-            self.top.msg_connect((self.recognizer, port), (self.log, port))
+        sr2cnn.connect_events(self.top, self.recognizer, self.log)
 
     @property
     def threads(self):

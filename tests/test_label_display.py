@@ -116,10 +116,8 @@ class Watched(gr.top_block):
         self.recognizer = sr2cnn.recognizer(str(bundle), device="cpu", condition=False, max_run=20)
         self.debug = blocks.message_debug()
         self.connect(self.source, self.throttle, self.recognizer)
-        for port in PORTS:
-            self.msg_connect((self.recognizer, port), (display, port))
+        sr2cnn.connect_events(self, self.recognizer, display)
         self.msg_connect((self.recognizer, "labels"), (self.debug, "store"))
-        self.msg_connect((display, "cmd"), (self.recognizer, "cmd"))
 
     def labels(self):
         stored = [self.debug.get_message(k) for k in range(self.debug.num_messages())]
@@ -169,8 +167,7 @@ def test_everything_is_counted_when_a_file_ends(application, make, tiny_bundle, 
     source = sr2cnn.radioml_source(str(replay))
     recognizer = sr2cnn.recognizer(str(tiny_bundle), device="cpu", condition=False)
     top.connect(source, recognizer)
-    for port in PORTS:
-        top.msg_connect((recognizer, port), (display, port))
+    sr2cnn.connect_events(top, recognizer, display)
     top.run()  # Qt does nothing meanwhile: the flowgraph does not wait for it
     display.stop()
     panel = display.widget()

@@ -19,8 +19,7 @@ def run(samples, bundle, sink=None, **parameters):
     top_block.connect(source, recognizer)
     if sink is not None:
         top_block.connect(recognizer, sink)
-    for port in ("labels", "novel", "status"):
-        top_block.msg_connect((recognizer, port), (log, port))
+    sr2cnn.connect_events(top_block, recognizer, log)
     top_block.run()
     return recognizer, log
 
@@ -136,8 +135,7 @@ def test_commands_while_running(tiny_bundle, mixed_samples):
     top_block = gr.top_block()
     top_block.connect(source, throttle, recognizer)
     top_block.msg_connect((command, "strobe"), (recognizer, "cmd"))
-    for port in ("labels", "novel", "status"):
-        top_block.msg_connect((recognizer, port), (log, port))
+    sr2cnn.connect_events(top_block, recognizer, log)
     top_block.start()
     until(lambda: any("error" in status for status in log["status"]))
     top_block.stop()

@@ -125,8 +125,7 @@ def test_bursts_of_a_second_run(tiny_bundle, bursts, wideband):
         recognizer = sr2cnn.recognizer(str(tiny_bundle), device="cpu", sample_rate=1e6)
     log, top = message_log("labels", "bursts"), gr.top_block()
     top.connect(source, recognizer)
-    for port in ("labels", "bursts"):
-        top.msg_connect((recognizer, port), (log, port))
+    sr2cnn.connect_events(top, recognizer, log)
     counts = [0]
     for _ in range(3):
         source.rewind()

@@ -98,9 +98,8 @@ def test_a_radio_that_goes_away_is_opened_again(
     top_block = gr.top_block()
     top_block.connect(source, chain)
     top_block.connect(source, iq)
-    for port in ("labels", "novel", "status"):
-        top_block.msg_connect((chain, port), (sink, port))
-    top_block.msg_connect((source, "gap"), (sink, "gap"))
+    sr2cnn.connect_events(top_block, chain, sink)
+    sr2cnn.connect_events(top_block, source, sink)
     parts = [len(part) for part in radios.parts]
     n_frames = sum(n // 128 for n in parts)
     judged = chain.discriminator
@@ -149,7 +148,7 @@ def test_a_gap_at_the_end_is_told(tmp_path):
     sink, null = sr2cnn.event_sink(str(tmp_path / "events")), blocks.null_sink(8)
     top_block = gr.top_block()
     top_block.connect(source, null)
-    top_block.msg_connect((source, "gap"), (sink, "gap"))
+    sr2cnn.connect_events(top_block, source, sink)
     run_until(top_block, lambda: source.samples == 1000 and source._supervisor._reason)
     (gap,) = map(json.loads, (tmp_path / "events").read_text().splitlines())
     assert (gap["event"], gap["reason"], gap["start_sample"]) == ("gap", "it ended", 1000)

@@ -39,8 +39,7 @@ def flowgraph(model, samples):
     source = blocks.vector_source_c(samples, True)
     throttle = blocks.throttle(gr.sizeof_gr_complex, 1e6)
     top.connect(source, throttle, recognizer)
-    for port in ("labels", "novel", "status"):
-        top.msg_connect((recognizer, port), (sink, port))
+    sr2cnn.connect_events(top, recognizer, sink)
     return top, throttle, recognizer, sink, counts
 
 
