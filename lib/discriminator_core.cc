@@ -41,15 +41,6 @@ constexpr double ABSOLUTE_ZERO = 1e-200; // and below this, whose inverse could 
     throw std::invalid_argument(message);
 }
 
-std::string number(double value)
-{
-    if (std::isnan(value)) // printf would show its sign
-        return "nan";
-    char text[32];
-    std::snprintf(text, sizeof(text), "%g", value);
-    return text;
-}
-
 std::string shape_of(const ndarray& array)
 {
     std::string text = "(";
@@ -58,33 +49,11 @@ std::string shape_of(const ndarray& array)
     return text + ")";
 }
 
-void check_choice(const char* name,
-                  const std::string& value,
-                  const std::vector<std::string>& choices)
-{
-    if (std::find(choices.begin(), choices.end(), value) != choices.end())
-        return;
-    std::string list;
-    for (const auto& choice : choices)
-        list += (list.empty() ? "" : ", ") + choice;
-    fail(std::string(name) + " is '" + value + "', expected one of " + list);
-}
-
 void check_values(const std::string& what, const std::vector<double>& values)
 {
     for (const double value : values)
         if (!(std::abs(value) <= LARGEST))
-            fail(what + " hold a value that is not finite, or beyond " + number(LARGEST));
-}
-
-double checked_number(const std::string& name, double value, bool above_zero = false)
-{
-    if (above_zero ? !(value > 0) : !(value >= 0))
-        fail(name + " is " + number(value) + ", expected a number " +
-             (above_zero ? "above 0" : "of at least 0"));
-    if (value > LARGEST)
-        fail(name + " is " + number(value) + ", expected at most " + number(LARGEST));
-    return value;
+            fail(what + " hold a value that is not finite, or beyond " + shown_number(LARGEST));
 }
 
 void check_centers(const ndarray& centers)
@@ -124,7 +93,7 @@ void check_variances(const ndarray& variances, std::size_t n_known, std::size_t 
     const double least =
         *std::min_element(variances.values.begin(), variances.values.end());
     if (least < 0)
-        fail("variances hold " + number(least) + ", expected none below 0");
+        fail("variances hold " + shown_number(least) + ", expected none below 0");
 }
 
 void check_thresholds(const ndarray& thresholds, std::size_t n_known)
@@ -134,7 +103,7 @@ void check_thresholds(const ndarray& thresholds, std::size_t n_known)
              std::to_string(n_known) + ")");
     for (double threshold : thresholds.values)
         if (!(threshold > 0 && threshold <= LARGEST))
-            fail("thresholds hold a value that is no number above 0 and up to " + number(LARGEST));
+            fail("thresholds hold a value that is no number above 0 and up to " + shown_number(LARGEST));
 }
 
 void check_labels(const std::vector<std::string>& labels, std::size_t n_known)
@@ -280,14 +249,10 @@ Eigen::VectorXd inverse_deviation(const Eigen::VectorXd& variances,
 
 } // namespace
 
-discriminator_core::discriminator_core(const discriminator_options& options)
+discriminator_core::discriminator_core(const discriminator_options& options) : d_parameters(options)
 {
-    const auto& distance = options.distance;
-    check_choice(
-        "distance", distance, { "diagonal", "isotropic", "euclidean", "mahalanobis" });
-    set_theta2(options.theta2);
-    check_choice("zero_variance", options.zero_variance, { "floor", "ignore" });
-
+    check_parameters(d_parameters);
+    const auto& distance = d_parameters.distance;
     check_centers(options.centers);
     const auto n_known = options.centers.shape[0];
     const auto dim = options.centers.shape[1];
@@ -317,18 +282,12 @@ discriminator_core::discriminator_core(const discriminator_options& options)
                 options.variances->values.data(), n_known, dim);
         }
     }
-    set_whitening(spread, distance, options.zero_variance);
+    set_whitening(spread);
 
-    set_lambda1(options.lambda1);
-    set_lambda2(options.lambda2);
-    set_min_support(options.min_support);
-    set_max_unknown(options.max_unknown);
-    set_rival_support(options.rival_support);
-    set_theta2_limit(options.theta2_limit);
-    set_merge_separation(options.merge_separation);
     set_may_discover(options.may_discover);
     check_labels(options.classes, n_known);
     d_classes = options.classes;
+    d_thresholds.assign(n_known, theta1());
     if (options.thresholds) {
         check_thresholds(*options.thresholds, n_known);
         d_thresholds = options.thresholds->values;
@@ -342,10 +301,9 @@ discriminator_core::discriminator_core(const discriminator_options& options)
     d_sorted.resize(n_known);
 }
 
-void discriminator_core::set_whitening(const matrix& spread,
-                                       const std::string& distance,
-                                       const std::string& zero_variance)
+void discriminator_core::set_whitening(const matrix& spread)
 {
+    const auto& [distance, zero_variance] = std::tie(d_parameters.distance, d_parameters.zero_variance);
     const auto dim = d_centers.cols();
     for (std::size_t k = 0; k < n_known(); k++) {
         if (distance == "mahalanobis") {
@@ -370,53 +328,12 @@ void discriminator_core::set_whitening(const matrix& spread,
     }
 }
 
-void discriminator_core::set_lambda1(double lambda1)
+void discriminator_core::set(const std::string& name, const parameter_value& value)
 {
-    d_lambda1 = checked_number("lambda1", lambda1, true);
-    d_thresholds.assign(n_known(), theta1());
-}
-
-void discriminator_core::set_lambda2(double lambda2)
-{
-    d_lambda2 = checked_number("lambda2", lambda2);
-}
-
-void discriminator_core::set_theta2(const std::string& theta2)
-{
-    check_choice("theta2", theta2, { "median", "mean" });
-    d_theta2 = theta2;
-}
-
-void discriminator_core::set_min_support(int min_support)
-{
-    if (min_support < 1)
-        fail("min_support is " + std::to_string(min_support) + ", expected at least 1");
-    d_min_support = min_support;
-}
-
-void discriminator_core::set_max_unknown(std::optional<int> max_unknown)
-{
-    if (max_unknown && (*max_unknown < 0 || *max_unknown > MAX_UNKNOWN))
-        fail("max_unknown is " + std::to_string(*max_unknown) + ", expected 0 to " +
-             std::to_string(MAX_UNKNOWN));
-    d_max_unknown = max_unknown;
-}
-
-void discriminator_core::set_rival_support(int rival_support)
-{
-    if (rival_support < 0)
-        fail("rival_support is " + std::to_string(rival_support) + ", expected at least 0");
-    d_rival_support = rival_support;
-}
-
-void discriminator_core::set_theta2_limit(double theta2_limit)
-{
-    d_theta2_limit = checked_number("theta2_limit", theta2_limit);
-}
-
-void discriminator_core::set_merge_separation(double merge_separation)
-{
-    d_merge_separation = checked_number("merge_separation", merge_separation);
+    if (!set_parameter(d_parameters, name, value))
+        fail("there is no parameter '" + name + "' that can be set");
+    if (name == "lambda1")
+        d_thresholds.assign(n_known(), theta1());
 }
 
 void discriminator_core::set_may_discover(std::optional<int> may_discover)
@@ -454,18 +371,18 @@ void discriminator_core::predict(const T* z,
             if (out.id != INVALID) {
                 out.distance = d_distances[out.id * LANES + lane];
                 const bool known = out.score < 1; // Eq. 9
-                if (!known || d_rival_support)
+                if (!known || d_parameters.rival_support)
                     std::copy(z + lane * t, z + (lane + 1) * t, d_frame.begin());
                 if (!known)
                     discover(d_frame.data(), out);
-                else if (d_rival_support)
+                else if (d_parameters.rival_support)
                     try_rivals(d_frame.data(), out);
             } else {
                 out.score = out.distance = std::numeric_limits<double>::quiet_NaN();
             }
             d_frames++;
             d_invalid += out.id == INVALID;
-            if (d_merge_separation > 0 && !d_frozen && is_due(out.support)) {
+            if (d_parameters.merge_separation > 0 && !d_frozen && is_due(out.support)) {
                 std::optional<std::pair<int, int>> due;
                 for (int id = out.id; (due = merge_of(find(id))); id = due->second) {
                     const auto [from, into] = *due;
@@ -511,7 +428,7 @@ void discriminator_core::discover(const double* z, decision& out)
 {
     const std::size_t n = d_discovered.size();
     const bool full = d_frozen || d_next_id < -MAX_UNKNOWN ||
-                      (d_max_unknown && n >= std::size_t(*d_max_unknown));
+                      (d_parameters.max_unknown && n >= std::size_t(*d_parameters.max_unknown));
     if (n == 0 && full) {
         out.id = INVALID;
         return;
@@ -536,7 +453,7 @@ void discriminator_core::discover(const double* z, decision& out)
 // A frame that a known class takes, against the discovered classes with members enough.
 void discriminator_core::try_rivals(const double* z, decision& out)
 {
-    const auto [nearest, distance] = nearest_discovered(z, d_rival_support);
+    const auto [nearest, distance] = nearest_discovered(z, d_parameters.rival_support);
     if (!std::isfinite(distance))
         return;
     for (std::size_t k = 0; k < n_known(); k++)
@@ -574,7 +491,7 @@ void discriminator_core::join(std::size_t i, const double* z, decision& out)
         joined.count++;
         d_unknown.row(i) += (point - d_unknown.row(i)) / double(joined.count);
         joined.last_frame = d_frames;
-        if (d_merge_separation > 0)
+        if (d_parameters.merge_separation > 0)
             remember(joined, z, d_frames);
     }
     out.id = joined.id;
@@ -589,13 +506,13 @@ double discriminator_core::theta2_of(const double* z)
     std::sort(d_sorted.begin(), d_sorted.end());
     const auto n = d_sorted.size();
     const double typical =
-        d_theta2 == "median"
+        d_parameters.theta2 == "median"
             ? (d_sorted[(n - 1) / 2] + d_sorted[n / 2]) / 2
             : std::accumulate(d_sorted.begin(), d_sorted.end(), 0.0) / double(n);
-    const double theta2 = (d_sorted.front() + d_lambda2 * typical) / (1 + d_lambda2);
-    if (d_theta2_limit == 0)
+    const double theta2 = (d_sorted.front() + d_parameters.lambda2 * typical) / (1 + d_parameters.lambda2);
+    if (d_parameters.theta2_limit == 0)
         return theta2;
-    return std::min(theta2, d_theta2_limit * theta1());
+    return std::min(theta2, d_parameters.theta2_limit * theta1());
 }
 
 void discriminator_core::record(const double* z, std::int64_t frame)
@@ -605,7 +522,7 @@ void discriminator_core::record(const double* z, std::int64_t frame)
         d_unknown.conservativeResize(std::max<Eigen::Index>(16, 2 * n), dim());
     d_unknown.row(n) = Eigen::Map<const Eigen::RowVectorXd>(z, dim());
     d_discovered.push_back({ d_next_id, default_name(d_next_id), 1, frame, frame });
-    if (d_merge_separation > 0)
+    if (d_parameters.merge_separation > 0)
         remember(d_discovered.back(), z, frame);
     d_next_id--;
 }
@@ -634,7 +551,7 @@ void discriminator_core::remember(discovered_class& known,
 std::optional<std::pair<int, int>> discriminator_core::merge_of(std::size_t grown) const
 {
     std::optional<std::size_t> nearest;
-    double least = d_merge_separation;
+    double least = d_parameters.merge_separation;
     for (std::size_t i = 0; i < d_discovered.size(); i++) {
         const double own = separation(grown, i);
         if (own < least) {
@@ -714,7 +631,7 @@ void discriminator_core::merge(int src, int dst)
     target.count = total;
     target.first_frame = std::min(source.first_frame, target.first_frame);
     target.last_frame = std::max(source.last_frame, target.last_frame);
-    if (d_merge_separation > 0)
+    if (d_parameters.merge_separation > 0)
         for (std::size_t i = 0; i < source.recent_frames.size(); i++)
             remember(target, source.recent.data() + i * dim(), source.recent_frames[i]);
     d_merged[src] = dst;

@@ -16,9 +16,6 @@
 namespace gr {
 namespace sr2cnn {
 
-//! Largest value of an option, and length of a vector: sums of squares stay finite.
-constexpr double LARGEST = 1e150;
-
 //! Most frames that a state may say: int64 holds all that counts them on, a double each of them.
 constexpr std::int64_t MOST_FRAMES = std::int64_t(1) << 53;
 
@@ -82,27 +79,13 @@ public:
     //! Frames that would have been the first of one class more than may be discovered.
     std::int64_t refused() const { return d_refused; }
 
-    double lambda1() const { return d_lambda1; }
-    double lambda2() const { return d_lambda2; }
-    const std::string& theta2() const { return d_theta2; }
-    int min_support() const { return d_min_support; }
-    std::optional<int> max_unknown() const { return d_max_unknown; }
-    int rival_support() const { return d_rival_support; }
-    double theta2_limit() const { return d_theta2_limit; }
-    double merge_separation() const { return d_merge_separation; }
+    const discriminator_parameters& parameters() const { return d_parameters; }
     std::optional<int> may_discover() const { return d_may_discover; }
     bool frozen() const { return d_frozen; }
     const std::vector<double>& thresholds() const { return d_thresholds; }
 
-    //! Also returns from thresholds per class to the one Θ1.
-    void set_lambda1(double lambda1);
-    void set_lambda2(double lambda2);
-    void set_theta2(const std::string& theta2);
-    void set_min_support(int min_support);
-    void set_max_unknown(std::optional<int> max_unknown);
-    void set_rival_support(int rival_support);
-    void set_theta2_limit(double theta2_limit);
-    void set_merge_separation(double merge_separation);
+    //! Sets a parameter that is not fixed by its name.
+    void set(const std::string& name, const parameter_value& value);
     void set_may_discover(std::optional<int> may_discover);
 
     //! Id of the class that is discovered next.
@@ -140,16 +123,14 @@ public:
 private:
     using matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-    void set_whitening(const matrix& spread,
-                       const std::string& distance,
-                       const std::string& zero_variance);
+    void set_whitening(const matrix& spread);
     void compute_distances();
     void discover(const double* z, decision& out);
     void try_rivals(const double* z, decision& out);
     void join(std::size_t i, const double* z, decision& out);
     std::pair<std::size_t, double> nearest_discovered(const double* z,
                                                       std::int64_t least_count) const;
-    double theta1() const { return d_lambda1 * 3 * std::sqrt(double(dim())); } // Eq. 10
+    double theta1() const { return d_parameters.lambda1 * 3 * std::sqrt(double(dim())); } // Eq. 10
     double theta2_of(const double* z);
     void record(const double* z, std::int64_t frame);
     void remember(discovered_class& known, const double* z, std::int64_t frame);
@@ -161,14 +142,7 @@ private:
     matrix d_centers;                 // (K, dim)
     std::vector<matrix> d_whitening;  // per class (1, dim) factors or (dim, dim) triangular
     std::vector<double> d_thresholds; // (K) Θ_k
-    double d_lambda1 = 0;
-    double d_lambda2 = 0;
-    std::string d_theta2;
-    int d_min_support = 1;
-    std::optional<int> d_max_unknown;
-    int d_rival_support = 0;
-    double d_theta2_limit = 0;
-    double d_merge_separation = 0;
+    discriminator_parameters d_parameters;
     std::optional<int> d_may_discover;
     std::vector<std::string> d_classes; // labels of the known ones; or empty
 

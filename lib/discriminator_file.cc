@@ -173,7 +173,7 @@ std::vector<std::string> discriminator_core::restore(const std::string& text)
         in.expect("classes ");
         const auto count = in.number<std::size_t>(' ');
         const auto next_id = in.number<int>('\n');
-        const std::size_t most = d_max_unknown.value_or(MAX_UNKNOWN);
+        const std::size_t most = d_parameters.max_unknown.value_or(MAX_UNKNOWN);
         if (count > most)
             throw std::runtime_error("holds " + std::to_string(count) +
                                      " classes, max_unknown is " + std::to_string(most));

@@ -31,7 +31,6 @@ const auto KEY_N_FRAMES = pmt::intern("n_frames");
 const auto KEY_DISTANCE = pmt::intern("distance");
 const auto KEY_MODEL = pmt::intern("model");
 const auto KEY_MERGED = pmt::intern("merged");
-const auto KEY_FORGOTTEN = pmt::intern("forgotten");
 const auto KEY_FROM = pmt::intern("from");
 const auto KEY_INTO = pmt::intern("into");
 const auto PORT_LABELS = pmt::intern("labels");
@@ -56,34 +55,11 @@ discriminator_options with_classes(discriminator_options options,
     return options;
 }
 
-std::optional<int> checked_max_new(std::optional<int> max_new_per_minute)
-{
-    if (max_new_per_minute && *max_new_per_minute < 0)
-        throw std::invalid_argument("max_new_per_minute is " + std::to_string(*max_new_per_minute) +
-                                    ", expected at least 0");
-    return max_new_per_minute;
-}
-
 // A known class's score is below 1, and stays so where it is rounded.
 template <typename T>
 T rounded_score(double score, int id)
 {
     return id < 0 ? T(score) : std::min(T(score), std::nextafter(T(1), T(0)));
-}
-
-pmt::pmt_t merge_of(int from, int into)
-{
-    auto merged = pmt::make_dict();
-    merged = pmt::dict_add(merged, KEY_FROM, pmt::from_long(from));
-    return pmt::dict_add(merged, KEY_INTO, pmt::from_long(into));
-}
-
-int checked_max_run(int max_run)
-{
-    if (max_run < 1)
-        throw std::invalid_argument("max_run is " + std::to_string(max_run) +
-                                    ", expected at least 1");
-    return max_run;
 }
 
 std::optional<std::uint64_t> as_unsigned(const pmt::pmt_t& value)
@@ -95,62 +71,25 @@ std::optional<std::uint64_t> as_unsigned(const pmt::pmt_t& value)
     return std::nullopt;
 }
 
-// Values of commands; they come from anyone, in any type.
-double as_number(const pmt::pmt_t& value)
-{
-    if (pmt::is_uint64(value))
-        return double(pmt::to_uint64(value));
-    if (!pmt::is_real(value) && !pmt::is_integer(value))
-        throw std::invalid_argument("expected a number");
-    return pmt::to_double(value);
-}
-
-int as_int(const pmt::pmt_t& value)
-{
-    const double number = as_number(value);
-    if (number != std::floor(number) || std::abs(number) > 1e9)
-        throw std::invalid_argument("expected a whole number");
-    return int(number);
-}
-
-std::string as_text(const pmt::pmt_t& value)
-{
-    if (!pmt::is_symbol(value))
-        throw std::invalid_argument("expected a text");
-    return pmt::symbol_to_string(value);
-}
-
-pmt::pmt_t entry(const pmt::pmt_t& dict, const char* key)
-{
-    const auto name = pmt::intern(key);
-    if (!pmt::is_dict(dict) || !pmt::dict_has_key(dict, name))
-        throw std::invalid_argument(std::string("expected a dict with '") + key + "'");
-    return pmt::dict_ref(dict, name, pmt::PMT_NIL);
-}
-
 } // namespace
 
 discriminator::sptr discriminator::make(const std::vector<std::string>& classes,
                                         const discriminator_options& options,
-                                        const std::string& emit,
-                                        int max_run,
+                                        const discriminator_reporting& reporting,
                                         int frame_len,
                                         int hop,
-                                        const std::string& model,
-                                        std::optional<int> max_new_per_minute)
+                                        const std::string& model)
 {
     return gnuradio::make_block_sptr<discriminator_impl>(
-        classes, options, emit, max_run, frame_len, hop, model, max_new_per_minute);
+        classes, options, reporting, frame_len, hop, model);
 }
 
 discriminator_impl::discriminator_impl(const std::vector<std::string>& classes,
                                        const discriminator_options& options,
-                                       const std::string& emit,
-                                       int max_run,
+                                       const discriminator_reporting& reporting,
                                        int frame_len,
                                        int hop,
-                                       const std::string& model,
-                                       std::optional<int> max_new_per_minute)
+                                       const std::string& model)
     : block("sr2cnn_discriminator",
             io_signature::make(1, 1, sizeof(float) * checked_dim(options)),
             io_signature::make2(1, 2, sizeof(std::int16_t), sizeof(float))),
@@ -159,8 +98,7 @@ discriminator_impl::discriminator_impl(const std::vector<std::string>& classes,
       d_hop(checked_hop(hop, frame_len)),
       d_model(model),
       d_core(with_classes(options, classes)),
-      d_emit(checked_emit(emit)),
-      d_max_run(checked_max_run(max_run)),
+      d_reporting(reporting),
       d_upstream(pmt::make_dict())
 {
     if (classes.size() != d_core.n_known())
@@ -169,7 +107,8 @@ discriminator_impl::discriminator_impl(const std::vector<std::string>& classes,
                                     std::to_string(d_core.n_known()) + ", one a center");
     for (const auto& label : classes)
         d_labels.push_back(pmt::intern(label));
-    d_rate.set_limit(checked_max_new(max_new_per_minute));
+    check_parameters(d_reporting);
+    d_rate.set_limit(d_reporting.max_new_per_minute);
 
     d_run.vector.resize(d_dim);
     for (const auto& port : { PORT_LABELS, PORT_NOVEL, PORT_STATUS })
@@ -250,7 +189,7 @@ int discriminator_impl::general_work(int noutput_items,
         z, n, d_decisions.data(), [&](std::size_t decided, int from, int into) {
             tell(decided);
             end_run(); // the merge changes what a label means
-            publish_status(KEY_MERGED, merge_of(from, into));
+            publish_merge(from, into);
         });
     tell(n);
     d_rate.count(next_id - d_core.next_id(), now);
@@ -282,7 +221,7 @@ void discriminator_impl::tell_frame(int i, const float* z, std::int16_t* ids, fl
     const bool changed = broken || d_run.n_frames == 0 || d_run.id != decided.id;
     if (changed)
         end_run();
-    if (changed || d_run.n_frames == d_max_run) {
+    if (changed || d_run.n_frames == d_reporting.max_run) {
         end_run();
         begin_run(decided.id, d_start_sample);
     }
@@ -292,20 +231,22 @@ void discriminator_impl::tell_frame(int i, const float* z, std::int16_t* ids, fl
     for (std::size_t j = 0; j < d_dim; j++)
         d_run.vector[j] += z[j];
 
-    if (d_emit == "every" || (d_emit == "change" && changed) ||
-        (d_emit == "unknown" && decided.id < 0))
+    if (d_reporting.emit == "every" || (d_reporting.emit == "change" && changed) ||
+        (d_reporting.emit == "unknown" && decided.id < 0))
         add_item_tag(0,
                      nitems_written(0) + i,
                      KEY_SIGNAL_CLASS,
                      describe(decided.id, decided.score, d_frame_len),
                      d_srcid);
-    if (decided.support >= d_core.min_support() && d_announced.insert(decided.id).second)
+    if (decided.support >= d_core.parameters().min_support && d_announced.insert(decided.id).second)
         announce(decided, d_start_sample);
 }
 
 double discriminator_impl::radio::samples_per_second() const
 {
-    return rate && pmt::is_number(rate) && !pmt::is_complex(rate) ? as_number(rate) : 0;
+    if (!rate || !pmt::is_number(rate) || pmt::is_complex(rate))
+        return 0;
+    return pmt::is_uint64(rate) ? double(pmt::to_uint64(rate)) : pmt::to_double(rate);
 }
 
 std::optional<discriminator_impl::time_spec>
@@ -474,6 +415,14 @@ void discriminator_impl::publish_status(const pmt::pmt_t& key, const pmt::pmt_t&
     d_status_due = now + STATUS_PERIOD;
 }
 
+void discriminator_impl::publish_merge(int from, int into)
+{
+    auto merged = pmt::make_dict();
+    merged = pmt::dict_add(merged, KEY_FROM, pmt::from_long(from));
+    merged = pmt::dict_add(merged, KEY_INTO, pmt::from_long(into));
+    publish_status(KEY_MERGED, merged);
+}
+
 // The last run and the last status, once.
 void discriminator_impl::finish()
 {
@@ -487,278 +436,31 @@ void discriminator_impl::finish()
     d_finished = true;
 }
 
-// -- commands -----------------------------------------------------------------------------
+// With the lock.
+void discriminator_impl::change(const std::string& name, const parameter_value& value)
+{
+    if (set_parameter(d_reporting, name, value))
+        d_rate.set_limit(d_reporting.max_new_per_minute);
+    else
+        d_core.set(name, value);
+}
 
-void discriminator_impl::handle_cmd(const pmt::pmt_t& message)
+void discriminator_impl::set(const std::string& name, const parameter_value& value)
 {
     lock guard(d_mutex);
-    auto commands = message;
-    if (pmt::is_pair(message) && !pmt::is_dict(message))
-        commands = pmt::dict_add(pmt::make_dict(), pmt::car(message), pmt::cdr(message));
-    const auto refuse = [&](const std::string& error, const pmt::pmt_t& command) {
-        d_logger->error("cmd {}: {}", shown(pmt::write_string(command), 200), error);
-        auto status = pmt::make_dict();
-        status = pmt::dict_add(status, pmt::intern("error"), pmt::intern(error));
-        status = pmt::dict_add(status, pmt::intern("command"), command);
-        message_port_pub(PORT_STATUS, status);
-    };
-    if (!pmt::is_dict(commands)) {
-        refuse("expected a dict of commands", message);
-        return;
-    }
-
-    const auto items = pmt::dict_items(commands);
-    for (std::size_t i = 0; i < pmt::length(items); i++) {
-        const auto command = pmt::car(pmt::nth(i, items));
-        const auto value = pmt::cdr(pmt::nth(i, items));
-        std::string name = "?";
-        try {
-            const auto text = as_text(command);
-            name = shown(text, 60);
-            execute(text, value);
-        } catch (const std::exception& e) {
-            refuse(name + ": " + e.what(), pmt::dict_add(pmt::make_dict(), command, value));
-        }
-    }
+    change(name, value);
 }
 
-void discriminator_impl::execute(const std::string& command, const pmt::pmt_t& value)
-{
-    if (command == "lambda1")
-        d_core.set_lambda1(as_number(value));
-    else if (command == "lambda2")
-        d_core.set_lambda2(as_number(value));
-    else if (command == "theta2")
-        d_core.set_theta2(as_text(value));
-    else if (command == "min_support")
-        d_core.set_min_support(as_int(value));
-    else if (command == "max_unknown")
-        d_core.set_max_unknown(pmt::is_null(value) ? std::nullopt
-                                                   : std::optional(as_int(value)));
-    else if (command == "rival_support")
-        d_core.set_rival_support(as_int(value));
-    else if (command == "theta2_limit")
-        d_core.set_theta2_limit(as_number(value));
-    else if (command == "merge_separation")
-        d_core.set_merge_separation(as_number(value));
-    else if (command == "max_new_per_minute")
-        d_rate.set_limit(checked_max_new(
-            pmt::is_null(value) ? std::nullopt : std::optional(as_int(value))));
-    else if (command == "emit")
-        d_emit = checked_emit(as_text(value));
-    else if (command == "max_run")
-        d_max_run = checked_max_run(as_int(value));
-    else if (command == "freeze") {
-        if (!pmt::is_bool(value))
-            throw std::invalid_argument("expected true or false");
-        d_core.freeze(pmt::to_bool(value));
-    } else if (command == "save")
-        d_core.save(as_text(value));
-    else {
-        // These change what a label means: the run so far keeps the old one.
-        if (command == "rename") {
-            const auto name = as_text(entry(value, "name"));
-            const bool by_id = pmt::dict_has_key(value, pmt::intern("id"));
-            const int id = discovered_id(entry(value, by_id ? "id" : "label"));
-            end_run();
-            d_core.rename(id, name);
-        } else if (command == "merge") {
-            const int from = discovered_id(entry(value, "from"));
-            const int into = discovered_id(entry(value, "into"));
-            end_run();
-            d_core.merge(from, into);
-            publish_status(KEY_MERGED, merge_of(from, into));
-        } else if (command == "forget") {
-            const auto ids = ids_to_forget(value);
-            end_run();
-            for (const int id : ids)
-                d_core.forget(id);
-            publish_status(KEY_FORGOTTEN, pmt::init_s32vector(ids.size(), ids));
-        } else if (command == "load") {
-            const auto path = as_text(value);
-            end_run();
-            log_refused_names(d_core.load(path));
-            mark_announced();
-        } else {
-            throw std::invalid_argument("there is no such command");
-        }
-    }
-}
-
-// Classes that were loaded were announced when they were discovered.
-void discriminator_impl::mark_announced()
-{
-    d_announced.clear();
-    for (const auto& known : d_core.discovered())
-        if (known.count >= d_core.min_support())
-            d_announced.insert(known.id);
-}
-
-int discriminator_impl::discovered_id(const pmt::pmt_t& id_or_label) const
-{
-    if (!pmt::is_symbol(id_or_label))
-        return as_int(id_or_label);
-    const auto label = pmt::symbol_to_string(id_or_label);
-    for (const auto& known : d_core.discovered())
-        if (known.name == label)
-            return known.id;
-    throw std::invalid_argument("there is no discovered class '" + shown(label, 60) + "'");
-}
-
-// "all" are all of them, unless one is called so.
-std::vector<int> discriminator_impl::ids_to_forget(const pmt::pmt_t& id_or_label) const
-{
-    const auto& classes = d_core.discovered();
-    const bool all = pmt::eq(id_or_label, pmt::intern("all")) &&
-                     std::none_of(classes.begin(), classes.end(), [](const auto& known) {
-                         return known.name == "all";
-                     });
-    if (!all)
-        return { discovered_id(id_or_label) };
-    std::vector<int> ids;
-    for (const auto& known : classes)
-        ids.push_back(known.id);
-    return ids;
-}
-
-void discriminator_impl::log_refused_names(const std::vector<std::string>& refused)
-{
-    for (const auto& what : refused)
-        d_logger->warn("{}; it keeps this name", what);
-}
-
-// -- parameters ---------------------------------------------------------------------------
-
-void discriminator_impl::set_lambda1(double lambda1)
+discriminator_parameters discriminator_impl::parameters() const
 {
     lock guard(d_mutex);
-    d_core.set_lambda1(lambda1);
+    return d_core.parameters();
 }
 
-void discriminator_impl::set_lambda2(double lambda2)
+discriminator_reporting discriminator_impl::reporting() const
 {
     lock guard(d_mutex);
-    d_core.set_lambda2(lambda2);
-}
-
-void discriminator_impl::set_theta2(const std::string& theta2)
-{
-    lock guard(d_mutex);
-    d_core.set_theta2(theta2);
-}
-
-void discriminator_impl::set_min_support(int min_support)
-{
-    lock guard(d_mutex);
-    d_core.set_min_support(min_support);
-}
-
-void discriminator_impl::set_max_unknown(std::optional<int> max_unknown)
-{
-    lock guard(d_mutex);
-    d_core.set_max_unknown(max_unknown);
-}
-
-void discriminator_impl::set_rival_support(int rival_support)
-{
-    lock guard(d_mutex);
-    d_core.set_rival_support(rival_support);
-}
-
-void discriminator_impl::set_theta2_limit(double theta2_limit)
-{
-    lock guard(d_mutex);
-    d_core.set_theta2_limit(theta2_limit);
-}
-
-void discriminator_impl::set_merge_separation(double merge_separation)
-{
-    lock guard(d_mutex);
-    d_core.set_merge_separation(merge_separation);
-}
-
-void discriminator_impl::set_max_new_per_minute(std::optional<int> max_new_per_minute)
-{
-    lock guard(d_mutex);
-    d_rate.set_limit(checked_max_new(max_new_per_minute));
-}
-
-void discriminator_impl::set_emit(const std::string& emit)
-{
-    lock guard(d_mutex);
-    d_emit = checked_emit(emit);
-}
-
-void discriminator_impl::set_max_run(int max_run)
-{
-    lock guard(d_mutex);
-    d_max_run = checked_max_run(max_run);
-}
-
-double discriminator_impl::lambda1() const
-{
-    lock guard(d_mutex);
-    return d_core.lambda1();
-}
-
-double discriminator_impl::lambda2() const
-{
-    lock guard(d_mutex);
-    return d_core.lambda2();
-}
-
-std::string discriminator_impl::theta2() const
-{
-    lock guard(d_mutex);
-    return d_core.theta2();
-}
-
-int discriminator_impl::min_support() const
-{
-    lock guard(d_mutex);
-    return d_core.min_support();
-}
-
-std::optional<int> discriminator_impl::max_unknown() const
-{
-    lock guard(d_mutex);
-    return d_core.max_unknown();
-}
-
-int discriminator_impl::rival_support() const
-{
-    lock guard(d_mutex);
-    return d_core.rival_support();
-}
-
-double discriminator_impl::theta2_limit() const
-{
-    lock guard(d_mutex);
-    return d_core.theta2_limit();
-}
-
-double discriminator_impl::merge_separation() const
-{
-    lock guard(d_mutex);
-    return d_core.merge_separation();
-}
-
-std::optional<int> discriminator_impl::max_new_per_minute() const
-{
-    lock guard(d_mutex);
-    return d_rate.limit();
-}
-
-std::string discriminator_impl::emit() const
-{
-    lock guard(d_mutex);
-    return d_emit;
-}
-
-int discriminator_impl::max_run() const
-{
-    lock guard(d_mutex);
-    return d_max_run;
+    return d_reporting;
 }
 
 std::vector<discriminator::discovered_class> discriminator_impl::discovered() const
@@ -787,8 +489,18 @@ void discriminator_impl::restore(const std::string& state)
 {
     lock guard(d_mutex);
     end_run(); // it keeps the label that it had
-    log_refused_names(d_core.restore(state));
-    mark_announced();
+    take_restored(d_core.restore(state));
+}
+
+// Says which names were refused; what was restored was announced when it was discovered.
+void discriminator_impl::take_restored(const std::vector<std::string>& refused)
+{
+    for (const auto& what : refused)
+        d_logger->warn("{}; it keeps this name", what);
+    d_announced.clear();
+    for (const auto& known : d_core.discovered())
+        if (known.count >= d_core.parameters().min_support)
+            d_announced.insert(known.id);
 }
 
 std::map<int, int> discriminator_impl::merged() const

@@ -19,12 +19,10 @@ class discriminator_impl : public discriminator
 public:
     discriminator_impl(const std::vector<std::string>& classes,
                        const discriminator_options& options,
-                       const std::string& emit,
-                       int max_run,
+                       const discriminator_reporting& reporting,
                        int frame_len,
                        int hop,
-                       const std::string& model,
-                       std::optional<int> max_new_per_minute);
+                       const std::string& model);
 
     bool start() override;
     bool stop() override;
@@ -34,29 +32,9 @@ public:
                      gr_vector_const_void_star& input_items,
                      gr_vector_void_star& output_items) override;
 
-    void set_lambda1(double lambda1) override;
-    void set_lambda2(double lambda2) override;
-    void set_theta2(const std::string& theta2) override;
-    void set_min_support(int min_support) override;
-    void set_max_unknown(std::optional<int> max_unknown) override;
-    void set_rival_support(int rival_support) override;
-    void set_theta2_limit(double theta2_limit) override;
-    void set_merge_separation(double merge_separation) override;
-    void set_max_new_per_minute(std::optional<int> max_new_per_minute) override;
-    void set_emit(const std::string& emit) override;
-    void set_max_run(int max_run) override;
-
-    double lambda1() const override;
-    double lambda2() const override;
-    std::string theta2() const override;
-    int min_support() const override;
-    std::optional<int> max_unknown() const override;
-    int rival_support() const override;
-    double theta2_limit() const override;
-    double merge_separation() const override;
-    std::optional<int> max_new_per_minute() const override;
-    std::string emit() const override;
-    int max_run() const override;
+    void set(const std::string& name, const parameter_value& value) override;
+    discriminator_parameters parameters() const override;
+    discriminator_reporting reporting() const override;
 
     std::vector<discriminator::discovered_class> discovered() const override;
     std::string state() const override;
@@ -108,14 +86,22 @@ private:
     void tell_frame(int i, const float* z, std::int16_t* ids, float* scores);
     //! ``key``: what became of discovered classes, `merged` or `forgotten`; ``value``: of which.
     void publish_status(const pmt::pmt_t& key = nullptr, const pmt::pmt_t& value = nullptr);
-    void log_refused_names(const std::vector<std::string>& refused);
+    void publish_merge(int from, int into);
+    void take_restored(const std::vector<std::string>& refused);
     void finish();
 
+    void change(const std::string& name, const parameter_value& value);
+
+    // discriminator_commands.cc
     void handle_cmd(const pmt::pmt_t& message);
+    void refuse(const std::string& error, const pmt::pmt_t& command);
     void execute(const std::string& command, const pmt::pmt_t& value);
+    void rename(const pmt::pmt_t& value);
+    void merge(const pmt::pmt_t& value);
+    void forget(const pmt::pmt_t& value);
+    void load(const std::string& path);
     int discovered_id(const pmt::pmt_t& id_or_label) const;
     std::vector<int> ids_to_forget(const pmt::pmt_t& id_or_label) const;
-    void mark_announced();
 
     const std::size_t d_dim;
     const int d_frame_len;
@@ -126,8 +112,7 @@ private:
 
     mutable std::mutex d_mutex; // guards all below: work, messages and setters meet here
     discriminator_core d_core;
-    std::string d_emit;
-    int d_max_run;
+    discriminator_reporting d_reporting;
 
     std::vector<decision> d_decisions;
     std::vector<tag_t> d_tags; // of the call at hand, by offset

@@ -27,18 +27,30 @@ ndarray array_of(std::vector<std::size_t> shape, fuzz_input& in, bool positive)
     return array;
 }
 
-std::string choice(const std::vector<std::string>& choices, fuzz_input& in)
+// Of any size, allowed or not.
+template <typename T>
+T value_of(const parameter<discriminator_parameters, T>& one, fuzz_input& in)
 {
-    return in.draw(0, 63) ? choices[in.draw(0, choices.size() - 1)] : in.text(8);
+    if constexpr (std::is_same_v<T, std::string>)
+        return in.draw(0, 63) ? one.allowed[in.draw(0, one.allowed.size() - 1)] : in.text(8);
+    else if constexpr (std::is_same_v<T, double>)
+        return in.real();
+    else if constexpr (std::is_same_v<T, std::optional<int>>)
+        return in.coin() ? std::optional(in.draw(-1, 40)) : std::nullopt;
+    else
+        return in.draw(-1, 5);
 }
 
 discriminator_options options_of(fuzz_input& in)
 {
     const std::size_t n_known = in.draw(1, 4), dim = in.draw(1, 20);
     discriminator_options options;
-    options.distance = choice({ "diagonal", "isotropic", "euclidean", "mahalanobis" }, in);
-    options.theta2 = choice({ "median", "mean" }, in);
-    options.zero_variance = choice({ "floor", "ignore" }, in);
+    options.merge_separation = 3; // which merges
+    discriminator_parameters& parameters = options;
+    for_each_parameter<discriminator_parameters>([&](const auto& one) {
+        if (in.draw(0, 3) == 0)
+            parameters.*one.member = value_of(one, in);
+    });
     options.centers = array_of({ n_known, dim }, in, false);
     if (options.distance == "mahalanobis" || in.draw(0, 15) == 0) {
         auto covariances = array_of({ n_known, dim, dim }, in, true);
@@ -55,15 +67,6 @@ discriminator_options options_of(fuzz_input& in)
     }
     if (in.coin())
         options.thresholds = array_of({ n_known }, in, true);
-    const auto setting = [&](double usual) { return in.draw(0, 3) ? usual : in.real(); };
-    options.lambda1 = setting(0.4);
-    options.lambda2 = setting(1);
-    options.theta2_limit = setting(0);
-    options.merge_separation = setting(3);
-    options.min_support = in.draw(0, 3);
-    options.rival_support = in.draw(-1, 5);
-    if (in.coin())
-        options.max_unknown = in.draw(-1, 6);
     if (in.draw(0, 3) == 0)
         options.may_discover = in.draw(-1, 20);
     if (in.coin())
@@ -141,16 +144,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             core.freeze(in.coin());
             break;
         case 4:
-            attempt(core, [&] { core.set_lambda1(in.real()); });
-            attempt(core, [&] { core.set_theta2_limit(in.real()); });
-            break;
         case 5:
-            attempt(core, [&] { core.set_max_unknown(in.draw(-1, 40)); });
-            attempt(core, [&] { core.set_merge_separation(in.real()); });
+            for_each_parameter<discriminator_parameters>([&](const auto& one) {
+                if (in.draw(0, 3) == 0)
+                    attempt(core, [&] { core.set(one.name, value_of(one, in)); });
+            });
             break;
         case 6: { // another one that restores the state has it
             auto other = *made;
-            other.set_max_unknown(std::nullopt);
+            other.set("max_unknown", std::nullopt);
             FUZZ_CHECK(other.restore(core.state()).empty());
             FUZZ_CHECK(other.state() == core.state());
             break;

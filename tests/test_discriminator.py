@@ -10,7 +10,8 @@ from gnuradio.sr2cnn import discriminator_kernel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from sr2cnn_learn.discriminator import DISTANCES, INVALID, Discriminator, resolve
+from sr2cnn_learn.discriminator import INVALID, Discriminator, resolve
+from sr2cnn_learn.discriminator_parameters import DISTANCES, PARAMETERS
 from sr2cnn_learn.names import LONGEST_NAME, check_name
 
 GOLDEN = Path(__file__).parents[2] / "shared" / "golden"
@@ -551,6 +552,36 @@ def test_constructor_refuses(message):
         errors.append(str(error.value))
     assert message in errors[0]
     assert errors[0] == errors[1]
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda field: field.name)
+def test_a_parameter_is_the_same_in_both(parameter):
+    name = parameter.name
+    reference, kernel = (i(np.zeros((2, 2)), np.ones((2, 2))) for i in (Discriminator, discriminator_kernel))
+    assert getattr(reference, name) == getattr(kernel, name) == parameter.default
+    if parameter.metadata["fixed"]:
+        for d in (reference, kernel):
+            with pytest.raises(AttributeError):
+                setattr(d, name, parameter.default)
+        return
+    for value in (-1, -2.5, float("nan"), 2**31, 1e200, "x", "0", "7", 1.5, 40000, None):
+        errors = []
+        for d in (reference, kernel):
+            try:
+                setattr(d, name, value)
+                errors.append(None)
+            except ValueError as error:
+                errors.append(str(error))
+        assert getattr(reference, name) == getattr(kernel, name)
+        assert bool(errors[0]) == bool(errors[1])
+        if "too large" not in str(errors[1]):  # for an int of C++
+            assert errors[0] == errors[1]
+
+
+def test_a_parameter_that_does_not_exist():
+    for implementation in (Discriminator, discriminator_kernel):
+        with pytest.raises(TypeError, match="lamda1"):
+            implementation(np.zeros((2, 2)), np.ones((2, 2)), lamda1=0.5)
 
 
 @BOTH

@@ -10,6 +10,7 @@ import yaml
 from gnuradio import gr, sr2cnn
 from gnuradio.grc.core.platform import Platform
 from sr2cnn_learn import doctor
+from sr2cnn_learn.discriminator_parameters import PARAMETERS
 
 ROOT = Path(__file__).parents[1]
 BLOCKS = sorted(path.name.split(".")[0] for path in (ROOT / "grc").glob("*.block.yml"))
@@ -157,6 +158,19 @@ def test_callbacks_are_methods(dropped, key):
     target = {"discriminator_from_bundle": "discriminator"}.get(maker, maker)
     for callback in block.templates["callbacks"] or ():
         assert hasattr(getattr(sr2cnn, target), callback.split("(")[0])
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda field: field.name)
+@pytest.mark.parametrize("key", ["sr2cnn_recognizer", "sr2cnn_discriminator"])
+def test_parameters_of_the_discriminator(dropped, key, parameter):
+    block, name = dropped(key), parameter.name
+    if name == "zero_variance":  # for comparison with the released code alone
+        assert name not in block.params
+        return
+    assert f"{name}=None" in block.templates.render("make") or parameter.default == 1
+    assert f"{name}=${{{name}}}" in block.templates["make"]
+    callback = f"set_{name}(${{{name}}})"
+    assert (callback in block.templates["callbacks"]) == (not parameter.metadata["fixed"])
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import inspect
 import numpy as np
 import pytest
 from gnuradio import sr2cnn
+from sr2cnn_learn.discriminator_parameters import PARAMETERS
 from sr2cnn_learn.quantities import number, takes_numbers, whole
 
 
@@ -143,6 +144,8 @@ def test_no_number_of_a_constructor_is_left_out(name, makers):
     signature = inspect.signature(getattr(sr2cnn, name))
     defaults = {p.name: p.default for p in signature.parameters.values()}
     numeric = {key for key, value in defaults.items() if type(value) in (int, float)}
+    if "parameters" in defaults:
+        numeric |= {each.name for each in PARAMETERS if not isinstance(each.default, str)}
     assert numeric <= set(makers[name][1])
 
 

@@ -116,6 +116,7 @@ def test_explicit_parameters_win_over_the_model(tiny_bundle):
         ("rival_support", 50),
         ("theta2_limit", 1.5),
         ("merge_separation", 3.5),
+        ("max_new_per_minute", 12),
         ("emit", "every"),
         ("max_run", 10),
     ],

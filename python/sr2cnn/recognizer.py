@@ -2,6 +2,7 @@
 """The whole chain in one block."""
 
 from gnuradio import blocks, gr
+from sr2cnn_learn.discriminator_parameters import PARAMETERS
 from sr2cnn_learn.quantities import number, takes_numbers, whole
 
 from .base import hier_block2
@@ -34,14 +35,6 @@ class recognizer(hier_block2):
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:<n>"``
         batch_size: most frames that the network takes at once; 0: what ``sr2cnn tune`` found for this
             machine, with its threads, or else 256
-        lambda1, lambda2, distance, theta2: of the discriminator; None takes the model's own
-        min_support: frames that a discovered class needs before it is announced on ``novel``
-        max_unknown: most discovered classes; None means as many as there are ids
-        rival_support: members from which a discovered class also takes frames that a known class
-            would take but that lie nearer to its own center; 0 means never, None takes the model's own
-        theta2_limit: largest Θ2 over Θ1; 0 means no limit, None takes the model's own
-        merge_separation: Ashman's D below which two discovered classes are merged; 0 means never,
-            None takes the model's own
         max_new_per_minute: most classes discovered in any minute, by the clock; a frame that would be the
             first of one more gets -32768, and ``status`` counts it. None means any number
         emit: which frames get a ``signal_class`` tag: ``"change"``, ``"every"`` or ``"unknown"``
@@ -54,6 +47,9 @@ class recognizer(hier_block2):
         registry: file that keeps the discovered classes, with sample frames of each: what it holds is
             taken up, and from then on it is kept up to date, see `class_registry`; None: none
         registry_period: seconds from save to save
+        **parameters: of the discriminator, the fields of
+            `sr2cnn_learn.discriminator_parameters.DiscriminatorParameters`, ``lambda1`` and so on; one that is
+            None, or not given, is the model's own, or else the default
 
     Attributes:
         framer, encoder, discriminator, describer: the blocks inside
@@ -67,26 +63,17 @@ class recognizer(hier_block2):
     """
 
     @takes_numbers(
-        hop=whole, batch_size=whole, lambda1=number, queue_frames=whole, sample_rate=number,
-        registry_period=number,
-    )  # fmt: skip
+        hop=whole, batch_size=whole, queue_frames=whole, sample_rate=number, registry_period=number
+    )
     def __init__(
         self,
         model="sr2cnn",
         hop=0,
         device="auto",
         batch_size=0,
-        lambda1=None,
-        lambda2=None,
-        distance=None,
-        theta2=None,
-        min_support=1,
-        max_unknown=None,
+        *,
         emit="change",
         max_run=1000,
-        rival_support=None,
-        theta2_limit=None,
-        merge_separation=None,
         live=False,
         queue_frames=1024,
         condition=True,
@@ -94,6 +81,7 @@ class recognizer(hier_block2):
         registry=None,
         registry_period=5.0,
         max_new_per_minute=MAX_NEW_PER_MINUTE,
+        **parameters,
     ):
         hier_block2.__init__(
             self,
@@ -106,23 +94,14 @@ class recognizer(hier_block2):
         self.framer = framer(self.encoder.bundle.frame_len, hop)
         self.discriminator = discriminator_from_bundle(
             model,
-            lambda1=lambda1,
-            lambda2=lambda2,
-            distance=distance,
-            theta2=theta2,
-            min_support=min_support,
-            max_unknown=max_unknown,
             emit=emit,
             max_run=max_run,
-            rival_support=rival_support,
-            theta2_limit=theta2_limit,
-            merge_separation=merge_separation,
             max_new_per_minute=max_new_per_minute,
             hop=hop,
+            **parameters,
         )
         bundle = self.encoder.bundle
-        judge = bundle.judge_of_known(lambda1=lambda1, distance=distance)
-        self.describer = describer(bundle, judge)
+        self.describer = describer(bundle, bundle.judge_of_known(**parameters))
         # For a registry frames wait until they have ids, and the encoder is to find whole batches nevertheless.
         copies = 2 if registry else 1
         self.framer.set_min_output_buffer(copies * BUFFERED_BATCHES * batch_size)
@@ -186,38 +165,6 @@ class recognizer(hier_block2):
         """Samples of the frame that is not whole yet."""
         return self.framer.samples_left
 
-    def set_lambda1(self, lambda1):
-        """Θ1 = λ1·3·√t from now on (Eq. 10), in place of thresholds per class, too."""
-        self.discriminator.set_lambda1(lambda1)
-
-    def set_lambda2(self, lambda2):
-        """Weight of the typical distance between known classes in Θ2 (Eq. 16)."""
-        self.discriminator.set_lambda2(lambda2)
-
-    def set_theta2(self, theta2):
-        """``"median"`` or ``"mean"`` distance to the known centers in Θ2."""
-        self.discriminator.set_theta2(theta2)
-
-    def set_min_support(self, min_support):
-        """Frames that a discovered class needs before it is announced."""
-        self.discriminator.set_min_support(min_support)
-
-    def set_max_unknown(self, max_unknown):
-        """Most discovered classes; None means as many as there are ids."""
-        self.discriminator.set_max_unknown(max_unknown)
-
-    def set_rival_support(self, rival_support):
-        """Members from which a discovered class is a rival of the known ones; 0 means never."""
-        self.discriminator.set_rival_support(rival_support)
-
-    def set_theta2_limit(self, theta2_limit):
-        """Largest Θ2 over Θ1; 0 means no limit."""
-        self.discriminator.set_theta2_limit(theta2_limit)
-
-    def set_merge_separation(self, merge_separation):
-        """Separation of two discovered classes below which they are merged; 0 means never."""
-        self.discriminator.set_merge_separation(merge_separation)
-
     def set_max_new_per_minute(self, max_new_per_minute):
         """Most classes discovered in any minute; None means any number."""
         self.discriminator.set_max_new_per_minute(max_new_per_minute)
@@ -229,3 +176,18 @@ class recognizer(hier_block2):
     def set_max_run(self, max_run):
         """Most frames of a message on ``labels``."""
         self.discriminator.set_max_run(max_run)
+
+
+def _setter_of(field):
+    name = f"set_{field.name}"
+
+    def set(self, value):
+        getattr(self.discriminator, name)(value)
+
+    set.__name__, set.__doc__ = name, field.metadata["about"]
+    return set
+
+
+for _field in PARAMETERS:
+    if not _field.metadata["fixed"]:
+        setattr(recognizer, f"set_{_field.name}", _setter_of(_field))

@@ -28,7 +28,8 @@ import numpy as np
 from . import network_trial
 from .atomic import write_atomically
 from .attributes import FREQUENCIES, look, read_attributes
-from .discriminator import DISTANCES, THETA2, Discriminator
+from .discriminator import Discriminator
+from .discriminator_parameters import DISTANCES, THETA2
 from .names import check_name
 from .network_archive import network_file
 from .network_check import check_graphs

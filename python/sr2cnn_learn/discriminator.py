@@ -7,23 +7,15 @@ the same in C++ with the same API, and the tests hold the two together frame by 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .discriminator_parameters import LARGEST, MAX_UNKNOWN, PARAMETERS, DiscriminatorParameters
 from .names import check_name, default_name, is_default_name
 
 #: Class id of a frame that cannot be judged (not finite, or nowhere to put it).
 INVALID = -32768
-#: Discovered classes are -1 ... -32767, so that every id fits the int16 class stream.
-MAX_UNKNOWN = 32767
-#: Largest value of an argument, and length of a vector: sums of squares stay finite.
-LARGEST = 1e150
-
-DISTANCES = ("diagonal", "isotropic", "euclidean", "mahalanobis")
-THETA2 = ("median", "mean")
-ZERO_VARIANCE = ("floor", "ignore")
-
 MERGE_SUPPORT = 5  # members of each of two classes from which they are compared
 MERGE_RECENT = 32  # members of each that are compared
 MERGE_REACH = 1.5  # largest distance of their centers over Θ1
@@ -55,37 +47,15 @@ class Discriminator:
         centers: (K, dim) semantic centers S_k of the known classes.
         variances: (K, dim) variances of each class; for ``"diagonal"`` and ``"isotropic"``.
             ``"euclidean"`` does without.
-        lambda1: Θ1 = lambda1 * 3 * sqrt(dim) (Eq. 10).
-        lambda2: weight of the typical distance between known classes in Θ2 (Eq. 16).
-        distance: A_k of Eq. 8: ``"mahalanobis"`` the covariance, ``"diagonal"`` its diagonal,
-            ``"isotropic"`` trace/dim, ``"euclidean"`` the identity.
-        theta2: ``"median"`` (the paper) or ``"mean"`` (the released code) of the Euclidean
-            distances to the known centers.
-        zero_variance: ``"floor"`` raises the variances of a class to at least 1e-3 of their
-            mean; ``"ignore"`` leaves out the dimensions without variance, as the released
-            code does.
-        min_support: frames a discovered class needs before it is announced; no effect on ids.
-        max_unknown: most discovered classes kept; once reached, the nearest takes the frame.
-            None means as many as there are ids (32767).
         covariances: (K, dim, dim), for ``"mahalanobis"``; the other distances accept it in
             place of ``variances`` and use its diagonal.
         thresholds: (K,) Θ_k of each class in place of one Θ1; the class is then the argmin
             of d_k/Θ_k. Setting ``lambda1`` later returns to the one Θ1.
-        rival_support: members from which a discovered class is a rival of the known ones: it then
-            takes frames within Θ1, too, that lie nearer (Euclidean) to its center than to any known
-            one. 0: never, as in the paper.
-        theta2_limit: largest Θ2 over Θ1. Without it Θ2 grows with the distance to the known centers, so
-            that what lies far from them all becomes one class. 0: no limit, as in the paper. For
-            distances that are in the scale of the Euclidean one.
-        merge_separation: two discovered classes are merged, the younger into the older one, where the last
-            members of both along the line through their centers show no gap: where Ashman's D, the
-            distance of their means over the root mean square of their standard deviations, is below
-            this. The halves of one cloud have 2.6 (normal) to 3.5 (uniform). From then on the younger
-            id is not used again; ids given before stay as they are, see `resolve`. 0: never, as in the
-            paper. For distances that are in the scale of the Euclidean one.
         classes: (K,) labels of the known classes: no discovered class is given one of them. Empty: unknown.
         may_discover: how many classes may still be discovered, counted down with each; a frame that would
             be the first of one more is INVALID. None: any number.
+        *positional, **named: the fields of `DiscriminatorParameters`: ``lambda1``, ``lambda2``, … They are
+            properties of the discriminator, too; those that are not fixed can be set.
 
     Attributes:
         frames, invalid: frames that came, and those of them that got INVALID
@@ -100,36 +70,20 @@ class Discriminator:
         self,
         centers,
         variances=None,
-        lambda1=0.4,
-        lambda2=1.0,
-        distance="diagonal",
-        theta2="median",
-        zero_variance="floor",
-        min_support=1,
-        max_unknown=None,
+        *positional,
         covariances=None,
         thresholds=None,
-        rival_support=0,
-        theta2_limit=0.0,
-        merge_separation=0.0,
         classes=(),
         may_discover=None,
+        **named,
     ):
-        _check_choice("distance", distance, DISTANCES)
-        _check_choice("theta2", theta2, THETA2)
-        _check_choice("zero_variance", zero_variance, ZERO_VARIANCE)
+        parameters = DiscriminatorParameters(*positional, **named)
         self._centers = _checked_centers(centers)
         self._n_known, self._dim = self._centers.shape
-        spread = _checked_spread(self._centers, variances, covariances, distance)
-        self._whitening = _whitening(spread, distance, zero_variance)
-        self._theta2 = theta2
-        self.lambda1 = lambda1
-        self.lambda2 = lambda2
-        self.min_support = min_support
-        self.max_unknown = max_unknown
-        self.rival_support = rival_support
-        self.theta2_limit = theta2_limit
-        self.merge_separation = merge_separation
+        spread = _checked_spread(self._centers, variances, covariances, parameters.distance)
+        self._whitening = _whitening(spread, parameters.distance, parameters.zero_variance)
+        self._parameters = parameters
+        self._thresholds = np.full(self._n_known, self._theta1())
         self.may_discover = may_discover
         self._classes = _checked_labels(classes, self._n_known)
         if thresholds is not None:
@@ -146,78 +100,6 @@ class Discriminator:
         self.scores = np.empty(0)
 
     # -- parameters -----------------------------------------------------------------------
-
-    @property
-    def lambda1(self) -> float:
-        return self._lambda1
-
-    @lambda1.setter
-    def lambda1(self, value):
-        self._lambda1 = _checked_number("lambda1", value, above_zero=True)
-        self._thresholds = np.full(self._n_known, self._theta1())
-
-    @property
-    def lambda2(self) -> float:
-        return self._lambda2
-
-    @lambda2.setter
-    def lambda2(self, value):
-        self._lambda2 = _checked_number("lambda2", value)
-
-    @property
-    def theta2(self) -> str:
-        return self._theta2
-
-    @theta2.setter
-    def theta2(self, value):
-        _check_choice("theta2", value, THETA2)
-        self._theta2 = value
-
-    @property
-    def min_support(self) -> int:
-        return self._min_support
-
-    @min_support.setter
-    def min_support(self, value):
-        if value < 1:
-            raise ValueError(f"min_support is {value}, expected at least 1")
-        self._min_support = int(value)
-
-    @property
-    def max_unknown(self) -> int | None:
-        return self._max_unknown
-
-    @max_unknown.setter
-    def max_unknown(self, value):
-        if value is not None and not 0 <= value <= MAX_UNKNOWN:
-            raise ValueError(f"max_unknown is {value}, expected 0 to {MAX_UNKNOWN}")
-        self._max_unknown = value
-
-    @property
-    def rival_support(self) -> int:
-        return self._rival_support
-
-    @rival_support.setter
-    def rival_support(self, value):
-        if value < 0:
-            raise ValueError(f"rival_support is {value}, expected at least 0")
-        self._rival_support = int(value)
-
-    @property
-    def theta2_limit(self) -> float:
-        return self._theta2_limit
-
-    @theta2_limit.setter
-    def theta2_limit(self, value):
-        self._theta2_limit = _checked_number("theta2_limit", value)
-
-    @property
-    def merge_separation(self) -> float:
-        return self._merge_separation
-
-    @merge_separation.setter
-    def merge_separation(self, value):
-        self._merge_separation = _checked_number("merge_separation", value)
 
     @property
     def may_discover(self) -> int | None:
@@ -251,7 +133,7 @@ class Discriminator:
         z = np.asarray(z, dtype=np.float64)
         ids, self.scores = self.nearest_known(z)
         valid = ids != INVALID
-        contested = valid if self._rival_support else valid & ~(self.scores < 1)
+        contested = valid if self.rival_support else valid & ~(self.scores < 1)
         for n in np.flatnonzero(contested):
             if self.scores[n] < 1:
                 ids[n] = self._rival_of(z[n], self.frames + n, ids[n])
@@ -259,7 +141,7 @@ class Discriminator:
                     self.scores[n] = 1
             else:
                 ids[n] = self._discover(z[n], self.frames + n)
-            if self._merge_separation and INVALID < ids[n] < 0 and not self._frozen:
+            if self.merge_separation and INVALID < ids[n] < 0 and not self._frozen:
                 self._merge_with_others(find_class(self._recorded, ids[n]))
         self.frames += len(z)
         self.invalid += int(np.count_nonzero(ids == INVALID))
@@ -296,8 +178,8 @@ class Discriminator:
     def _discover(self, z: np.ndarray, frame: int) -> int:
         """Id of a frame that no known class took: the nearest discovered class or a new one."""
         full = self._frozen or self._next_id < -MAX_UNKNOWN
-        if self._max_unknown is not None:
-            full = full or len(self._recorded) >= self._max_unknown
+        if self.max_unknown is not None:
+            full = full or len(self._recorded) >= self.max_unknown
         nearest, distance = self._nearest_discovered(z)
         if nearest is None and full:
             return INVALID
@@ -316,7 +198,7 @@ class Discriminator:
 
     def _rival_of(self, z: np.ndarray, frame: int, id: int) -> int:
         """Id of a frame that known class ``id`` takes: that, or of a discovered class that is nearer."""
-        rival, distance = self._nearest_discovered(z, self._rival_support)
+        rival, distance = self._nearest_discovered(z, self.rival_support)
         if rival is None or np.min(np.linalg.norm(z - self._centers, axis=1)) <= distance:
             return id
         return self._join(rival, z, frame)
@@ -338,7 +220,7 @@ class Discriminator:
         return joined.id
 
     def _remember(self, id: int, members: list):
-        if self._merge_separation:
+        if self.merge_separation:
             recent = self._recent.get(id, []) + members
             self._recent[id] = sorted(recent, key=lambda member: member[0])[-MERGE_RECENT:]
 
@@ -356,7 +238,7 @@ class Discriminator:
     def _merge_with_nearest(self, grown: Discovered):
         """The class that ``grown`` is part of now; None if there is none to merge with."""
         separations = [(self._separation(grown, other), other) for other in self._recorded]
-        separations = [pair for pair in separations if pair[0] < self._merge_separation]
+        separations = [pair for pair in separations if pair[0] < self.merge_separation]
         if not separations:
             return None
         _, other = min(separations, key=lambda pair: pair[0])
@@ -382,15 +264,15 @@ class Discriminator:
     def _theta2_of(self, z: np.ndarray) -> float:
         """Θ2 = (d1 + λ2·d_med)/(1 + λ2), Euclidean throughout (Eq. 16)."""
         distances = np.linalg.norm(z - self._centers, axis=1)
-        typical = np.median(distances) if self._theta2 == "median" else np.mean(distances)
-        theta2 = (np.min(distances) + self._lambda2 * typical) / (1 + self._lambda2)
-        if not self._theta2_limit:
+        typical = np.median(distances) if self.theta2 == "median" else np.mean(distances)
+        theta2 = (np.min(distances) + self.lambda2 * typical) / (1 + self.lambda2)
+        if not self.theta2_limit:
             return theta2
-        return min(theta2, self._theta2_limit * self._theta1())
+        return min(theta2, self.theta2_limit * self._theta1())
 
     def _theta1(self) -> float:
         """Θ1 = λ1·3·√t (Eq. 10)."""
-        return self._lambda1 * 3 * np.sqrt(self._dim)
+        return self.lambda1 * 3 * np.sqrt(self._dim)
 
     # -- discovered classes ---------------------------------------------------------------
 
@@ -433,6 +315,24 @@ class Discriminator:
     def freeze(self, on: bool = True):
         """While frozen no class is discovered and no center moves."""
         self._frozen = bool(on)
+
+
+def _parameter(field) -> property:
+    name = field.name
+
+    def get(self):
+        return getattr(self._parameters, name)
+
+    def set(self, value):
+        self._parameters = replace(self._parameters, **{name: value})
+        if name == "lambda1":
+            self._thresholds = np.full(self._n_known, self._theta1())
+
+    return property(get, None if field.metadata["fixed"] else set, doc=field.metadata["about"])
+
+
+for _field in PARAMETERS:
+    setattr(Discriminator, _field.name, _parameter(_field))
 
 
 def find_class(classes: list[Discovered], id: int) -> Discovered:
@@ -487,21 +387,6 @@ def resolve(ids, merged) -> np.ndarray:
 def _is_named(known: Discovered) -> bool:
     """Whether the operator named a class: two such classes are kept apart."""
     return known.name != default_name(known.id)
-
-
-def _check_choice(name, value, choices):
-    if value not in choices:
-        raise ValueError(f"{name} is '{value}', expected one of {', '.join(choices)}")
-
-
-def _checked_number(name, value, above_zero=False) -> float:
-    value = float(value)
-    if not (value > 0 if above_zero else value >= 0):
-        expected = "above 0" if above_zero else "of at least 0"
-        raise ValueError(f"{name} is {value:g}, expected a number {expected}")
-    if value > LARGEST:
-        raise ValueError(f"{name} is {value:g}, expected at most {LARGEST:g}")
-    return value
 
 
 def _check_values(what, array):

@@ -13,6 +13,29 @@
 namespace gr {
 namespace sr2cnn {
 
+//! What the block says about what is decided, and how much; all may change while it runs.
+struct discriminator_reporting {
+    //! When to tag: "change" of class, "every" frame, every "unknown" frame.
+    std::string emit = "change";
+
+    //! Frames after which a run is published in pieces.
+    int max_run = 1000;
+
+    //! Most classes discovered in any minute, by the clock; none: any number. Far more than are
+    //! on a band, far fewer than a wrong parameter makes.
+    std::optional<int> max_new_per_minute = 100;
+
+    static auto table()
+    {
+        using own = discriminator_reporting;
+        return std::tuple{
+            parameter("emit", &own::emit, { "change", "every", "unknown" }),
+            parameter("max_run", &own::max_run, at_least(1)),
+            parameter("max_new_per_minute", &own::max_new_per_minute, at_least(0)),
+        };
+    }
+};
+
 /*!
  * \brief Names what is known and discovers what is not, frame by frame (Algorithm 2 of SR2CNN).
  *
@@ -40,11 +63,10 @@ namespace sr2cnn {
  *   with `merged`: dict of the ids `from` and `into`; and forgotten, with `forgotten`: their ids.
  *
  * Message inputs:
- * - `cmd`: a dict (or one pair) of `lambda1`, `lambda2`, `theta2`, `min_support`,
- *   `max_unknown`, `rival_support`, `theta2_limit`, `merge_separation`,
- *   `max_new_per_minute`, `emit`, `max_run`: a value; `rename`: dict of `id` or `label`, and
- *   `name`; `merge`: dict of `from`, `into`; `forget`: an id or label, or `all`; `freeze`: bool; `save`, `load`: a path. A command that cannot be done is logged and
- *   answered on `status` with `error` and `command`; it never stops the flowgraph.
+ * - `cmd`: a dict (or one pair) of parameters by name, see set(): a value; `rename`: dict of `id`
+ *   or `label`, and `name`; `merge`: dict of `from`, `into`; `forget`: an id or label, or `all`;
+ *   `freeze`: bool; `save`, `load`: a path. A command that cannot be done is logged and answered
+ *   on `status` with `error` and `command`; it never stops the flowgraph.
  * - `upstream`: dicts that are merged into `status`, for a chain with one status. Its frame
  *   counts are then those of the chain: `frames_in` counts `frames_queued` (what entered the
  *   frame queue; without one, what came here) and `frames_skipped`; `frames_out` class ids;
@@ -52,7 +74,7 @@ namespace sr2cnn {
  *   the others; the difference is in work, and 0 at the end of the stream.
  *
  * The samples of a frame follow from `frame_start` tags (uint64, absolute index of its first
- * sample) and the hop. All setters may be called while running.
+ * sample) and the hop.
  *
  * The last run is published from work, before the scheduler tells the receivers that this
  * block is done: what a block publishes in stop() may never be handled. For the scheduler to
@@ -62,9 +84,6 @@ class SR2CNN_API discriminator : virtual public gr::block
 {
 public:
     typedef std::shared_ptr<discriminator> sptr;
-
-    //! Far more than are on a band, far fewer than a wrong parameter makes.
-    static constexpr int MAX_NEW_PER_MINUTE = 100;
 
     //! A discovered class; center (dim) is the mean of its members.
     struct discovered_class {
@@ -79,48 +98,26 @@ public:
     /*!
      * \param classes labels of the K known classes, in the order of the centers
      * \param options semantics of the model and parameters of Algorithm 2
-     * \param emit when to tag: "change" of class, "every" frame, every "unknown" frame
-     * \param max_run frames after which a run is published in pieces
+     * \param reporting what is told, and when
      * \param frame_len samples a frame
      * \param hop samples from frame to frame; 0 means frame_len
      * \param model name for the `model` of messages; empty: none
-     * \param max_new_per_minute most classes discovered in any minute, by the clock; none: any
-     *     number
      *
      * Throws std::invalid_argument with the value and what was expected.
      */
     static sptr make(const std::vector<std::string>& classes,
                      const discriminator_options& options,
-                     const std::string& emit = "change",
-                     int max_run = 1000,
+                     const discriminator_reporting& reporting = {},
                      int frame_len = 128,
                      int hop = 0,
-                     const std::string& model = "",
-                     std::optional<int> max_new_per_minute = MAX_NEW_PER_MINUTE);
+                     const std::string& model = "");
 
-    virtual void set_lambda1(double lambda1) = 0;
-    virtual void set_lambda2(double lambda2) = 0;
-    virtual void set_theta2(const std::string& theta2) = 0;
-    virtual void set_min_support(int min_support) = 0;
-    virtual void set_max_unknown(std::optional<int> max_unknown) = 0;
-    virtual void set_rival_support(int rival_support) = 0;
-    virtual void set_theta2_limit(double theta2_limit) = 0;
-    virtual void set_merge_separation(double merge_separation) = 0;
-    virtual void set_max_new_per_minute(std::optional<int> max_new_per_minute) = 0;
-    virtual void set_emit(const std::string& emit) = 0;
-    virtual void set_max_run(int max_run) = 0;
+    //! Sets a parameter by its name: one of discriminator_parameters that is not fixed, or of
+    //! discriminator_reporting. May be called while running. Throws std::invalid_argument.
+    virtual void set(const std::string& name, const parameter_value& value) = 0;
 
-    virtual double lambda1() const = 0;
-    virtual double lambda2() const = 0;
-    virtual std::string theta2() const = 0;
-    virtual int min_support() const = 0;
-    virtual std::optional<int> max_unknown() const = 0;
-    virtual int rival_support() const = 0;
-    virtual double theta2_limit() const = 0;
-    virtual double merge_separation() const = 0;
-    virtual std::optional<int> max_new_per_minute() const = 0;
-    virtual std::string emit() const = 0;
-    virtual int max_run() const = 0;
+    virtual discriminator_parameters parameters() const = 0;
+    virtual discriminator_reporting reporting() const = 0;
 
     //! The discovered classes, in order of discovery.
     virtual std::vector<discovered_class> discovered() const = 0;

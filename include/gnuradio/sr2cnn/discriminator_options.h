@@ -4,6 +4,7 @@
 #ifndef INCLUDED_SR2CNN_DISCRIMINATOR_OPTIONS_H
 #define INCLUDED_SR2CNN_DISCRIMINATOR_OPTIONS_H
 
+#include <gnuradio/sr2cnn/parameter.h>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -25,24 +26,15 @@ struct ndarray {
 };
 
 /*!
- * \brief What the discriminator decides by: the semantics of a model and Algorithm 2's
- * parameters (Dong et al., SR2CNN, IEEE TSP 2021; equations are the paper's).
+ * \brief Parameters of Algorithm 2 (Dong et al., SR2CNN, IEEE TSP 2021; equations are the paper's).
+ *
+ * The same as sr2cnn_learn.discriminator_parameters.DiscriminatorParameters.
  */
-struct discriminator_options {
-    //! (K, dim) semantic centers S_k of the known classes, Eq. 7.
-    ndarray centers;
-
-    //! (K, dim) variances, for "diagonal" and "isotropic"; "euclidean" does without.
-    std::optional<ndarray> variances;
-
-    //! (K, dim, dim), for "mahalanobis"; the other distances accept it in place of
-    //! the variances and use its diagonal.
-    std::optional<ndarray> covariances;
-
-    //! Θ1 = lambda1·3·√dim, Eq. 10. Above 0.
+struct discriminator_parameters {
+    //! Θ1 = lambda1·3·√dim, Eq. 10. Setting it returns from thresholds per class to the one Θ1.
     double lambda1 = 0.4;
 
-    //! Weight of the typical distance to the known centers in Θ2, Eq. 16. At least 0.
+    //! Weight of the typical distance to the known centers in Θ2, Eq. 16.
     double lambda2 = 1.0;
 
     //! A_k of Eq. 8: "mahalanobis" Σ_k, "diagonal" its diagonal, "isotropic" trace/dim,
@@ -79,6 +71,40 @@ struct discriminator_options {
     //! that the operator named stay apart. 0: never, as in the paper. For distances that are
     //! in the scale of the Euclidean one.
     double merge_separation = 0;
+
+    static auto table()
+    {
+        using own = discriminator_parameters;
+        constexpr bool fixed = true;
+        return std::tuple{
+            parameter("lambda1", &own::lambda1, above(0)),
+            parameter("lambda2", &own::lambda2, at_least(0)),
+            parameter("distance",
+                      &own::distance,
+                      { "diagonal", "isotropic", "euclidean", "mahalanobis" },
+                      fixed),
+            parameter("theta2", &own::theta2, { "median", "mean" }),
+            parameter("zero_variance", &own::zero_variance, { "floor", "ignore" }, fixed),
+            parameter("min_support", &own::min_support, at_least(1)),
+            parameter("max_unknown", &own::max_unknown, between(0, MAX_UNKNOWN)),
+            parameter("rival_support", &own::rival_support, at_least(0)),
+            parameter("theta2_limit", &own::theta2_limit, at_least(0)),
+            parameter("merge_separation", &own::merge_separation, at_least(0)),
+        };
+    }
+};
+
+//! What the discriminator decides by: the semantics of a model and the parameters.
+struct discriminator_options : discriminator_parameters {
+    //! (K, dim) semantic centers S_k of the known classes, Eq. 7.
+    ndarray centers;
+
+    //! (K, dim) variances, for "diagonal" and "isotropic"; "euclidean" does without.
+    std::optional<ndarray> variances;
+
+    //! (K, dim, dim), for "mahalanobis"; the other distances accept it in place of
+    //! the variances and use its diagonal.
+    std::optional<ndarray> covariances;
 
     //! (K,) labels of the known classes: no discovered class is given one of them. Empty: unknown.
     std::vector<std::string> classes;

@@ -10,26 +10,35 @@
 
 namespace py = pybind11;
 using gr::sr2cnn::discriminator;
+using gr::sr2cnn::discriminator_reporting;
 using gr::sr2cnn::frame_queue;
 using gr::sr2cnn::framer;
 using gr::sr2cnn::tagger;
 
-// GNU Radio's own logs each call for all ports.
-//! A setter of a number, which waits for work's lock without the GIL.
-template <typename T>
-auto number_setter(const char* name, void (discriminator::*set)(T))
+//! Getters and setters of an owner's parameters, which wait for work's lock without the GIL.
+template <class Owner, class Bound>
+void bind_parameters(Bound& bound, Owner (discriminator::*all)() const)
 {
-    return [name, set](discriminator& block, const py::object& value) {
-        T converted;
-        if constexpr (std::is_same_v<T, std::optional<int>>)
-            converted = number_or_none<int>(name, value);
-        else
-            converted = number<T>(name, value);
-        py::gil_scoped_release released;
-        (block.*set)(converted);
-    };
+    gr::sr2cnn::for_each_parameter<Owner>([&](const auto& one) {
+        using type = typename std::decay_t<decltype(one)>::type;
+        bound.def(
+            one.name,
+            [all, member = one.member](const discriminator& block) { return (block.*all)().*member; },
+            py::call_guard<py::gil_scoped_release>());
+        if (one.fixed)
+            return;
+        bound.def(
+            ("set_" + std::string(one.name)).c_str(),
+            [name = one.name](discriminator& block, const py::object& value) {
+                const gr::sr2cnn::parameter_value converted = value_as<type>(name, value);
+                py::gil_scoped_release released;
+                block.set(name, converted);
+            },
+            py::arg(one.name));
+    });
 }
 
+// GNU Radio's own logs each call for all ports.
 template <class Bound>
 void set_room_quietly(Bound& bound)
 {
@@ -70,108 +79,48 @@ void bind_blocks(py::module& m)
         "Names what is known and discovers what is not, frame by frame (Algorithm 2).\n\n"
         "Vectors of dim floats in; class ids (int16) and, optionally, scores (float) out;\n"
         "messages labels, novel, status out, cmd and upstream in. Output 0 must be connected.\n"
-        "discriminator_from_bundle takes all that it needs from a model.");
-    judge.attr("MAX_NEW_PER_MINUTE") = int(discriminator::MAX_NEW_PER_MINUTE);
+        "discriminator_from_bundle takes all that it needs from a model. Keyword arguments: the\n"
+        "fields of sr2cnn_learn.discriminator_parameters.DiscriminatorParameters, and\n"
+        "emit: which frames get a signal_class tag: \"change\", \"every\" or \"unknown\"\n"
+        "max_run: most frames of a message on labels\n"
+        "max_new_per_minute: most classes discovered in any minute, by the clock; None: any number");
+    judge.attr("MAX_NEW_PER_MINUTE") = *discriminator_reporting().max_new_per_minute;
     set_room_quietly(judge);
+    bind_parameters(judge, &discriminator::parameters);
+    bind_parameters(judge, &discriminator::reporting);
     judge
         .def(py::init([](const std::vector<std::string>& classes,
                          const numbers& centers,
                          const std::optional<numbers>& variances,
-                         const py::object& lambda1,
-                         const py::object& lambda2,
-                         const std::string& distance,
-                         const std::string& theta2,
-                         const std::string& zero_variance,
-                         const py::object& min_support,
-                         const py::object& max_unknown,
                          const std::optional<numbers>& covariances,
                          const std::optional<numbers>& thresholds,
-                         const py::object& rival_support,
-                         const py::object& theta2_limit,
-                         const py::object& merge_separation,
-                         const std::string& emit,
-                         const py::object& max_run,
                          const py::object& frame_len,
                          const py::object& hop,
                          const std::string& model,
-                         const py::object& max_new_per_minute) {
+                         py::kwargs named) {
+                 discriminator_reporting reporting;
+                 gr::sr2cnn::for_each_parameter<discriminator_reporting>([&](const auto& one) {
+                     using type = typename std::decay_t<decltype(one)>::type;
+                     if (named.contains(one.name))
+                         one.set(reporting, value_as<type>(one.name, named.attr("pop")(one.name)));
+                 });
+                 const auto parameters = to_parameters({}, named);
                  return discriminator::make(classes,
-                                            to_options(centers,
-                                                       variances,
-                                                       number<double>("lambda1", lambda1),
-                                                       number<double>("lambda2", lambda2),
-                                                       distance,
-                                                       theta2,
-                                                       zero_variance,
-                                                       number<int>("min_support", min_support),
-                                                       number_or_none<int>("max_unknown", max_unknown),
-                                                       covariances,
-                                                       thresholds,
-                                                       number<int>("rival_support", rival_support),
-                                                       number<double>("theta2_limit", theta2_limit),
-                                                       number<double>("merge_separation", merge_separation)),
-                                            emit,
-                                            number<int>("max_run", max_run),
+                                            to_options(centers, variances, covariances, thresholds, parameters),
+                                            reporting,
                                             number<int>("frame_len", frame_len),
                                             number<int>("hop", hop),
-                                            model,
-                                            number_or_none<int>("max_new_per_minute", max_new_per_minute));
+                                            model);
              }),
              py::arg("classes"),
              py::arg("centers"),
              py::arg("variances") = py::none(),
-             py::arg("lambda1") = 0.4,
-             py::arg("lambda2") = 1.0,
-             py::arg("distance") = "diagonal",
-             py::arg("theta2") = "median",
-             py::arg("zero_variance") = "floor",
-             py::arg("min_support") = 1,
-             py::arg("max_unknown") = py::none(),
+             py::kw_only(),
              py::arg("covariances") = py::none(),
              py::arg("thresholds") = py::none(),
-             py::arg("rival_support") = 0,
-             py::arg("theta2_limit") = 0.0,
-             py::arg("merge_separation") = 0.0,
-             py::arg("emit") = "change",
-             py::arg("max_run") = 1000,
              py::arg("frame_len") = 128,
              py::arg("hop") = 0,
-             py::arg("model") = "",
-             py::arg("max_new_per_minute") = int(discriminator::MAX_NEW_PER_MINUTE))
-        .def("set_lambda1", number_setter("lambda1", &discriminator::set_lambda1), py::arg("lambda1"))
-        .def("set_lambda2", number_setter("lambda2", &discriminator::set_lambda2), py::arg("lambda2"))
-        .def("set_theta2", &discriminator::set_theta2, py::arg("theta2"), released())
-        .def("set_min_support",
-             number_setter("min_support", &discriminator::set_min_support),
-             py::arg("min_support"))
-        .def("set_max_unknown",
-             number_setter("max_unknown", &discriminator::set_max_unknown),
-             py::arg("max_unknown"))
-        .def("set_rival_support",
-             number_setter("rival_support", &discriminator::set_rival_support),
-             py::arg("rival_support"))
-        .def("set_theta2_limit",
-             number_setter("theta2_limit", &discriminator::set_theta2_limit),
-             py::arg("theta2_limit"))
-        .def("set_merge_separation",
-             number_setter("merge_separation", &discriminator::set_merge_separation),
-             py::arg("merge_separation"))
-        .def("set_max_new_per_minute",
-             number_setter("max_new_per_minute", &discriminator::set_max_new_per_minute),
-             py::arg("max_new_per_minute"))
-        .def("set_emit", &discriminator::set_emit, py::arg("emit"), released())
-        .def("set_max_run", number_setter("max_run", &discriminator::set_max_run), py::arg("max_run"))
-        .def("lambda1", &discriminator::lambda1, released())
-        .def("lambda2", &discriminator::lambda2, released())
-        .def("theta2", &discriminator::theta2, released())
-        .def("min_support", &discriminator::min_support, released())
-        .def("max_unknown", &discriminator::max_unknown, released())
-        .def("rival_support", &discriminator::rival_support, released())
-        .def("theta2_limit", &discriminator::theta2_limit, released())
-        .def("merge_separation", &discriminator::merge_separation, released())
-        .def("max_new_per_minute", &discriminator::max_new_per_minute, released())
-        .def("emit", &discriminator::emit, released())
-        .def("max_run", &discriminator::max_run, released())
+             py::arg("model") = "")
         .def("state",
              &discriminator::state,
              released(),

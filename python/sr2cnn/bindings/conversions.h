@@ -27,12 +27,6 @@ T number(const char* name, const pybind11::object& value)
     }
 }
 
-template <typename T>
-std::optional<T> number_or_none(const char* name, const pybind11::object& value)
-{
-    return value.is_none() ? std::nullopt : std::optional(number<T>(name, value));
-}
-
 using numbers = pybind11::array_t<double, pybind11::array::c_style | pybind11::array::forcecast>;
 
 inline gr::sr2cnn::ndarray to_ndarray(const numbers& array)
@@ -46,41 +40,46 @@ inline std::optional<gr::sr2cnn::ndarray> to_ndarray(const std::optional<numbers
     return array ? std::optional(to_ndarray(*array)) : std::nullopt;
 }
 
+//! A parameter's value as a T, see number().
+template <typename T>
+T value_as(const char* name, const pybind11::object& value)
+{
+    if constexpr (std::is_same_v<T, std::string>)
+        return pybind11::str(value);
+    else if constexpr (std::is_same_v<T, std::optional<int>>)
+        return value.is_none() ? std::nullopt : std::optional(number<int>(name, value));
+    else
+        return number<T>(name, value);
+}
+
+//! Parameters as Python's DiscriminatorParameters makes and checks them.
+inline gr::sr2cnn::discriminator_parameters to_parameters(const pybind11::args& positional,
+                                                          const pybind11::kwargs& named)
+{
+    using gr::sr2cnn::discriminator_parameters;
+    const auto given = pybind11::module::import("sr2cnn_learn.discriminator_parameters")
+                           .attr("DiscriminatorParameters")(*positional, **named);
+    discriminator_parameters parameters;
+    gr::sr2cnn::for_each_parameter<discriminator_parameters>([&](const auto& one) {
+        using type = typename std::decay_t<decltype(one)>::type;
+        one.set(parameters, value_as<type>(one.name, given.attr(one.name)));
+    });
+    return parameters;
+}
+
 inline gr::sr2cnn::discriminator_options to_options(const numbers& centers,
                                                     const std::optional<numbers>& variances,
-                                                    double lambda1,
-                                                    double lambda2,
-                                                    const std::string& distance,
-                                                    const std::string& theta2,
-                                                    const std::string& zero_variance,
-                                                    int min_support,
-                                                    std::optional<int> max_unknown,
                                                     const std::optional<numbers>& covariances,
                                                     const std::optional<numbers>& thresholds,
-                                                    int rival_support,
-                                                    double theta2_limit,
-                                                    double merge_separation,
-                                                    const std::vector<std::string>& classes = {},
-                                                    std::optional<int> may_discover = {})
+                                                    const gr::sr2cnn::discriminator_parameters& parameters)
 {
-    gr::sr2cnn::discriminator_options options;
-    options.centers = to_ndarray(centers);
-    options.variances = to_ndarray(variances);
-    options.covariances = to_ndarray(covariances);
-    options.lambda1 = lambda1;
-    options.lambda2 = lambda2;
-    options.distance = distance;
-    options.theta2 = theta2;
-    options.zero_variance = zero_variance;
-    options.min_support = min_support;
-    options.max_unknown = max_unknown;
-    options.thresholds = to_ndarray(thresholds);
-    options.rival_support = rival_support;
-    options.theta2_limit = theta2_limit;
-    options.merge_separation = merge_separation;
-    options.classes = classes;
-    options.may_discover = may_discover;
-    return options;
+    return { parameters,
+             to_ndarray(centers),
+             to_ndarray(variances),
+             to_ndarray(covariances),
+             {},
+             {},
+             to_ndarray(thresholds) };
 }
 
 //! A discovered class as Python sees it.

@@ -124,57 +124,42 @@ void bind_kernel(py::module& m)
                    std::to_string(d.count) + " frames>";
         });
 
-    py::class_<kernel>(m,
-                       "discriminator_kernel",
-                       "Algorithm 2 in C++, as sr2cnn_learn.discriminator.Discriminator: the "
-                       "same arguments, results and errors.")
+    py::class_<kernel> judge(m,
+                             "discriminator_kernel",
+                             "Algorithm 2 in C++, as sr2cnn_learn.discriminator.Discriminator: the "
+                             "same arguments, results and errors.");
+    for_each_parameter<discriminator_parameters>([&judge](const auto& one) {
+        using type = typename std::decay_t<decltype(one)>::type;
+        const auto get = [member = one.member](kernel& k) {
+            return k.with([member](core& c) { return c.parameters().*member; });
+        };
+        if (one.fixed)
+            judge.def_property_readonly(one.name, get);
+        else
+            judge.def_property(one.name, get, [name = one.name](kernel& k, const py::object& value) {
+                const parameter_value converted = value_as<type>(name, value);
+                k.with([&](core& c) { c.set(name, converted); });
+            });
+    });
+    judge
         .def(py::init([](const numbers& centers,
                          const std::optional<numbers>& variances,
-                         double lambda1,
-                         double lambda2,
-                         const std::string& distance,
-                         const std::string& theta2,
-                         const std::string& zero_variance,
-                         int min_support,
-                         std::optional<int> max_unknown,
+                         const py::args& positional,
                          const std::optional<numbers>& covariances,
                          const std::optional<numbers>& thresholds,
-                         int rival_support,
-                         double theta2_limit,
-                         double merge_separation,
                          const std::vector<std::string>& classes,
-                         std::optional<int> may_discover) {
-                 return std::make_unique<kernel>(to_options(centers,
-                                                            variances,
-                                                            lambda1,
-                                                            lambda2,
-                                                            distance,
-                                                            theta2,
-                                                            zero_variance,
-                                                            min_support,
-                                                            max_unknown,
-                                                            covariances,
-                                                            thresholds,
-                                                            rival_support,
-                                                            theta2_limit,
-                                                            merge_separation,
-                                                            classes,
-                                                            may_discover));
+                         std::optional<int> may_discover,
+                         const py::kwargs& parameters) {
+                 auto options = to_options(
+                     centers, variances, covariances, thresholds, to_parameters(positional, parameters));
+                 options.classes = classes;
+                 options.may_discover = may_discover;
+                 return std::make_unique<kernel>(options);
              }),
              py::arg("centers"),
              py::arg("variances") = py::none(),
-             py::arg("lambda1") = 0.4,
-             py::arg("lambda2") = 1.0,
-             py::arg("distance") = "diagonal",
-             py::arg("theta2") = "median",
-             py::arg("zero_variance") = "floor",
-             py::arg("min_support") = 1,
-             py::arg("max_unknown") = py::none(),
              py::arg("covariances") = py::none(),
              py::arg("thresholds") = py::none(),
-             py::arg("rival_support") = 0,
-             py::arg("theta2_limit") = 0.0,
-             py::arg("merge_separation") = 0.0,
              py::arg("classes") = std::vector<std::string>(),
              py::arg("may_discover") = py::none())
         .def("predict",
@@ -197,21 +182,6 @@ void bind_kernel(py::module& m)
                                                                   c.thresholds().data());
                                    });
                                })
-        .def_property("lambda1", reader(&core::lambda1), method(&core::set_lambda1))
-        .def_property("lambda2", reader(&core::lambda2), method(&core::set_lambda2))
-        .def_property("theta2", reader(&core::theta2), method(&core::set_theta2))
-        .def_property(
-            "min_support", reader(&core::min_support), method(&core::set_min_support))
-        .def_property(
-            "max_unknown", reader(&core::max_unknown), method(&core::set_max_unknown))
-        .def_property("rival_support",
-                      reader(&core::rival_support),
-                      method(&core::set_rival_support))
-        .def_property(
-            "theta2_limit", reader(&core::theta2_limit), method(&core::set_theta2_limit))
-        .def_property("merge_separation",
-                      reader(&core::merge_separation),
-                      method(&core::set_merge_separation))
         .def_property(
             "may_discover", reader(&core::may_discover), method(&core::set_may_discover))
         .def("rename", method(&core::rename), py::arg("id"), py::arg("name"))
