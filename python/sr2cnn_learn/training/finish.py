@@ -12,6 +12,7 @@ from ..attributes import MAX_FIT_FRAMES, MIN_FIT_FRAMES, fit_attributes
 from ..bundle import SCHEMA, Bundle
 from ..calibration import choose_discriminator, lambda1_for_tkr
 from ..discriminator import Discriminator
+from ..discriminator_parameters import DiscriminatorParameters
 from ..evaluation.metrics import open_set_metrics
 from ..iq import as_complex
 from ..semantics import class_semantics
@@ -160,4 +161,4 @@ def _calibrate(network, recipe, prepared, semantics):
         auroc=float(roc_auc_score(unknown, discriminator.scores)) if unknown.any() else None,
         constraints_met=admissible,
     )
-    return figures, {**chosen, **fixed}
+    return figures, DiscriminatorParameters(**chosen, **fixed).in_card()

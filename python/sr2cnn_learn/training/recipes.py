@@ -8,6 +8,8 @@ trainings of a preset is no field but a class variable.
 from dataclasses import dataclass, fields, replace
 from typing import ClassVar
 
+from ..discriminator_parameters import IN_CARD
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -47,20 +49,14 @@ class Recipe:
     weight_decay: ClassVar[float] = 0.0
     tkr: ClassVar[float | None] = None
     stores_half: ClassVar[bool] = False
-    theta2: ClassVar[str] = "median"
-    lambda2: ClassVar[float] = 1.0
-    theta2_limit: ClassVar[float] = 0.0
-    rival_support: ClassVar[int] = 0
-    merge_separation: ClassVar[float] = 0.0
 
     def weight(self, objective):
         """Of a loss in the sum."""
         return getattr(self, f"{objective}_weight", 1.0)
 
     def discriminator(self):
-        """The discriminator's parameters that are not chosen by calibration."""
-        names = ("theta2", "lambda2", "theta2_limit", "rival_support", "merge_separation")
-        return {name: getattr(self, name) for name in names}
+        """Parameters of the discriminator that the recipe names; the others have their defaults."""
+        return {name: getattr(self, name) for name in IN_CARD if hasattr(self, name)}
 
 
 @dataclass(frozen=True)
