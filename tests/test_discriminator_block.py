@@ -3,13 +3,16 @@
 
 import json
 import os
+import re
 import time
+from pathlib import Path
 
 import numpy as np
 import pmt
 import pytest
 from gnuradio import blocks, gr, sr2cnn
 from sr2cnn_learn.discriminator import INVALID, Discriminator
+from sr2cnn_learn.discriminator_parameters import RUNTIME
 from waiting import until
 
 CLASSES = ["near", "right", "up"]
@@ -294,11 +297,16 @@ def test_score_is_below_1_where_known_and_nowhere_else(run):
 
 def test_commands_set_parameters(run):
     block = make()
-    values = dict(lambda1=0.7, lambda2=2, theta2="mean", min_support=4, max_unknown=9)
-    values.update(rival_support=6, theta2_limit=1.5, merge_separation=3.5, max_new_per_minute=12)
+    values = dict.fromkeys(RUNTIME, 7) | dict(lambda1=0.7, theta2="mean", max_new_per_minute=12)
     run(block, [NEAR], cmds=[values | dict(emit="every", max_run=5)])
     assert {name: getattr(block, name)() for name in values} == values
     assert (block.emit(), block.max_run()) == ("every", 5)
+
+
+def test_commands_that_set_parameters_are_in_the_documentation():
+    text = (Path(__file__).parents[1] / "docs" / "messages.md").read_text()
+    (row,) = [line for line in text.splitlines() if line.endswith("| the new value |")]
+    assert re.findall("`(.*?)`", row) == [*RUNTIME, "max_new_per_minute", "emit", "max_run"]
 
 
 def test_forget_all(run):

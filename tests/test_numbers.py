@@ -53,10 +53,8 @@ def judge(**parameters):
     return sr2cnn.discriminator(CLASSES, CENTERS, distance="euclidean", **parameters)
 
 
-DISCRIMINATOR = dict(
-    lambda1="0.5", lambda2="1.5", min_support="2", max_unknown="9", max_run="10", hop="64", rival_support="5",
-    theta2_limit="1.5", merge_separation="3", max_new_per_minute="7",
-)  # fmt: skip
+DISCRIMINATOR = {each.name: "5" for each in PARAMETERS if not isinstance(each.default, str)}
+DISCRIMINATOR |= dict(lambda1="0.5", max_run="10", hop="64", max_new_per_minute="7")
 
 
 @pytest.fixture(scope="module")
@@ -144,8 +142,6 @@ def test_no_number_of_a_constructor_is_left_out(name, makers):
     signature = inspect.signature(getattr(sr2cnn, name))
     defaults = {p.name: p.default for p in signature.parameters.values()}
     numeric = {key for key, value in defaults.items() if type(value) in (int, float)}
-    if "parameters" in defaults:
-        numeric |= {each.name for each in PARAMETERS if not isinstance(each.default, str)}
     assert numeric <= set(makers[name][1])
 
 
