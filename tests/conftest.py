@@ -112,7 +112,8 @@ def _frames_of_classes(n, seed):
 def tiny_bundle(tmp_path_factory):
     """Path of a whole model bundle: a network of random weights, semantics measured with it."""
     import torch
-    from sr2cnn_learn.bundle import SCHEMA, Bundle
+    from sr2cnn_learn.bundle import Bundle
+    from sr2cnn_learn.card import SCHEMA
     from sr2cnn_learn.nets.sr2cnn import normalise
     from sr2cnn_learn.semantics import class_semantics
 

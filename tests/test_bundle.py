@@ -12,8 +12,9 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-from sr2cnn_learn.bundle import Bundle, find, torch_device
+from sr2cnn_learn.bundle import Bundle, find
 from sr2cnn_learn.discriminator import Discriminator
+from sr2cnn_learn.engines import torch_device
 from torch import nn
 
 

@@ -12,7 +12,7 @@ from gnuradio.sr2cnn.synthesis.radioml import synthesize
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from sr2cnn_learn import bundle as bundle_module
+from sr2cnn_learn import engines as engines_module
 from sr2cnn_learn.bundle import MODELS, Bundle
 from sr2cnn_learn.iq import as_complex
 from sr2cnn_learn.onnx_runtime import OnnxEncoder, onnx_file
@@ -118,7 +118,7 @@ def test_torchscript_stays_where_the_numbers_differ(tiny_bundle, wrong, monkeypa
         def __call__(self, frames):
             return wrong(super().__call__(frames))
 
-    monkeypatch.setattr(bundle_module, "OnnxEncoder", Wrong)
+    monkeypatch.setattr(engines_module, "OnnxEncoder", Wrong)
     assert Bundle.load(tiny_bundle).engine == "TorchScript"
     with pytest.raises(ValueError, match="other semantic vectors than TorchScript"):
         Bundle.load(tiny_bundle, engine="ONNX Runtime")

@@ -18,7 +18,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sr2cnn_learn import network_trial
-from sr2cnn_learn.bundle import MODELS, Bundle, _archive_for_torch
+from sr2cnn_learn.bundle import MODELS, Bundle, archive_for_torch
 from sr2cnn_learn.discriminator import Discriminator
 from sr2cnn_learn.network_archive import network_file
 from sr2cnn_learn.network_check import OPERATORS, checked_code
@@ -670,7 +670,7 @@ def test_mutated_files(whole, survivors, data):
 
 def survives(content, survivors):
     try:
-        archive = _archive_for_torch("some.pt", content)
+        archive = archive_for_torch("some.pt", content)
     except ValueError:
         return
     (survivors / network_trial._digest(archive)).write_bytes(archive)

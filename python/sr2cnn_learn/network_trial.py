@@ -94,7 +94,7 @@ def main():
     torch.set_num_threads(1)
     _limit(seconds, memory)
     try:
-        bundle = Bundle.from_bytes(path, content)
+        bundle = Bundle(path, content)
         frames = np.random.default_rng(0).standard_normal((BATCH, bundle.frame_len, 2), np.float32)
         for _ in range(2):  # TorchScript makes faster code for the second run
             bundle.classify(bundle.encode(frames))

@@ -67,17 +67,25 @@ class OnnxEncoder:
         ImportError: there is no onnxruntime
     """
 
+    name = "ONNX Runtime"
+    pads = False
+
     def __init__(self, content, threads):
+        self._content = content
+        self.use_threads(threads)
+
+    def use_threads(self, n):
+        """Threads are those of a session: a new one is made."""
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = n
         options.log_severity_level = 3  # errors
         options.enable_mem_pattern = False  # one would be kept for each batch size
         # A thread that spins for more work takes a processor from the rest of a live flowgraph.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
-            content, options, providers=["CPUExecutionProvider"]
+            self._content, options, providers=["CPUExecutionProvider"]
         )
 
     def __call__(self, frames):

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
 
-from ..bundle import Bundle, torch_device
+from ..bundle import Bundle
 from ..calibration import choose_discriminator, needed_lambda1
 from ..datasets import file_sha256, load_dataset, split
 from ..discriminator import Discriminator
+from ..engines import torch_device
 from ..evaluation.metrics import open_set_metrics
 from ..evaluation.separation import discrimination_interval
 from ..machine import machine

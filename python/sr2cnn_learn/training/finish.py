@@ -9,8 +9,9 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.metrics import roc_auc_score
 
 from ..attributes import MAX_FIT_FRAMES, MIN_FIT_FRAMES, fit_attributes
-from ..bundle import SCHEMA, Bundle
+from ..bundle import Bundle
 from ..calibration import choose_discriminator, lambda1_for_tkr
+from ..card import SCHEMA
 from ..discriminator import Discriminator
 from ..discriminator_parameters import DiscriminatorParameters
 from ..evaluation.metrics import open_set_metrics

@@ -4,7 +4,7 @@
 from pathlib import Path
 
 from ..atomic import replaceable
-from ..bundle import torch_device
+from ..engines import torch_device
 from ..names import check_name
 from .finish import finish
 from .fit import Learner, fit
