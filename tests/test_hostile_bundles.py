@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from sr2cnn_learn import network_trial
 from sr2cnn_learn.bundle import MODELS, Bundle, archive_for_torch
 from sr2cnn_learn.discriminator import Discriminator
+from sr2cnn_learn.nets import build
 from sr2cnn_learn.network_archive import network_file
 from sr2cnn_learn.network_check import OPERATORS, checked_code
 from test_bundle import Small, SmallWithDecoder, card, semantics
@@ -585,6 +586,132 @@ def test_shipped_networks_pass_and_give_the_same(name, tmp_path):
         assert torch.equal(ours.classify(z), stored.classify(z))
 
 
+# A network of ours: only its weights are read, whatever graph lies beside them.
+
+RESIDUAL = dict(n_classes=3, frame_len=16, dim=4, channels=[8, 8, 8])
+
+
+def named(name="residual", **arguments):
+    return card(network={"name": name, "arguments": {**RESIDUAL, **arguments}})
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory):
+    """The bytes of a bundle whose card names its network."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("bundle") / "ours.pt"
+    Bundle.save(path, build("residual", RESIDUAL), named(), semantics())
+    return path.read_bytes()
+
+
+def with_card(content, changed):
+    return zipped({**parts(content), "archive/extra/card.json": json.dumps(changed).encode()})
+
+
+def vectors(path, content):
+    path.write_bytes(content)
+    frames = np.random.default_rng(0).standard_normal((5, 16, 2)).astype(np.float32)
+    return Bundle.load(path, engine="TorchScript").encode(frames)
+
+
+def test_the_stored_graph_of_a_known_network_never_runs(tmp_path, ours):
+    victim = tmp_path / "victim"
+    victim.write_bytes(bytes(64))
+    expected = vectors(tmp_path / "sound.pt", ours)
+    harmful = with_code(ours, "torch.rsqrt(", f"torch.mul(torch.from_file('{victim}', True, 4).fill_(1), ")
+    other = with_code(ours, "torch.rsqrt(", "torch.exp(")
+    bare = zipped({name: text for name, text in parts(ours).items() if "/code/" not in name})
+    for n, content in enumerate((harmful, other, bare)):
+        assert np.array_equal(vectors(tmp_path / f"{n}.pt", content), expected)
+    assert victim.read_bytes() == bytes(64)
+    refused(tmp_path, with_card(harmful, card()), "its network calls aten::from_file")
+    changed = vectors(tmp_path / "unnamed.pt", with_card(other, card()))
+    assert not np.allclose(changed, expected)  # of a network that nobody names the graph is what there is
+
+
+@pytest.mark.parametrize(
+    "changed, reason",
+    [
+        (named(channels=[8, 8, 9]), r"stages.2.conv1.weight of shape \(8, 8, 1, 3\), expected \(9, 8, 1, 3\)"),
+        (named(channels=[8, 8]), "not those of the network that its card names: none are missing"),
+        (named(channels=[8]), "not those of the network"),
+        (named(channels=[]), "cannot be built"),
+        (named(channels=None), "among a network's arguments"),
+        (named(channels="abc"), "cannot be built"),
+        (named(channels=[8] * 65), "a list of at most 64"),
+        (named(channels=[2**20] * 3), "needs more than 1073741824 bytes"),
+        (named(channels=[2**20] * 64), "needs more than 1073741824 bytes"),
+        (named(dim=2**20), "project.weight of shape"),
+        (named(dim=-1), "cannot be built"),
+        (named(dim=2**70), "a number up to 1048576"),
+        (named(dropout=float("nan")), "a number up to 1048576"),
+        (named(n_classes=2), "classifier.weight of shape"),
+        (named(n_classes="3"), "cannot be built"),
+        (named(frame_len=17), "cannot be built"),
+        (named(colour=3), "cannot be built"),
+        (named(**{"__class__": {"name": "residual"}}), "an object of name and arguments"),
+        (card(network="residual"), "an object of name and arguments"),
+        (card(network={"name": "sr2cnn-encoder", "arguments": {"n_classes": 3, "dim": 4}}), "not those of"),
+        (card(network={"name": "promoted", "arguments": {"network": 3, "n_classes": 3}}), "cannot be built"),
+        (named(remove_phase={"name": "residual", "arguments": RESIDUAL}), None),
+        (card(input={"kind": "spectrum", "frame_len": 16, "normalisation": None}), "input.kind 'spectrum'"),
+        (card(input={"kind": "iq", "frame_len": 17, "normalisation": None}), "input.frame_len 17"),
+        (card(input={"kind": "iq", "frame_len": 16, "normalisation": "\x1b[2J"}), "input.normalisation"),
+    ],
+)
+def test_what_a_card_says_of_its_network(tmp_path, ours, changed, reason):
+    content = with_card(ours, changed)
+    if reason:
+        refused(tmp_path, content, reason)
+    else:
+        vectors(tmp_path / "odd.pt", content)
+
+
+def test_networks_within_networks_without_end(tmp_path, ours):
+    network = named()["network"]
+    for _ in range(40):
+        network = {"name": "promoted", "arguments": {"network": network, "n_classes": 3, "n_old": 2, "dim": 4}}
+    refused(tmp_path, with_card(ours, card(network=network)), "networks within networks")
+
+
+@pytest.mark.parametrize(
+    "old, new, reason",
+    [
+        (b"FloatStorage\n", b"IntStorage\n", "in a IntStorage, expected torch.float32"),
+        (b"FloatStorage\n", b"HalfStorage\n", "bytes for"),
+        (b"LongStorage\n", b"DoubleStorage\n", "in a DoubleStorage, expected torch.int64"),
+    ],
+)
+def test_weights_of_another_type(tmp_path, ours, old, new, reason):
+    members = parts(ours)
+    pickled = members["archive/data.pkl"]
+    assert old in pickled
+    refused(tmp_path, zipped({**members, "archive/data.pkl": pickled.replace(old, new)}), reason)
+
+
+def test_a_module_within_itself(tmp_path, ours):
+    """Depth is bounded, and so is what is looked at where parts have parts in common."""
+    module = b"c__torch__\nA\n)\x81"
+    content = b"\x80\x02" + module + b"q\x00}(X\x01\x00\x00\x00ah\x00X\x01\x00\x00\x00bh\x00ub."
+    refused(tmp_path, zipped({**parts(ours), "archive/data.pkl": content}), "no module of modules")
+
+
+def test_an_unknown_name_leaves_the_stored_graph_behind_the_list(tmp_path, ours, children):
+    content = with_card(ours, named("of somebody else"))
+    assert np.array_equal(vectors(tmp_path / "theirs.pt", content), vectors(tmp_path / "ours.pt", ours))
+    assert children == [str(tmp_path / "theirs.pt")]
+    harmful = with_code(content, "torch.rsqrt(", "torch.mul(torch.from_file('x', True, 4), ")
+    refused(tmp_path, harmful, "its network calls aten::from_file")
+    with pytest.raises(ValueError, match="none that is known here"):
+        Bundle.load(tmp_path / "theirs.pt").module()
+
+
+def test_save_refuses_weights_that_are_not_the_named_network_s(tmp_path):
+    with pytest.raises(ValueError, match="not those of the network that its card names"):
+        Bundle.save(tmp_path / "own.pt", Small(), named(), semantics())
+    assert not list(tmp_path.iterdir())
+
+
 # Fuzzing: anything but a ValueError, or a network of the operators on the list, is a fault.
 
 
@@ -692,6 +819,7 @@ values = st.recursive(
 @given(data=st.data())
 def test_mutated_cards(tmp_path_factory, whole, data):
     changed = card(provenance={}, thresholds=[1, 2, 3], attributes=None, theta2_limit=1, rival_support=1)
+    changed.update(network=named()["network"], input={"kind": "iq", "frame_len": 16, "normalisation": None})
     for key in data.draw(st.lists(st.sampled_from(sorted(changed)), min_size=1, max_size=3)):
         changed[key] = data.draw(values)
     path = tmp_path_factory.getbasetemp() / "card.pt"

@@ -20,6 +20,8 @@ from sr2cnn_learn.bundle import Bundle
 from sr2cnn_learn.calibration import needed_lambda1
 from sr2cnn_learn.datasets import load_dataset
 from sr2cnn_learn.discriminator import Discriminator
+from sr2cnn_learn.iq import interleaved
+from sr2cnn_learn.nets.promoted import Promoted
 from sr2cnn_learn.promotion import promote
 from sr2cnn_learn.registry import MOST_SAMPLE_BYTES, Registry, Samples, fingerprint, locked
 
@@ -294,7 +296,8 @@ def test_logits_say_the_new_class_exactly_where_it_is_nearest(promoted):
     _, folder, _ = promoted
     old, new = Bundle.load(MODEL), Bundle.load(folder / "new.pt")
     z = old.encode(stream()[0])
-    np.testing.assert_array_equal(new.encode(stream()[0]), z)
+    # The stored graph of the old one is from before what nets/residual.py is now: the same but for rounding.
+    np.testing.assert_allclose(new.encode(stream()[0]), z, atol=1e-5 * np.abs(z).max())
     logits = new.classify(z)
     np.testing.assert_array_equal(logits[:, : len(old.classes)], old.classify(z))
     nearest, _ = Discriminator(**new.discriminator_options()).nearest_known(z)
@@ -302,6 +305,35 @@ def test_logits_say_the_new_class_exactly_where_it_is_nearest(promoted):
     assert 0 < is_new.sum() < len(z)
     np.testing.assert_array_equal(logits.argmax(1)[is_new], nearest[is_new])
     assert (logits.argmax(1)[~is_new] < len(old.classes)).all()
+
+
+def test_a_promoted_bundle_is_our_network_with_its_weights(promoted):
+    bundle = Bundle.load(promoted[1] / "new.pt")
+    network = bundle.card["network"]
+    assert (network["name"], network["arguments"]["network"]["name"]) == ("promoted", "residual")
+    module, frames = bundle.module(), stream()[0][:200]
+    assert isinstance(module, Promoted)
+    iq = torch.from_numpy(interleaved(frames))
+    with torch.inference_mode():
+        z = module(iq)
+        logits = module.classify(z).numpy()
+    expected = bundle.encode(frames)
+    np.testing.assert_allclose(z.numpy(), expected, atol=1e-4 * np.abs(expected).max())
+    np.testing.assert_allclose(logits, bundle.classify(z.numpy()), rtol=1e-4, atol=1e-4)
+
+
+def test_a_promoted_class_is_promoted_again(promoted, tmp_path):
+    """A network within a network within a network."""
+    first, second, rest = (tmp_path / name for name in ("first.pt", "second.pt", "rest.classes"))
+    promote(promoted[0], ["GFSK"], Bundle.load(MODEL), first, rest=rest)
+    promote(Registry.load(rest), ["AM-SSB"], Bundle.load(first), second)
+    old, new = Bundle.load(first), Bundle.load(second)
+    assert new.classes == [*old.classes, "AM-SSB"]
+    assert new.card["network"]["arguments"]["network"] == old.card["network"]
+    frames = stream()[0][:50]
+    z = old.encode(frames)
+    np.testing.assert_array_equal(new.encode(frames), z)
+    np.testing.assert_array_equal(new.classify(z)[:, :-1], old.classify(z))
 
 
 def test_the_card_tells_where_a_class_comes_from(promoted):

@@ -143,11 +143,9 @@ def test_bad_arguments(arguments, message):
 @torch.no_grad()
 def test_evidence_for_background_by_hand():
     """The share of the background among all classes, times the weight of the axis."""
-    network = ResidualNet(2, 3, dim=9).eval()
+    network = ResidualNet(2, 3, dim=9, evidence_weight=2.5).eval()
     network.classifier.weight.zero_()
     network.classifier.bias.copy_(torch.tensor([1.0, 1, 2, 2, 2]).log())  # 2 + 2 + 2 of 8
-    assert network(mixed_frames(4))[:, -1].tolist() == [0] * 4  # no weight yet
-    network.settle(np.zeros(8), np.eye(8), 2.5)
     assert torch.allclose(network(mixed_frames(4))[:, -1], torch.full((4,), 2.5 * 6 / 8))
     network.classifier.bias[2:] -= 40  # next to nothing for a known frame
     assert network(mixed_frames(4))[:, -1].abs().max() < 1e-9
@@ -156,13 +154,13 @@ def test_evidence_for_background_by_hand():
 @torch.no_grad()
 def test_settled_space_is_white_and_names_stay():
     torch.manual_seed(0)
-    network = ResidualNet(4, 2, dim=9).eval()
+    network = ResidualNet(4, 2, dim=9, evidence_weight=8.0).eval()
     frames = mixed_frames(512)
     before = network(frames)
     logits = network.classify(before)
     embedding = before[:, :-1].double().numpy()
     variances, directions = np.linalg.eigh(np.cov(embedding, rowvar=False))
-    network.settle(embedding.mean(0), directions / np.sqrt(variances), 8.0)
+    network.settle(embedding.mean(0), directions / np.sqrt(variances))
     after = network(frames)
     embedding = after[:, :-1].double().numpy()
     assert np.allclose(np.cov(embedding, rowvar=False), np.eye(8), atol=0.01)

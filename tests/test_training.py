@@ -311,6 +311,28 @@ def test_best_lambda1_keeps_its_share_of_validation_frames(best, data):
     assert card["provenance"]["metrics"]["constraints_met"] is None
 
 
+def test_card_names_the_network_and_what_it_takes(best):
+    bundle, card, _ = best
+    assert card["network"]["name"] == "residual"
+    arguments = bundle.card["network"]["arguments"]
+    assert arguments["n_background"] == 2 and arguments["evidence_weight"] == 10
+    assert card["input"] == {
+        "kind": "iq",
+        "frame_len": bundle.frame_len,
+        "normalisation": "unit power",
+    }
+    assert bundle.module().n_background == 2
+
+
+def test_card_names_the_network_and_what_it_takes_without_decoder(data, tmp_path):
+    for decoder, name in ((False, "sr2cnn-encoder"), (True, "sr2cnn")):
+        path = tmp_path / f"{name}.pt"
+        card = train(data, path, preset="paper", epochs=1, device="cpu", decoder=decoder)
+        assert card["network"]["name"] == name
+        bundle = Bundle.load(path)
+        assert bundle.has_decoder == hasattr(bundle.module(), "reconstruct") == decoder
+
+
 def test_card_names_the_background(best, background):
     provenance = best[1]["provenance"]
     assert provenance["background"] == ["faster", "slower"]

@@ -27,7 +27,7 @@ from .attributes import FREQUENCIES, look, read_attributes
 from .card import MAX_CARD_BYTES, check_card, parsed_card
 from .discriminator import Discriminator
 from .iq import interleaved
-from .network_archive import network_file
+from .network_archive import NetworkWeights, network_file
 from .network_check import check_graphs
 from .npz import members, read_member
 from .semantics import MAX_BYTES, check_semantics, read_semantics
@@ -61,16 +61,23 @@ def _read_extra(archive, name, limit):
     return read_member(archive, found[0], limit)
 
 
-def _card_and_semantics(path, file):
-    """Of a bundle; ``path`` is what messages call the file."""
+@contextlib.contextmanager
+def _opened(path, file):
+    """The archive of a bundle; what goes wrong with it is a ValueError that names ``path``."""
     try:
         with zipfile.ZipFile(file) as archive:
-            card = parsed_card(_read_extra(archive, "card.json", MAX_CARD_BYTES))
-            return card, read_semantics(_read_extra(archive, "semantics.npz", MAX_BYTES), card)
+            yield archive
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     except Exception as error:  # zipfile, zlib and json each have their own for a damaged file
         raise ValueError(f"{path}: not a model bundle ({error or type(error).__name__})") from error
+
+
+def _card_and_semantics(path, file):
+    """Of a bundle; ``path`` is what messages call the file."""
+    with _opened(path, file) as archive:
+        card = parsed_card(_read_extra(archive, "card.json", MAX_CARD_BYTES))
+        return card, read_semantics(_read_extra(archive, "semantics.npz", MAX_BYTES), card)
 
 
 def _content(path):
@@ -90,13 +97,8 @@ def archive_for_torch(path, content):
     """The TorchScript archive that a bundle's network is loaded from: the bundle itself if it is ours."""
     if _is_shipped(path):
         return content
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return network_file(archive)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    except Exception as error:  # zipfile and zlib each have their own for a damaged file
-        raise ValueError(f"{path}: not a model bundle ({error or type(error).__name__})") from error
+    with _opened(path, io.BytesIO(content)) as archive:
+        return network_file(archive)
 
 
 @contextlib.contextmanager
@@ -108,12 +110,49 @@ def _names_the_file(path):
         raise ValueError(f"{path}: {error}") from error
 
 
-def _stored_network(path, content):
-    """A bundle's network in float32 on the CPU, and whether its weights are in half precision in the file."""
+def _from_weights(path, content, card):
+    """A network of ours with a bundle's weights, read without a look at the graph that is stored.
+
+    Returns:
+        dict of the network's ``name`` and ``arguments``, from the card or inferred; torch module; whether the
+        weights are in half precision in the file
+
+    Raises:
+        ValueError: it is none of ours, or the weights are not its
+    """
+    from . import nets
+
+    with _opened(path, io.BytesIO(content)) as archive:
+        weights = NetworkWeights(archive)
+        network = card.get("network") or nets.inferred(weights.shapes, card)
+        if not nets.knows(network):
+            raise ValueError("its network is none that is known here")
+        arrays = weights.read(nets.outline(network))
+    return network, nets.restored(network, arrays), weights.half
+
+
+def _is_known(card):
+    """Whether the card names a network of ours."""
+    if card.get("network") is None:
+        return False
+    from . import nets
+
+    return nets.knows(card["network"])
+
+
+def _stored_network(path, content, card):
+    """A bundle's network in float32 on the CPU, and whether its weights are in half precision in the file.
+
+    Of a shipped bundle, and of one whose network is unknown here, it is the graph that is stored. Of others it
+    is ours, and only their weights are read.
+    """
     import torch
 
-    from .engines import unarchived
+    from .engines import scripted, unarchived
 
+    if not _is_shipped(path) and _is_known(card):
+        _, network, half = _from_weights(path, content, card)
+        return scripted(network, card["frame_len"], card["dim"]), half
     archive = archive_for_torch(path, content)
     with _names_the_file(path):
         network = unarchived(archive)
@@ -283,7 +322,7 @@ class Bundle(BundleHeader):
 
         super().__init__(path, *_card_and_semantics(path, io.BytesIO(content)))
         self.device = torch_device(device)
-        network, _ = _stored_network(path, content)
+        network, _ = _stored_network(path, content, self.card)
         with _names_the_file(path):
             self._torchscript = self._encoder = TorchScript(network, self.device)
             self.has_decoder = self._torchscript.has_decoder
@@ -319,8 +358,9 @@ class Bundle(BundleHeader):
         path = find(model)
         content = _content(path)
         if not _is_shipped(path) and not network_trial.tried(content):
-            _card_and_semantics(path, io.BytesIO(content))
-            archive_for_torch(path, content)
+            card, _ = _card_and_semantics(path, io.BytesIO(content))
+            if not _is_known(card):
+                archive_for_torch(path, content)
             network_trial.try_network(path, content)
             network_trial.remember(content)
         return Bundle(path, content, device, engine)
@@ -334,7 +374,34 @@ class Bundle(BundleHeader):
         Raises:
             ValueError: it cannot be loaded
         """
-        return _stored_network(self.path, _content(self.path))
+        return _stored_network(self.path, _content(self.path), self.card)
+
+    def module(self):
+        """The network as an eager torch module: for hooks, gradients, further training, export.
+
+        Returns:
+            torch module of `nets`, in float32, on the CPU and in eval mode, with this bundle's weights
+
+        Raises:
+            ValueError: the network is none of `nets`
+        """
+        return self.named_module()[1]
+
+    def named_module(self):
+        """Dict of the network's ``name`` and ``arguments``, as a card has them, and `module`."""
+        import torch
+
+        from .engines import check_agreement
+
+        network, module, _ = _from_weights(self.path, _content(self.path), self.card)
+        with _names_the_file(self.path), torch.inference_mode():
+            check_agreement(
+                f"nets' {network['name']}",
+                lambda frames: module(torch.from_numpy(frames)).numpy(),
+                self._torchscript,
+                self.frame_len,
+            )
+        return network, module
 
     def _try_one_frame(self):
         try:
@@ -441,6 +508,9 @@ class Bundle(BundleHeader):
                     parameter.data = parameter.data.half()
         extra = {"card.json": json.dumps(card, indent=2).encode(), "semantics.npz": npz.getvalue()}
         content = archived(network, extra)
-        archive_for_torch(path, content)  # what is written can be loaded
+        if _is_known(card):  # what is written can be loaded
+            _from_weights(path, content, card)
+        else:
+            archive_for_torch(path, content)
         write_atomically(path, content)
         network_trial.remember(content)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The card of a model bundle: a JSON object that says what the model is. Its schema, and its checks.
 
-Cards come from strangers: nothing in one that passes is too large, too deep or of another type than its readers
-expect, and all that it says can be shown and written again.
+Cards come from strangers: nothing in one that passes is too large, too deep or of another type than its
+readers expect, and all that it says can be shown and written again.
 """
 
 import json
@@ -13,6 +13,10 @@ from .names import check_name
 SCHEMA = 1
 MAX_CARD_BYTES = 2**20
 LARGEST = 1e100  # number in a card; its square is finite
+MOST_ARGUMENTS = 64  # of a network, and numbers in one that is a list
+MOST_NESTED = 32  # networks in a network
+LARGEST_ARGUMENT = 2**20
+INPUTS = ("iq",)  # what a network may take
 
 
 def _number(card, key, kind, positive=True):
@@ -44,6 +48,10 @@ def check_card(card):
             raise ValueError(f"card has {key} = {card[key]}, expected at most {2**20}")
     _number(card, "samples_per_symbol", (int, float))
     _check_discriminator(card)
+    if card.get("network") is not None:
+        check_network(card["network"])
+    if card.get("input") is not None:
+        _check_input(card["input"], card["frame_len"])
     if card.get("attributes") is not None:
         _check_attributes(card["attributes"])
     if card.get("provenance") is not None:
@@ -71,6 +79,51 @@ def _check_discriminator(card):
             raise ValueError(f"card has thresholds {thresholds!r:.60}, expected one a class")
         for value in thresholds:
             _number({"thresholds": value}, "thresholds", (int, float))
+
+
+def check_network(network, depth=0):
+    """ValueError unless it is a name and arguments that a constructor may get; it need not be known here."""
+    if not isinstance(network, dict) or network.keys() != {"name", "arguments"}:
+        raise ValueError(f"card has network {network!r:.60}, expected an object of name and arguments")
+    if depth == MOST_NESTED:
+        raise ValueError(f"card has networks within networks, expected at most {MOST_NESTED}")
+    check_name(network["name"], "network name")
+    arguments = network["arguments"]
+    if not isinstance(arguments, dict) or len(arguments) > MOST_ARGUMENTS:
+        raise ValueError(
+            f"card has arguments {arguments!r:.60}, expected an object of at most {MOST_ARGUMENTS}"
+        )
+    for name, value in arguments.items():
+        check_name(name, "name of an argument")
+        values = value if isinstance(value, (list, tuple)) else [value]
+        if isinstance(value, dict):
+            check_network(value, depth + 1)
+        elif len(values) > MOST_ARGUMENTS or not all(map(_is_argument, values)):
+            raise ValueError(
+                f"card has {name} = {value!r:.60} among a network's arguments, expected a truth value, a short "
+                f"text, a number up to {LARGEST_ARGUMENT}, or a list of at most {MOST_ARGUMENTS} of them"
+            )
+
+
+def _is_argument(value):
+    if isinstance(value, (int, float)):
+        return abs(value) <= LARGEST_ARGUMENT
+    return isinstance(value, str) and len(value) <= 64 and value.isprintable()
+
+
+def _check_input(taken, frame_len):
+    """What the network takes: its kind, its length, and what it does to a frame's scale itself."""
+    if not isinstance(taken, dict) or taken.keys() != {"kind", "frame_len", "normalisation"}:
+        raise ValueError(
+            f"card has input {taken!r:.60}, expected an object of kind, frame_len and normalisation"
+        )
+    if taken["kind"] not in INPUTS:
+        raise ValueError(f"card has input.kind {taken['kind']!r:.60}, expected one of {', '.join(INPUTS)}")
+    found = taken["frame_len"]
+    if type(found) is not int or found != frame_len:
+        raise ValueError(f"card has input.frame_len {found!r:.60}, expected its frame_len {frame_len}")
+    if taken["normalisation"] is not None:
+        check_name(taken["normalisation"], "input.normalisation")
 
 
 def _check_attributes(attributes):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What computes a bundle's network: TorchScript on any device, or ONNX Runtime on a processor.
 
-Every call of TorchScript is here. An engine is made of a network and a device or a number of threads, and called with
-frames, float32 (N, frame_len, 2) → (N, dim). Its ``name`` is of ``ENGINES``; where ``pads`` is set, each new batch
-size costs it time, so that it is better given few sizes; ``use_threads(n)`` sets the threads it computes with.
+Every call of TorchScript is here. An engine is made of a network and a device or a number of threads, and called
+with frames, float32 (N, frame_len, 2) → (N, dim). Its ``name`` is of ``ENGINES``; where ``pads`` is set, each new
+batch size costs it time, so that it is better given few sizes; ``use_threads(n)`` sets the threads it takes.
 """
 
 import io
@@ -16,7 +16,7 @@ from .onnx_runtime import OnnxEncoder, onnx_file
 
 ENGINES = "auto", "TorchScript", "ONNX Runtime"
 METHODS = "classify", "reconstruct"  # beside forward
-TRIED = 16  # frames on which ONNX Runtime must agree with TorchScript
+TRIED = 16  # frames on which another encoder must agree with TorchScript
 AGREEMENT = 1e-3  # of the largest coordinate
 
 
@@ -40,7 +40,7 @@ def torch_device(device):
 
 
 def scripted(network, frame_len, dim):
-    """A torch module as TorchScript, traced with one batch: ``forward``, ``classify``, ``reconstruct`` if it has it."""
+    """A torch module as TorchScript, traced with one batch; also ``classify``, and ``reconstruct`` if it has it."""
     random = torch.Generator().manual_seed(0)
     examples = {
         "forward": torch.randn(2, frame_len, 2, generator=random),
@@ -130,6 +130,15 @@ class TorchScript:
         torch.set_num_threads(n)
 
 
+def check_agreement(name, encode, torchscript, frame_len):
+    """ValueError, which has the ``name``, unless an encoder gives the vectors that `TorchScript` gives."""
+    frames = np.random.default_rng(0).standard_normal((TRIED, frame_len, 2)).astype(np.float32)
+    frames[0] = 0
+    expected, z = torchscript(frames), encode(frames)
+    if z.shape != expected.shape or not np.abs(z - expected).max() <= AGREEMENT * np.abs(expected).max():
+        raise ValueError(f"{name} gives other semantic vectors than TorchScript")
+
+
 def onnx_runtime(network, frame_len, torchscript):
     """ONNX Runtime for a network, if it gives the vectors that TorchScript gives.
 
@@ -141,13 +150,10 @@ def onnx_runtime(network, frame_len, torchscript):
     Raises:
         ValueError: it is not installed, the network has what ONNX has not, or the vectors differ
     """
-    frames = np.random.default_rng(0).standard_normal((TRIED, frame_len, 2)).astype(np.float32)
-    frames[0] = 0
     try:
         engine = OnnxEncoder(onnx_file(network, frame_len), torch.get_num_threads())
-        expected, z = torchscript(frames), engine(frames)
+        engine(np.zeros((2, frame_len, 2), np.float32))
     except Exception as error:  # it is missing, or the network has what ONNX has not
         raise ValueError(f"no ONNX Runtime for its network ({type(error).__name__}, {error})") from error
-    if z.shape != expected.shape or not np.abs(z - expected).max() <= AGREEMENT * np.abs(expected).max():
-        raise ValueError("ONNX Runtime gives other semantic vectors than TorchScript")
+    check_agreement("ONNX Runtime", engine, torchscript, frame_len)
     return engine

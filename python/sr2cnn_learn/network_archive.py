@@ -17,6 +17,8 @@ import struct
 import zipfile
 from dataclasses import dataclass
 
+import numpy as np
+
 from .network_check import MOST_CODE_BYTES, checked_code
 from .npz import members, read_member
 
@@ -24,11 +26,51 @@ MOST_BYTES = 2**30  # of all weights
 MOST_MEMBERS = 20_000
 MOST_PICKLE_BYTES = 2**21
 MOST_VALUES = 100_000
+MOST_DEPTH = 100  # of modules in modules
+ARRAY_TYPES = {"FloatStorage": "<f4", "HalfStorage": "<f2", "LongStorage": "<i8", "BoolStorage": "?"}
+STORED_AS = {"float32": ("FloatStorage", "HalfStorage"), "int64": ("LongStorage",), "bool": ("BoolStorage",)}
 VERSIONS = range(3, 11)  # of the format, as torch 1.5 and later write it
 ITEM_SIZES = {
     "FloatStorage": 4, "DoubleStorage": 8, "HalfStorage": 2, "BFloat16Storage": 2, "LongStorage": 8,
     "IntStorage": 4, "ShortStorage": 2, "CharStorage": 1, "ByteStorage": 1, "BoolStorage": 1,
 }  # fmt: skip
+
+
+class _Members:
+    """The files of a bundle's archive by their names in its one folder; its format is one that is known."""
+
+    def __init__(self, archive):
+        self._archive, found = archive, members(archive)
+        if len(found) > MOST_MEMBERS:
+            raise ValueError(f"its archive has {len(found)} files, expected at most {MOST_MEMBERS}")
+        tops = {name.partition("/")[0] for name in found}
+        if len(tops) != 1:
+            raise ValueError("not a model bundle: its archive has more than one folder")
+        self._found = {name.partition("/")[2]: member for name, member in found.items()}
+        if self._found.get("byteorder") and self.content("byteorder", 10) != b"little":
+            raise ValueError("its network is not of a little-endian machine")
+        version = ".data/version" if ".data/version" in self._found else "version"
+        self.version = self.content(version, 10).strip()
+        if not self.version.isdigit() or int(self.version) not in VERSIONS:
+            raise ValueError(
+                f"its network has format {self.version!r}, expected {VERSIONS[0]} to {VERSIONS[-1]}"
+            )
+
+    def __iter__(self):
+        return iter(self._found)
+
+    def content(self, name, most):
+        if name not in self._found:
+            raise ValueError(f"not a model bundle: it has no {name}")
+        return read_member(self._archive, self._found[name], most)
+
+    def storage(self, folder, storage, left):
+        data = self.content(f"{folder}/{storage.key}", left)
+        if len(data) != storage.nbytes:
+            raise ValueError(f"its network has {len(data)} bytes for {storage.nbytes} of a tensor")
+        if storage.kind == "BoolStorage" and data.strip(b"\0\1"):
+            raise ValueError("its network has a truth value other than 0 and 1")
+        return data
 
 
 def network_file(archive):
@@ -44,49 +86,109 @@ def network_file(archive):
         ValueError: it does, or is, what a bundle may not
         Exception: of many kinds, where the archive is damaged
     """
-    found = members(archive)
-    if len(found) > MOST_MEMBERS:
-        raise ValueError(f"its archive has {len(found)} files, expected at most {MOST_MEMBERS}")
-    tops = {name.partition("/")[0] for name in found}
-    if len(tops) != 1:
-        raise ValueError("not a model bundle: its archive has more than one folder")
-    [top] = tops
-
-    def content(name, most):
-        if f"{top}/{name}" not in found:
-            raise ValueError(f"not a model bundle: it has no {name}")
-        return read_member(archive, found[f"{top}/{name}"], most)
-
-    if found.get(f"{top}/byteorder") and content("byteorder", 10) != b"little":
-        raise ValueError("its network is not of a little-endian machine")
-    version = content(".data/version" if f"{top}/.data/version" in found else "version", 10).strip()
-    if not version.isdigit() or int(version) not in VERSIONS:
-        raise ValueError(f"its network has format {version!r}, expected {VERSIONS[0]} to {VERSIONS[-1]}")
-
+    files = _Members(archive)
     sources = {}
-    for name in found:
-        if name.startswith(f"{top}/code/") and name.endswith(".py"):
-            inner = name[len(f"{top}/code/") :]
-            text = content(f"code/{inner}", MOST_CODE_BYTES)
-            sources[inner[:-3].replace("/", ".")] = text.decode("latin1")
+    for name in files:
+        if name.startswith("code/") and name.endswith(".py"):
+            text = files.content(name, MOST_CODE_BYTES)
+            sources[name[len("code/") : -len(".py")].replace("/", ".")] = text.decode("latin1")
     sources, classes = checked_code(sources)
 
-    constants = _Weights(content("constants.pkl", MOST_PICKLE_BYTES), classes, "constants")
-    weights = _Weights(content("data.pkl", MOST_PICKLE_BYTES), classes, "data")
+    constants = _Weights(files.content("constants.pkl", MOST_PICKLE_BYTES), classes, "constants")
+    weights = _Weights(files.content("data.pkl", MOST_PICKLE_BYTES), classes, "data")
     written = {"constants.pkl": constants.constants(), "data.pkl": weights.module()}
     left = MOST_BYTES
     for part in (constants, weights):
         for key, storage in part.storages.items():
-            data = content(f"{part.folder}/{key}", left)
-            if len(data) != storage.nbytes:
-                raise ValueError(f"its network has {len(data)} bytes for {storage.nbytes} of a tensor")
-            if storage.kind == "BoolStorage" and data.strip(b"\0\1"):
-                raise ValueError("its network has a truth value other than 0 and 1")
+            data = files.storage(part.folder, storage, left)
             written[f"{part.folder}/{key}"] = data
             left -= len(data)
     for module, text in sources.items():
         written[f"code/{module.replace('.', '/')}.py"] = text.encode()
-    return _zipped({"version": version + b"\n", "byteorder": b"little", **written})
+    return _zipped({"version": files.version + b"\n", "byteorder": b"little", **written})
+
+
+def _some(names):
+    """How many, and one of them."""
+    return f"{len(names)} ({min(names)!r:.60})" if names else "none"
+
+
+class NetworkWeights:
+    """The weights alone of a bundle's network, by name; of its code nothing is read.
+
+    Args:
+        archive: ``zipfile.ZipFile`` of the bundle; `read` needs it open
+
+    Attributes:
+        shapes: dict, name (``stem.0.weight``) → tuple
+        half: whether some are in half precision
+
+    Raises:
+        ValueError: they are no weights of a network
+        Exception: of many kinds, where the archive is damaged
+    """
+
+    def __init__(self, archive):
+        self._files = _Members(archive)
+        root = _read(self._files.content("data.pkl", MOST_PICKLE_BYTES), "data")
+        self._tensors = {}
+        self._left = MOST_VALUES
+        self._collect(root, "", 0)
+        self.shapes = {name: tensor.size for name, tensor in self._tensors.items()}
+        self.half = any(tensor.storage.kind == "HalfStorage" for tensor in self._tensors.values())
+
+    def _collect(self, module, prefix, depth):
+        if not isinstance(module, _Object) or module.state is None or depth > MOST_DEPTH:
+            raise ValueError("its network is no module of modules")
+        for name, value in module.state.items():
+            self._left -= 1
+            if self._left < 0 or not isinstance(name, str):
+                raise ValueError(f"its network has more than {MOST_VALUES} attributes, or one without a name")
+            if isinstance(value, _Tensor):
+                self._tensors[prefix + name] = value
+            elif isinstance(value, _Object):
+                self._collect(value, f"{prefix}{name}.", depth + 1)
+
+    def read(self, outline):
+        """The weights of a network: dict of name → array of its own type.
+
+        Args:
+            outline: dict, name → what has ``shape`` and ``dtype``; see `nets.outline`
+
+        Raises:
+            ValueError: they are others than these; says which
+        """
+        if sum(tensor.nbytes for tensor in outline.values()) > MOST_BYTES:
+            raise ValueError(f"its network needs more than {MOST_BYTES} bytes of weights")
+        if outline.keys() != self._tensors.keys():
+            missing, others = outline.keys() - self._tensors.keys(), self._tensors.keys() - outline.keys()
+            raise ValueError(
+                f"its weights are not those of the network that its card names: {_some(missing)} are missing, "
+                f"{_some(others)} are others"
+            )
+        for name, tensor in outline.items():
+            self._check(name, tensor)
+        storages, left, weights = {}, MOST_BYTES, {}
+        for name, expected in outline.items():
+            tensor = self._tensors[name]
+            if tensor.storage not in storages:
+                data = storages[tensor.storage] = self._files.storage("data", tensor.storage, left)
+                left -= len(data)
+            array = np.frombuffer(storages[tensor.storage], ARRAY_TYPES[tensor.storage.kind])[tensor.offset :]
+            strides = [array.itemsize * step for step in tensor.stride]
+            view = np.lib.stride_tricks.as_strided(array, tensor.size, strides, writeable=False)
+            weights[name] = view.astype(str(expected.dtype).removeprefix("torch."))
+        return weights
+
+    def _check(self, name, expected):
+        tensor = self._tensors[name]
+        if tensor.size != tuple(expected.shape):
+            raise ValueError(
+                f"its network has {name} of shape {tensor.size!r:.60}, expected {tuple(expected.shape)} by its card"
+            )
+        kind = tensor.storage.kind
+        if kind not in STORED_AS.get(str(expected.dtype).removeprefix("torch."), ()):
+            raise ValueError(f"its network has {name} in a {kind}, expected {expected.dtype}")
 
 
 def _zipped(contents):
@@ -201,6 +303,16 @@ class _Reader(pickle._Unpickler):
     }
 
 
+def _read(content, folder):
+    """What a pickle of the archive holds, in stand-ins."""
+    try:
+        return _Reader(io.BytesIO(content)).load()
+    except ValueError:
+        raise
+    except Exception:  # a hostile pickle can provoke any of them
+        raise ValueError(f"its network has weights that cannot be read, in {folder}.pkl") from None
+
+
 def _integer(value):
     if type(value) is not int or not 0 <= value < 2**63:
         raise ValueError(f"its network has {value!r:.60} in the shape of a tensor")
@@ -235,12 +347,7 @@ class _Weights:
         self._classes = classes
         self._out = bytearray(pickle.PROTO + b"\2")
         self._left = MOST_VALUES
-        try:
-            self._root = _Reader(io.BytesIO(content)).load()
-        except ValueError:
-            raise
-        except Exception:  # a hostile pickle can provoke any of them
-            raise ValueError(f"its network has weights that cannot be read, in {folder}.pkl") from None
+        self._root = _read(content, folder)
 
     def module(self):
         """The pickle of a module with all its parts, as bytes."""

@@ -102,7 +102,9 @@ def main():
                 bundle.reconstruct(frames)
     except Exception as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        cause = error.__cause__ or error
+        cause = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
         if isinstance(cause, MemoryError) or "allocate memory" in str(cause):  # torch's is a RuntimeError
             reason = f"{path}: its network asks for too much memory"
         elif not isinstance(error, ValueError):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,6 @@ FEWEST_FRAMES = 10  # recorded, to judge a class by
 NAMED = 0.95  # share of the recorded frames that shall get the name
 MOST_TAKEN = 0.05  # share of a known class's frames that the new class may take
 DRAWN = 1000  # frames drawn of each known class to tell
-GAIN = 10.0  # of d/Θ in logits
 
 
 @dataclass
@@ -48,9 +48,7 @@ def promote(registry, which, bundle, out, name=None, rest=None):
     with which 95 % of the recorded frames get its name, but not more than would take 5 % of the frames
     of a known class, as drawn from center and variances. The known classes keep center, covariance and Θ.
 
-    The logits of the known classes stay as they are. C has none for a new class: its logit is the largest
-    of theirs plus 10·(d/Θ of the nearest of them − its own d/Θ), so that it is the largest exactly
-    where the class is nearer than any known one.
+    The logits of the known classes stay as they are; for those of a new class see `nets.promoted`.
 
     Args:
         registry: `Registry`
@@ -105,8 +103,8 @@ def promote(registry, which, bundle, out, name=None, rest=None):
         thresholds=model.thresholds.tolist(),
         provenance=provenance,
     )
-    network, half = bundle.stored_network()
-    Bundle.save(out, _with_classes(network, model), card, model.semantics(), half)
+    network, card["network"], half = _with_classes(bundle, model)
+    Bundle.save(out, network, card, model.semantics(), half)
     if rest is not None:
         registry.moved_to(Bundle.read(out), {known.id for known in classes}).save(rest)
     return promotions
@@ -197,40 +195,30 @@ class _Extended:
                 yield center + np.sqrt(spread) * self._rng.standard_normal((DRAWN, len(center)))
 
 
-def _with_classes(network, model):
-    """The network with the logits of the new classes behind those of the old ones."""
+def _with_classes(bundle, model):
+    """The bundle's network with the new classes' logits; what a card says of it; whether it is stored in half.
+
+    A network that is none of ours stays the graph that it is, and the card says None.
+    """
     import torch
 
+    from .nets.promoted import Promoted, PromotedWithDecoder
+
+    network, half = bundle.stored_network()
+    named = None
+    with contextlib.suppress(ValueError):
+        named, network = bundle.named_module()
+    arguments = dict(
+        n_old=model.n_old, n_classes=len(model.names), dim=bundle.dim, full=bundle.covariances is not None
+    )
+    kind = PromotedWithDecoder if hasattr(network, "reconstruct") else Promoted
+    extended = kind(network, **arguments)
     judge = model.discriminator(model.thresholds)
-
-    class Promoted(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.network = network
-            for name, array in (
-                ("centers", model.centers),
-                ("whitening", np.stack(judge.whitening)),
-                ("thresholds", model.thresholds),
-            ):
-                self.register_buffer(name, torch.from_numpy(array).float())
-
-        def forward(self, iq):
-            return self.network(iq)
-
-        def classify(self, z):
-            logits = self.network.classify(z)
-            offsets = z[:, None] - self.centers
-            if self.whitening.dim() == 2:
-                offsets = offsets * self.whitening
-            else:
-                offsets = torch.einsum("nkd,kde->nke", offsets, self.whitening)
-            ratios = offsets.square().sum(2).sqrt() / self.thresholds
-            nearest = ratios[:, : model.n_old].amin(1, keepdim=True)
-            new = logits.amax(1, keepdim=True) + GAIN * (nearest - ratios[:, model.n_old :])
-            return torch.cat([logits, new], 1)
-
-    class PromotedWithDecoder(Promoted):
-        def reconstruct(self, iq):
-            return self.network.reconstruct(iq)
-
-    return PromotedWithDecoder() if hasattr(network, "reconstruct") else Promoted()
+    for buffer, array in (
+        (extended.centers, model.centers),
+        (extended.whitening, np.stack(judge.whitening)),
+        (extended.thresholds, model.thresholds),
+    ):
+        buffer.copy_(torch.from_numpy(array))
+    name = named and {"name": kind.network_name, "arguments": {"network": named, **arguments}}
+    return extended, name, half

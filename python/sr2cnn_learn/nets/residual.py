@@ -99,11 +99,15 @@ class ResidualNet(nn.Module):
         n_background: number of classes B that are trained along but are no targets
         frame_len: samples a frame, a multiple of 8
         dim: dimension t of the semantic space; with background classes its last axis is the evidence
-            for them (see ``settle``)
+            for them: evidence_weight · P(any background class), next to nothing for a known frame; bounded,
+            so that it does not tear a discovered class apart
         dropout: share of pooled features dropped in training
         remove_phase: take the carrier's phase out of each frame first, see ``without_phase``
         channels: of the three stages
+        evidence_weight: length of the axis of evidence
     """
+
+    normalisation = "unit power"
 
     def __init__(
         self,
@@ -114,6 +118,7 @@ class ResidualNet(nn.Module):
         dropout=0.1,
         remove_phase=True,
         channels=CHANNELS,
+        evidence_weight=0.0,
     ):
         if n_classes < 2:
             raise ValueError(f"n_classes is {n_classes}, expected at least 2")
@@ -123,7 +128,7 @@ class ResidualNet(nn.Module):
         first, *others = channels
         self.n_classes, self.n_background = n_classes, n_background
         self.remove_phase = remove_phase
-        self.evidence_weight = 0.0
+        self.evidence_weight = float(evidence_weight)
         self.embedding_dim = dim - (n_background > 0)
         self.stem = nn.Sequential(
             conv(FEATURES, first, STEM_KERNEL, 2), nn.BatchNorm2d(first), nn.ReLU()
@@ -136,6 +141,23 @@ class ResidualNet(nn.Module):
         self.project = nn.Linear(2 * channels[-1], self.embedding_dim)
         self.classifier = nn.Linear(self.embedding_dim, n_classes + n_background)
         self.to(memory_format=torch.channels_last)
+
+    @classmethod
+    def arguments_of(cls, shapes, card):
+        """See `registry.network`; what no weight shows is in the recipe that the network was trained by."""
+        recipe = (card.get("provenance") or {}).get("recipe") or {}
+        n_classes, embedding_dim = len(card["classes"]), shapes["project.weight"][0]
+        n_background = shapes["classifier.weight"][0] - n_classes
+        n_stages = sum(name.startswith("stages.") and name.endswith(".conv1.weight") for name in shapes)
+        return dict(
+            n_classes=n_classes,
+            n_background=n_background,
+            frame_len=card["frame_len"],
+            dim=embedding_dim + (n_background > 0),
+            remove_phase=bool(recipe.get("remove_phase", True)),
+            channels=[shapes[f"stages.{k}.conv1.weight"][0] for k in range(n_stages)],
+            evidence_weight=recipe.get("evidence_weight", 0.0),
+        )
 
     def embed(self, iq):
         """Semantic vectors without the axis of evidence: (N, frame_len, 2) → (N, embedding_dim)."""
@@ -162,19 +184,16 @@ class ResidualNet(nn.Module):
         return self.classifier(z[:, : self.embedding_dim])[:, : self.n_classes]
 
     @torch.no_grad()
-    def settle(self, origin, basis, evidence_weight):
+    def settle(self, origin, basis):
         """Fix the axes of the semantic space when training is over.
 
         The embedding becomes (z − origin) · basis; both linear layers take that up, so it costs nothing and
-        ``classify`` gives what it gave. The axis of evidence becomes evidence_weight · P(any background
-        class), next to nothing for a known frame; bounded, so that it does not tear a discovered class apart.
+        ``classify`` gives what it gave.
 
         Args:
             origin: (embedding_dim,) array
             basis: (embedding_dim, embedding_dim) array, invertible
-            evidence_weight: length of that axis
         """
-        self.evidence_weight = float(evidence_weight)
         origin, basis = (torch.as_tensor(a, dtype=torch.float64) for a in (origin, basis))
         project, classifier = self.project, self.classifier
         project.bias.copy_((project.bias.double() - origin) @ basis)

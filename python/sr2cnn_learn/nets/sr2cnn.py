@@ -122,13 +122,36 @@ class Decoder(nn.Module):
         return x.squeeze(1).transpose(1, 2)
 
 
+@network("sr2cnn-encoder")
 class EncoderClassifier(nn.Module):
-    """F and C: all that recognition needs."""
+    """F and C: all that recognition needs.
 
-    def __init__(self, encoder, classifier):
+    Args:
+        n_classes: number of known classes K
+        frame_len: samples a frame, a multiple of 16
+        dim: dimension t of the semantic space
+        dropout: share of features dropped in training, behind the fully connected layers
+        conv_dropout: share of channels dropped in training, behind the convolutions
+    """
+
+    normalisation = "sum of magnitudes"
+
+    def __init__(self, n_classes, frame_len=128, dim=256, dropout=0.5, conv_dropout=0.1):
+        if n_classes < 2:
+            raise ValueError(f"n_classes is {n_classes}, expected at least 2")
+        if frame_len < REDUCTION or frame_len % REDUCTION:
+            raise ValueError(f"frame_len is {frame_len}, expected a multiple of {REDUCTION}")
         super().__init__()
-        self.encoder = encoder
-        self.classifier = classifier
+        self.embedding_dim = dim
+        self.encoder = Encoder(frame_len, dim, dropout, conv_dropout)
+        self.classifier = nn.Linear(dim, n_classes)
+        self.to(memory_format=torch.channels_last)
+
+    @classmethod
+    def arguments_of(cls, shapes, card):
+        """See `registry.network`."""
+        n_classes, dim = shapes["classifier.weight"]
+        return dict(n_classes=n_classes, frame_len=card["frame_len"], dim=dim)
 
     def forward(self, iq: torch.Tensor) -> torch.Tensor:
         """Semantic vectors: float32 (N, frame_len, 2), I and Q of any scale → float32 (N, dim)."""
@@ -141,23 +164,11 @@ class EncoderClassifier(nn.Module):
 
 @network("sr2cnn")
 class SR2CNN(EncoderClassifier):
-    """F, C and D together.
-
-    Args:
-        n_classes: number of known classes K
-        frame_len: samples a frame, a multiple of 16
-        dim: dimension t of the semantic space
-        dropout: share of features dropped in training, behind the fully connected layers
-        conv_dropout: share of channels dropped in training, behind the convolutions
-    """
+    """F, C and D together; arguments as of `EncoderClassifier`."""
 
     def __init__(self, n_classes, frame_len=128, dim=256, dropout=0.5, conv_dropout=0.1):
-        if n_classes < 2:
-            raise ValueError(f"n_classes is {n_classes}, expected at least 2")
-        if frame_len < REDUCTION or frame_len % REDUCTION:
-            raise ValueError(f"frame_len is {frame_len}, expected a multiple of {REDUCTION}")
-        super().__init__(Encoder(frame_len, dim, dropout, conv_dropout), nn.Linear(dim, n_classes))
-        self.embedding_dim = dim
+        super().__init__(n_classes, frame_len, dim, dropout, conv_dropout)
+        self._arguments = n_classes, frame_len, dim, dropout, conv_dropout
         self.decoder = Decoder(frame_len, dim)
         self.to(memory_format=torch.channels_last)
 
@@ -179,4 +190,7 @@ class SR2CNN(EncoderClassifier):
 
     def without_decoder(self):
         """F and C alone, sharing their weights with this network."""
-        return EncoderClassifier(self.encoder, self.classifier)
+        with torch.device("meta"):  # of no memory: its parts are replaced
+            network = EncoderClassifier(*self._arguments)
+        network.encoder, network.classifier = self.encoder, self.classifier
+        return network

@@ -52,6 +52,8 @@ def finish(learner, prepared, out, name, decoder=False, provenance=None):
     )
     attributes = _attributes(network, prepared, semantics)
     figures, parameters = _calibrate(network, recipe, prepared, semantics)
+    if hasattr(network, "without_decoder") and not decoder:
+        network = network.without_decoder()
     card = dict(
         schema=SCHEMA,
         name=name,
@@ -59,6 +61,12 @@ def finish(learner, prepared, out, name, decoder=False, provenance=None):
         frame_len=prepared.frames.shape[1],
         dim=semantics["centers"].shape[1],
         samples_per_symbol=prepared.samples_per_symbol,
+        network={"name": network.network_name, "arguments": learner.arguments},
+        input=dict(
+            kind="iq",
+            frame_len=prepared.frames.shape[1],
+            normalisation=getattr(network, "normalisation", None),
+        ),
         thresholds=None,
         attributes=attributes,
         **parameters,
@@ -74,8 +82,6 @@ def finish(learner, prepared, out, name, decoder=False, provenance=None):
             **(provenance or {}),
         ),
     )
-    if hasattr(network, "without_decoder") and not decoder:
-        network = network.without_decoder()
     Bundle.save(out, network, card, semantics, half=recipe.stores_half)
     return card
 
@@ -95,7 +101,7 @@ def _settle(network, recipe, frames, labels):
         covariance, _ = ledoit_wolf(embedding - centers[labels], assume_centered=True)
         variances, directions = np.linalg.eigh(covariance)
         basis = directions / np.sqrt(variances)
-    network.settle(centers.mean(axis=0), basis, recipe.evidence_weight)
+    network.settle(centers.mean(axis=0), basis)
 
 
 def _round_to_half(network):

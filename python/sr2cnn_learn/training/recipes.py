@@ -93,7 +93,7 @@ class BestRecipe(Recipe):
     rival_support: int = 100
 
     network: ClassVar[str] = "residual"
-    network_fields: ClassVar[tuple] = ("dim", "dropout", "remove_phase")
+    network_fields: ClassVar[tuple] = ("dim", "dropout", "remove_phase", "evidence_weight")
     objectives: ClassVar[tuple] = ("cross_entropy", "center")
     distillation_weight: ClassVar[float] = 0.7
     temperature: ClassVar[float] = 2.0  # of the teacher's logits and the network's own
