@@ -93,7 +93,7 @@ void discriminator_impl::handle_cmd(const pmt::pmt_t& message)
 
 void discriminator_impl::refuse(const std::string& error, const pmt::pmt_t& command)
 {
-    d_logger->error("cmd {}: {}", shown(pmt::write_string(command), 200), error);
+    d_logger->error("cmd {}: {}", shown(pmt::write_string(command), 200), shown(error, 1000));
     auto status = pmt::make_dict();
     status = pmt::dict_add(status, pmt::intern("error"), pmt::intern(error));
     status = pmt::dict_add(status, pmt::intern("command"), command);

@@ -344,7 +344,8 @@ def test_names_of_known_classes_are_refused(run, tmp_path):
 
 def test_what_is_logged_commands_no_terminal(run, capfd):
     evil = "\x1b[2J\u202e"
-    run(make(), [FAR], cmds=[{"rename": {"id": -1, "name": evil}}, {evil: 1}, {"forget": evil}, evil])
+    cmds = [{"rename": {"id": -1, "name": evil}}, {evil: 1}, {"forget": evil}, evil]
+    run(make(), [FAR], cmds=[*cmds, {"theta2": evil}, {"emit": evil}])
     said = "".join(capfd.readouterr())
     assert "\x1b[2J" not in said and "\u202e" not in said and "\\x1b[2J\\u202e" in said
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, fields
 
+from .names import shown
 from .quantities import number, whole
 
 #: Discovered classes are -1 ... -32767, so that every id fits the int16 class stream.
@@ -29,7 +30,7 @@ def one_of(*choices):
 
     def check(name, value):
         if value not in choices:
-            raise ValueError(f"{name} is '{value}', expected one of {', '.join(choices)}")
+            raise ValueError(f"{name} is '{shown(value, 60)}', expected one of {', '.join(choices)}")
         return value
 
     return check
@@ -59,9 +60,9 @@ def count(least=0, most=None, optional=False):
             return None
         value = whole(name, value)
         if value < least or (most is not None and value > most):
-            raise ValueError(f"{name} is {value}, expected {expected}")
+            raise ValueError(f"{name} is {shown(value, 60)}, expected {expected}")
         if value > LARGEST_WHOLE:
-            raise ValueError(f"{name} is {value}, expected at most {LARGEST_WHOLE}")
+            raise ValueError(f"{name} is {shown(value, 60)}, expected at most {LARGEST_WHOLE}")
         return value
 
     return check
