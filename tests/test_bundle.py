@@ -174,6 +174,13 @@ def test_read_does_without_torch(path):
         (dict(distance="manhattan"), "manhattan"),
         (dict(distance="mahalanobis"), "covariances"),
         (dict(theta2=1), "theta2"),
+        (dict(theta2="mode"), "theta2 is 'mode', expected one of median, mean"),
+        (dict(lambda1="0.4"), "lambda1 '0.4', expected a number"),  # in JSON no number is a text
+        (dict(lambda2=None), "lambda2 None"),
+        (dict(lambda2=-1), "lambda2 is -1, expected a number of at least 0"),
+        (dict(rival_support=2.0), "rival_support 2.0, expected an integer"),
+        (dict(rival_support=True), "rival_support True, expected an integer"),
+        (dict(rival_support=10**4000), "rival_support"),
         (dict(thresholds=[1, 2]), "thresholds"),
         (dict(frame_len=32), "does not run"),
         (dict(name=None), "name"),
@@ -347,7 +354,7 @@ def test_cuda_asked_for_and_absent(path):
 
 def test_save_refuses_what_it_would_not_read(tmp_path):
     with pytest.raises(ValueError, match="lambda2"):
-        Bundle.save(tmp_path / "b.pt", Small(), card(lambda2=0), semantics())
+        Bundle.save(tmp_path / "b.pt", Small(), card(lambda2=-1), semantics())
     with pytest.raises(ValueError, match="centers"):
         Bundle.save(tmp_path / "b.pt", Small(), card(), semantics(centers=np.eye(2, 4)))
     assert not list(tmp_path.iterdir())

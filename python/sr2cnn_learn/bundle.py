@@ -17,6 +17,7 @@ import io
 import json
 import os
 import zipfile
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ import numpy as np
 from . import network_trial
 from .atomic import write_atomically
 from .attributes import FREQUENCIES, look, read_attributes
-from .card import MAX_CARD_BYTES, check_card, parsed_card
+from .card import MAX_CARD_BYTES, OF_EVERY_CARD, check_card, parameters_of, parsed_card
 from .discriminator import Discriminator
 from .iq import interleaved
 from .network_archive import NetworkWeights, network_file
@@ -181,7 +182,9 @@ class BundleHeader:
         path: file it came from
         card: dict, the whole card
         name, classes, frame_len, dim, samples_per_symbol: from the card
-        distance, lambda1, lambda2, theta2, thresholds: the discriminator's parameters, from the card
+        discriminator: `DiscriminatorParameters` of the card
+        distance, lambda1, lambda2, theta2: those of them that every card names
+        thresholds: float64 (K,) Θ_k of each class in place of one Θ1, or None
         centers: float64 (K, dim)
         variances: float64 (K, dim), or None with distance ``"mahalanobis"``
         covariances: float64 (K, dim, dim) with distance ``"mahalanobis"``, else None
@@ -194,8 +197,9 @@ class BundleHeader:
         self.card = card
         for key in ("name", "classes", "frame_len", "dim", "samples_per_symbol"):
             setattr(self, key, card[key])
-        for key in ("distance", "lambda1", "lambda2", "theta2"):
-            setattr(self, key, card[key])
+        self.discriminator = parameters_of(card)
+        for key in OF_EVERY_CARD:
+            setattr(self, key, getattr(self.discriminator, key))
         thresholds = card.get("thresholds")
         self.thresholds = None if thresholds is None else np.asarray(thresholds, dtype=np.float64)
         full = self.distance == "mahalanobis"
@@ -227,21 +231,11 @@ class BundleHeader:
         Args:
             overrides: parameters that win over the card's; None leaves the card's
         """
-        options = dict(
-            centers=self.centers,
-            lambda1=self.lambda1,
-            lambda2=self.lambda2,
-            distance=self.distance,
-            theta2=self.theta2,
-            thresholds=self.thresholds,
-            rival_support=self.card.get("rival_support", 0),
-            theta2_limit=self.card.get("theta2_limit", 0.0),
-            merge_separation=self.card.get("merge_separation", 0.0),
-        )
         overrides = {k: v for k, v in overrides.items() if v is not None}
-        if {"lambda1", "distance"} & set(overrides):
-            options["thresholds"] = None  # the card's are for its own distance, and would hide λ1
-        options.update(overrides)
+        # The card's thresholds are for its own distance, and would hide λ1.
+        thresholds = None if {"lambda1", "distance"} & set(overrides) else self.thresholds
+        parameters = asdict(replace(self.discriminator, **overrides))
+        options = dict(parameters, centers=self.centers, thresholds=thresholds)
         if options["distance"] == "mahalanobis" and self.covariances is None:
             raise ValueError(f"{self.path}: the bundle has no covariances for distance 'mahalanobis'")
         if options["distance"] == "mahalanobis":

@@ -7,10 +7,11 @@ readers expect, and all that it says can be shown and written again.
 
 import json
 
-from .discriminator_parameters import DISTANCES, THETA2
+from .discriminator_parameters import IN_CARD, PARAMETERS, DiscriminatorParameters
 from .names import check_name
 
 SCHEMA = 1
+OF_EVERY_CARD = ("lambda1", "lambda2", "distance", "theta2")  # parameters of the discriminator
 MAX_CARD_BYTES = 2**20
 LARGEST = 1e100  # number in a card; its square is finite
 MOST_ARGUMENTS = 64  # of a network, and numbers in one that is a list
@@ -58,21 +59,29 @@ def check_card(card):
         _check_provenance(card["provenance"])
 
 
+def parameters_of(card):
+    """The discriminator's parameters in a card. One that the card does not name, as older ones, has its default.
+
+    Raises:
+        ValueError: one is out of range or not of its type: in a card a number is no text
+    """
+    given = {}
+    for each in PARAMETERS:
+        if each.name not in IN_CARD or (each.name not in card and each.name not in OF_EVERY_CARD):
+            continue
+        value, kind = card.get(each.name), type(each.default)
+        if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind):
+            expected = {float: "a number", int: "an integer", str: "a text"}[kind]
+            raise ValueError(f"card has {each.name} {value!r:.60}, expected {expected}")
+        given[each.name] = value
+    try:
+        return DiscriminatorParameters(**given)
+    except ValueError as error:
+        raise ValueError(f"card is wrong: {error}") from None
+
+
 def _check_discriminator(card):
-    for key in ("lambda1", "lambda2"):
-        _number(card, key, (int, float))
-    for key, choices in (("distance", DISTANCES), ("theta2", THETA2)):
-        if card.get(key) not in choices:
-            raise ValueError(f"card has {key} {card.get(key)!r:.60}, expected one of {', '.join(choices)}")
-    rival_support = card.get("rival_support", 0)
-    whole = isinstance(rival_support, int) and not isinstance(rival_support, bool)
-    if not whole or not 0 <= rival_support < 2**31:
-        raise ValueError(f"card has rival_support {rival_support!r:.60}, expected an integer of at least 0")
-    for key in ("theta2_limit", "merge_separation"):
-        limit = card.get(key, 0)
-        number = isinstance(limit, (int, float)) and not isinstance(limit, bool)
-        if not number or not 0 <= limit <= LARGEST:
-            raise ValueError(f"card has {key} {limit!r:.60}, expected a number of at least 0")
+    parameters_of(card)
     thresholds = card.get("thresholds")
     if thresholds is not None:
         if not isinstance(thresholds, list) or len(thresholds) != len(card["classes"]):
