@@ -23,7 +23,7 @@ from gnuradio import blocks, gr, sr2cnn
 from gnuradio.sr2cnn.display import label_counts
 from gnuradio.sr2cnn.display import label_statistics as ls
 from gnuradio.sr2cnn.display import semantic_map as sm
-from PyQt5 import QtCore, QtGui, QtTest, QtWidgets
+from PyQt5 import QtCore, QtGui, QtTest, QtWidgets, sip
 from PyQt5.QtCore import Qt
 from waiting import PATIENCE
 
@@ -40,7 +40,8 @@ def application():
 
 @pytest.fixture
 def make(application):
-    """Displays that are shown, and are closed in the end."""
+    """Displays that are shown, and are closed and deleted in the end: left to Python's garbage collector, which
+    runs in whatever thread comes to it, parts of them would go while Qt is at work on others."""
     made = []
 
     def make(**arguments):
@@ -52,6 +53,7 @@ def make(application):
     yield make
     for display in made:
         display.widget().close()
+        sip.delete(display.widget())
 
 
 def until(application, condition, seconds=30):
