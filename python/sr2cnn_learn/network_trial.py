@@ -21,7 +21,7 @@ SECONDS = 30  # of a processor, for loading and for `BATCH` frames; other progra
 PATIENCE = 600  # seconds until the child is given up, whatever it waits for
 MEMORY = 2**32  # bytes beside what torch itself takes and some copies of the file
 COPIES = 8
-BATCH = 256  # as encoders take by default
+BATCH = 256  # frames of the trial, as many as encoders take by default
 REFUSED = 3  # exit status of the child, its standard output says why
 
 _tried = set()  # where nothing can be kept, a process still tries each bundle once
@@ -59,7 +59,7 @@ def try_network(path, content):
     Raises:
         ValueError: it takes too long, too much memory, crashes, or does not fit its card
     """
-    command = [sys.executable, "-c", "from sr2cnn_learn.network_trial import main; main()"]
+    command = [sys.executable, "-c", "from sr2cnn_learn.network_trial_child import main; main()"]
     command += [str(path), str(SECONDS), str(MEMORY + COPIES * len(content))]
     paths = [os.path.abspath(entry) for entry in sys.path if entry]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "CUDA_VISIBLE_DEVICES": ""}
@@ -80,47 +80,3 @@ def try_network(path, content):
         raise ValueError(f"{path}: its network took longer than {SECONDS} s for {BATCH} frames")
     last = (child.stderr.decode(errors="replace").strip().splitlines() or ["no word"])[-1]
     raise ValueError(f"{path}: its network ended the process that tried it ({child.returncode}, {last:.100})")
-
-
-def main():
-    """The child: path, seconds and bytes from the command line, the bundle from standard input."""
-    import numpy as np
-    import torch
-
-    from .bundle import Bundle
-
-    path, seconds, memory = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    content = sys.stdin.buffer.read()
-    torch.set_num_threads(1)
-    _limit(seconds, memory)
-    try:
-        bundle = Bundle(path, content)
-        frames = np.random.default_rng(0).standard_normal((BATCH, bundle.frame_len, 2), np.float32)
-        for _ in range(2):  # TorchScript makes faster code for the second run
-            bundle.classify(bundle.encode(frames))
-            if bundle.has_decoder:
-                bundle.reconstruct(frames)
-    except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        cause = error
-        while cause.__cause__ is not None:
-            cause = cause.__cause__
-        if isinstance(cause, MemoryError) or "allocate memory" in str(cause):  # torch's is a RuntimeError
-            reason = f"{path}: its network asks for too much memory"
-        elif not isinstance(error, ValueError):
-            reason = f"{path}: its network does not run ({reason:.200})"
-        print(reason)
-        sys.exit(REFUSED)
-
-
-def _limit(seconds, memory):
-    with contextlib.suppress(ImportError, OSError, ValueError):  # not every system has each of them
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        seconds += int(usage.ru_utime + usage.ru_stime)
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
-        with open("/proc/self/status") as status:
-            [used] = [int(line.split()[1]) * 1024 for line in status if line.startswith("VmData:")]
-        resource.setrlimit(resource.RLIMIT_DATA, (used + memory, used + memory))
