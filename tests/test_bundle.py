@@ -112,7 +112,9 @@ def test_batches_do_not_change_vectors(path, n):
 
 def test_half_precision_is_float_again_when_loaded(path, tmp_path):
     torch.manual_seed(0)
-    Bundle.save(tmp_path / "half.pt", SmallWithDecoder(), card(), semantics(), half=True)
+    network = SmallWithDecoder()
+    Bundle.save(tmp_path / "half.pt", network, card(), semantics(), half=True)
+    assert network.down.weight.dtype == torch.float32  # the caller's own
     x = np.ones((2, 16, 2), np.float32)
     half, full = (Bundle.load(p).encode(x) for p in (tmp_path / "half.pt", path))
     assert half.dtype == np.float32 and np.allclose(half, full, atol=2e-2)

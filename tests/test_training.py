@@ -438,10 +438,15 @@ def test_a_network_and_an_objective_of_ones_own(data, tmp_path):
         card = train_on(
             TrainingData(data, unknown=("noise",)), ToyRecipe(), path, device="cpu", on_epoch=epochs.append
         )
+        toy, seen = Bundle.load(path), []
+        module = toy.module()
+        module.hidden.register_forward_hook(lambda *of_layer: seen.append(of_layer))
+        module(torch.zeros(3, toy.frame_len, 2))
+        assert isinstance(module, Toy) and len(seen) == 1
     finally:
         del NETWORKS["toy"], OBJECTIVES["small_vectors"]
     assert set(epochs[-1].losses) == {"cross_entropy", "small_vectors"}
     assert epochs[-1].loss < epochs[0].loss
-    bundle = Bundle.load(path)
+    bundle = Bundle.load(path)  # where nobody knows the network, by the graph that is stored
     assert bundle.classes == ["fast", "middle", "slow"] and bundle.dim == card["dim"] == 8
     assert card["provenance"]["metrics"]["closed_set_accuracy"] > 0.6  # chance: 1/3

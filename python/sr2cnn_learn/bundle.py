@@ -13,6 +13,7 @@ not fit its card is refused.
 """
 
 import contextlib
+import copy
 import io
 import json
 import os
@@ -495,6 +496,8 @@ class Bundle(BundleHeader):
         check_semantics(semantics, card)
         npz = io.BytesIO()
         np.savez_compressed(npz, **semantics)
+        if half:
+            network = copy.deepcopy(network)  # the caller's keeps its weights
         network = scripted(network, card["frame_len"], card["dim"])
         if half:
             for parameter in network.parameters():
