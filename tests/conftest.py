@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-REPOSITORY = Path(__file__).parents[1]
 CLASSES = ["BPSK", "QPSK", "GFSK"]
 
 # A loaded machine is no fault.

@@ -15,9 +15,9 @@ import click
 import numpy as np
 import torch
 from gnuradio import sr2cnn
+from gnuradio.sr2cnn.synthesis.radioml import synthesize
 from sr2cnn_learn.benchmark.encoders import of_torch
 from sr2cnn_learn.benchmark.row import best_rate
-from gnuradio.sr2cnn.synthesis.radioml import synthesize
 from sr2cnn_learn.bundle import Bundle
 from sr2cnn_learn.nets.residual import ResidualNet
 from sr2cnn_learn.onnx_runtime import OnnxEncoder, onnx_file

@@ -21,10 +21,10 @@ from pathlib import Path
 
 import click
 import zmq
-from gnuradio import blocks, gr, sr2cnn
+from gnuradio import blocks, sr2cnn
 from gnuradio.sr2cnn.benchmark.live import Latencies, bursts, clock, rss
-from gnuradio.sr2cnn.labelling import flowgraph, run
 from gnuradio.sr2cnn.cli.monitor import ROOM
+from gnuradio.sr2cnn.labelling import flowgraph, run
 from sr2cnn_learn.cli.common import RATE
 
 ROTATE_BYTES = 10_000_000

@@ -12,7 +12,8 @@ import time
 
 import numpy as np
 import pytest
-from cli_support import APP, FRAME_LEN
+from cli_support import FRAME_LEN
+from places import APP
 from sr2cnn_learn.registry import Registry
 from stress import size, until
 

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real recordings, where they are at hand: bursts, their place in the spectrum, and their names."""
+
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+from cli_support import FRAME_LEN, events, run_cli
+from places import SHARED
+
+CAPTURES = SHARED / "captures"
+RECORDINGS = sorted(CAPTURES.glob("*.sigmf-meta"))
+pytestmark = pytest.mark.skipif(not RECORDINGS, reason=f"no recordings in {CAPTURES}")
+
+# What the systems are by their standards and data sheets. Bandwidth: of 99 % of the power, 1.2 to 1.4 symbol
+# rates for BPSK and QPSK as filtered there, the subcarriers of 802.11, 2 chip rates for 2-FSK of modulation
+# index 1. Center: half the line of x² for BPSK, the middle of both tones for FSK, 0 where the receiver was
+# tuned to it. Bursts: where the power in the band, smoothed over 32 samples, crosses the middle in dB of its
+# levels before and after; None where it goes on to the end.
+BANDS = {
+    "satellite_ao73_bpsk1200": (1118, 1500),
+    "satellite_itasat1_bpsk1200": (1600, 1500),
+    "satellite_il01_bpsk9600": (11_960, 13_000),
+    "satellite_picsat_9k6_bpsk9600": (12_000, 13_000),
+    "satellite_meteor_qpsk72k": (0, 94_000),
+    "wifi_conducted_24mbps": (0, 16.6e6),
+    "wifi_conducted_ht65mbps": (0, 17.8e6),
+    "wifi_radiated_ht19mbps": (0, 17.8e6),
+    "wmbus_868M_2fsk": (-17_000, 200_000),
+}
+BURSTS = {
+    "satellite_ao73_bpsk1200": [(0, None)],
+    "satellite_il01_bpsk9600": [(25_541, 33_115)],
+    "satellite_itasat1_bpsk1200": [(107_322, None)],
+    "satellite_meteor_qpsk72k": [(0, None)],
+    "satellite_picsat_9k6_bpsk9600": [(17_430, 110_665), (114_363, None)],
+    "wmbus_868M_2fsk": [(382_902, 393_584), (729_057, 752_460)],
+}
+FAMILY = {"bpsk": {"BPSK"}, "qpsk": {"QPSK"}, "2fsk": {"2FSK", "GFSK", "CPFSK", "GMSK"}, "wifi": {"OFDM"}}
+
+
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory):
+    """What `sr2cnn classify` says of each recording: dict name → (recording, bursts, labels)."""
+    out = tmp_path_factory.mktemp("captures") / "labels.jsonl"
+    result = run_cli("classify", *RECORDINGS, "--out", out)
+    assert result.returncode == 0, result.stderr
+    found = {}
+    for event in events(out.read_text()):
+        if event["event"] == "recording":
+            lists = {"burst": [], "label": []}
+            found[Path(event["file"]).stem] = event, lists["burst"], lists["label"]
+        elif event["event"] in lists:
+            lists[event["event"]].append(event)
+    return found
+
+
+@pytest.mark.parametrize("name", BURSTS)
+def test_bursts_within_a_millisecond(heard, name):
+    recording, bursts, _ = heard[name]
+    millisecond = recording["sample_rate"] / 1000
+    assert len(bursts) == len(BURSTS[name])
+    for burst, (start, end) in zip(bursts, BURSTS[name]):
+        assert abs(burst["start_sample"] - start) <= millisecond
+        end = recording["n_samples"] if end is None else end
+        assert abs(burst["start_sample"] + burst["n_samples"] - end) <= millisecond
+
+
+@pytest.mark.parametrize("name", BANDS)
+def test_center_and_bandwidth(heard, name):
+    center, bandwidth = BANDS[name]
+    assert heard[name][1]
+    for burst in heard[name][1]:
+        assert burst["bandwidth"] == pytest.approx(bandwidth, rel=0.25)
+        assert burst["frequency_offset"] == pytest.approx(center, abs=0.1 * bandwidth)
+
+
+ODD = pytest.mark.xfail(
+    strict=True, reason="its phase goes round a circle between symbols: 8PSK and 16PSK for most of the time"
+)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=ODD) if "ao73" in name else name for name in BANDS]
+)
+def test_named_for_most_of_the_burst_time(heard, name):
+    family = next(labels for part, labels in FAMILY.items() if part in name)
+    time = Counter()
+    for label in heard[name][2]:
+        time[label["label"] in family] += label["n_samples"]
+    assert time[True] > time[False], Counter(one["label"] for one in heard[name][2])
+
+
+def test_unknown_systems_are_discovered_and_kept_apart(tmp_path):
+    """One after the other in one stream of discovery, by a model that knows neither OFDM nor wide FSK."""
+    out = tmp_path / "registry.npz"
+    mostly = defaultdict(Counter)
+    for path in RECORDINGS:
+        if "wifi" in path.stem or "wmbus" in path.stem:
+            events_file = tmp_path / f"{path.stem}.jsonl"
+            result = run_cli(
+                "monitor", "--source", f"file:{path}", "--fast", "--model", "sr2cnn-zeroshot",
+                "--registry", out, "--out", events_file,
+            )  # fmt: skip
+            assert result.returncode == 0, result.stderr
+            for event in events(events_file.read_text()):
+                if event["event"] == "label":
+                    mostly[path.stem][event["label"]] += event["n_samples"]
+    largest = {name: time.most_common(1)[0][0] for name, time in mostly.items()}
+    wifi = {label for name, label in largest.items() if "wifi" in name}
+    assert len(wifi) == 1 and largest["wmbus_868M_2fsk"] not in wifi
+    assert all(label.startswith("unknown_") for label in largest.values())
+
+
+def test_every_whole_frame_gets_a_label_without_conditioning(tmp_path):
+    out = tmp_path / "labels.jsonl"
+    result = run_cli("classify", *RECORDINGS, "--no-condition", "--out", out)
+    assert result.returncode == 0, result.stderr
+    frames, expected = {}, {}
+    for event in events(out.read_text()):
+        if event["event"] == "recording":
+            file = event["file"]
+            frames[file], expected[file] = 0, event["n_samples"] // FRAME_LEN
+        elif event["event"] == "label":
+            assert event["label"]
+            frames[file] += event["n_frames"]
+    assert len(frames) == len(RECORDINGS) and frames == expected
