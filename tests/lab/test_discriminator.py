@@ -344,6 +344,7 @@ def extremes(draw):
     return centers, factors @ factors.transpose(0, 2, 1), draw(arrays(np.float64, (5, dim), elements=HUGE))
 
 
+@with_kernel
 @settings(max_examples=300, deadline=None)
 @given(
     case=extremes(),
@@ -563,9 +564,10 @@ def test_constructor_refuses(message):
             implementation(**arguments)
         errors.append(str(error.value))
     assert message in errors[0]
-    assert errors[0] == errors[1]
+    assert len(set(errors)) == 1
 
 
+@with_kernel
 @pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda field: field.name)
 def test_a_parameter_is_the_same_in_both(parameter):
     name = parameter.name
@@ -608,6 +610,7 @@ SHAPES = array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=3)
 ARRAYS = arrays(np.float64, SHAPES, elements=NUMBERS)
 
 
+@with_kernel
 @settings(max_examples=200, deadline=None)
 @given(
     centers=ARRAYS,

@@ -154,7 +154,7 @@ def test_sigmf_refusals(sigmf_files):
         ({"core:datatype": "rf32_le"}, "datatype 'rf32_le'"),
         ({"core:datatype": "nonsense"}, "not SigMF metadata"),
         ({"core:num_channels": 2}, "2 channels"),
-        ({"core:sample_rate": "fast"}, "not SigMF metadata: global.core:sample_rate: 'fast'"),
+        ({"core:sample_rate": "fast"}, "not SigMF metadata: global.*core:sample_rate.*: 'fast'"),
         ({"core:sample_rate": -1}, "core:sample_rate"),
         ({"core:sample_rate": 0}, "core:sample_rate"),
         ({"core:sample_rate": math.nan}, "NaN is no number"),

@@ -9,7 +9,6 @@ import shutil
 import zipfile
 
 import numpy as np
-import pmt
 import pytest
 import torch
 from hypothesis import example, given, settings
@@ -26,6 +25,7 @@ from sr2cnn_learn.registry import MOST_SAMPLE_BYTES, Registry, Samples, fingerpr
 
 pytest.importorskip("gnuradio")
 
+import pmt  # noqa: E402
 from gnuradio import blocks, gr, sr2cnn  # noqa: E402
 from registry_support import MODEL, UNKNOWN, make, run, stream  # noqa: E402
 from waiting import until  # noqa: E402
