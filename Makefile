@@ -4,6 +4,7 @@
 #
 #   make demo    the main job: a RadioML replay through a real flowgraph, labels and discovered classes
 #   make test    ctest and pytest
+#   make lint    is everything as ruff and clang-format want it; make format makes it so
 #   make grc     GNU Radio Companion with the blocks of this module, as sr2cnn grc starts it
 #   make bench   speed, as ratios measured in one run
 #   make stress  tests/stress at its full size, ten minutes; make test has it short
@@ -26,8 +27,10 @@ ARGS ?=
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
+PYTHON_FILES = python tests examples docs apps/sr2cnn
+CXX_FILES = $(shell find lib include python -name "*.cc" -o -name "*.h")
 
-.PHONY: build demo test stress sanitize bench grc screenshots clean
+.PHONY: build demo test lint format stress sanitize bench grc screenshots clean
 
 build: $(VENV)/.ready
 	@cmake -S . -B build -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(VENV) \
@@ -62,6 +65,16 @@ demo: build
 test: build
 	cd build && ctest --output-on-failure
 	$(BIN)/python -m pytest tests $(ARGS)
+
+lint: build
+	$(BIN)/ruff check $(PYTHON_FILES)
+	$(BIN)/ruff format --check $(PYTHON_FILES)
+	$(BIN)/clang-format --dry-run --Werror $(CXX_FILES)
+
+format: build
+	$(BIN)/ruff check --fix --exit-zero $(PYTHON_FILES)
+	$(BIN)/ruff format $(PYTHON_FILES)
+	$(BIN)/clang-format -i $(CXX_FILES)
 
 stress: build
 	STRESS=full $(BIN)/python -m pytest tests/stress $(ARGS)

@@ -15,6 +15,7 @@ gi.require_version("PangoCairo", "1.0")
 
 from gi.repository import GLib
 from gnuradio import gr
+
 from gnuradio.grc.gui.Platform import Platform  # isort: skip; these import each other in this order only
 from gnuradio.grc.gui.Application import Application  # isort: skip
 from gnuradio.grc.gui import Utils  # isort: skip

@@ -12,7 +12,7 @@ from pathlib import Path
 
 os.environ.setdefault("GR_CONF_LOG_LOG_FILE", "stderr")  # stdout is for the JSON lines
 
-from gnuradio import blocks, gr, sr2cnn  # noqa: E402
+from gnuradio import blocks, gr, sr2cnn
 
 BAND = Path(__file__).with_name("band.sigmf-meta")  # made by make_band.py
 BUFFERED_FRAMES = 1024  # the default buffers hold 32 frames: too few for the encoder's batches

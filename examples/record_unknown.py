@@ -99,7 +99,7 @@ class recorder(gr.sync_block):
         data = self.folder / f"{name}_{self.written[label['class_id']]}.sigmf-data"
         write_atomically(data, samples.tobytes())
         meta = sigmf.SigMFFile(data_file=str(data), global_info=self.about)
-        capture = {"core:datetime": datetime.datetime.now(datetime.timezone.utc).strftime("%FT%TZ")}
+        capture = {"core:datetime": datetime.datetime.now(datetime.UTC).strftime("%FT%TZ")}
         if self.frequency is not None:
             capture["core:frequency"] = self.frequency
         meta.add_capture(0, capture)

@@ -16,8 +16,8 @@ from pathlib import Path
 
 os.environ.setdefault("GR_CONF_LOG_LOG_FILE", "stderr")  # stdout is for the JSON lines
 
-from gnuradio import sr2cnn  # noqa: E402
-from sr2cnn_learn.quantities import parse_hertz  # noqa: E402
+from gnuradio import sr2cnn
+from sr2cnn_learn.quantities import parse_hertz
 
 BAND = Path(__file__).with_name("band.sigmf-meta")  # made by make_band.py
 

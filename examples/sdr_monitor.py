@@ -19,11 +19,11 @@ from pathlib import Path
 os.environ.setdefault("GR_CONF_LOG_LOG_FILE", "stderr")  # stdout is for the JSON lines
 
 
-from gnuradio import blocks, fft, gr, qtgui, soapy, sr2cnn  # noqa: E402
-from PyQt5 import sip  # noqa: E402
-from PyQt5.QtCore import Qt, QTimer  # noqa: E402
-from PyQt5.QtWidgets import QApplication, QSplitter, QWidget  # noqa: E402
-from sr2cnn_learn.quantities import parse_hertz  # noqa: E402
+from gnuradio import blocks, fft, gr, qtgui, soapy, sr2cnn
+from PyQt5 import sip
+from PyQt5.QtCore import Qt, QTimer
+from PyQt5.QtWidgets import QApplication, QSplitter, QWidget
+from sr2cnn_learn.quantities import parse_hertz
 
 BAND = Path(__file__).with_name("band.sigmf-meta")  # made by make_band.py
 SPECTRUM = 1024  # points

@@ -16,7 +16,7 @@ import re
 import stat
 import zipfile
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +45,7 @@ MOST_JSON_BYTES = 2**26
 MOST_DIM = 2**20  # as of a card's dim and frame_len
 MOST_FRAMES = 2**53  # int64 holds all that counts them on, a double each of them
 MOST_LABELS = 2**16
-CLOCK_SET = datetime(2020, 1, 1, tzinfo=timezone.utc).timestamp()  # one that says less was never set
+CLOCK_SET = datetime(2020, 1, 1, tzinfo=UTC).timestamp()  # one that says less was never set
 EXPORT_FORMATS = ("sigmf", "npz")
 JSON_NAME, CENTERS_NAME, FRAMES_NAME = "registry.json", "centers.npy", "frames.npy"
 
@@ -586,7 +586,7 @@ def _time(about, key):
 
 
 def _text_of_time(seconds):
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="microseconds")
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
 
 
 def _export_sigmf(path, known, registry, samples_per_symbol):

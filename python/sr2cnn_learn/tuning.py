@@ -10,6 +10,7 @@ import os
 from dataclasses import asdict, dataclass
 
 import numpy as np
+
 from .atomic import write_atomically
 from .cache import cache_folder
 from .machine import machine

@@ -649,7 +649,7 @@ def test_the_stored_graph_of_a_known_network_never_runs(tmp_path, ours):
         (named(n_classes="3"), "cannot be built"),
         (named(frame_len=17), "cannot be built"),
         (named(colour=3), "cannot be built"),
-        (named(**{"__class__": {"name": "residual"}}), "an object of name and arguments"),
+        (named(__class__={"name": "residual"}), "an object of name and arguments"),
         (card(network="residual"), "an object of name and arguments"),
         (card(network={"name": "sr2cnn-encoder", "arguments": {"n_classes": 3, "dim": 4}}), "not those of"),
         (card(network={"name": "promoted", "arguments": {"network": 3, "n_classes": 3}}), "cannot be built"),

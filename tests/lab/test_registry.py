@@ -25,10 +25,10 @@ from sr2cnn_learn.registry import MOST_SAMPLE_BYTES, Registry, Samples, fingerpr
 
 pytest.importorskip("gnuradio")
 
-import pmt  # noqa: E402
-from gnuradio import blocks, gr, sr2cnn  # noqa: E402
-from registry_support import MODEL, UNKNOWN, make, run, stream  # noqa: E402
-from waiting import until  # noqa: E402
+import pmt
+from gnuradio import blocks, gr, sr2cnn
+from registry_support import MODEL, UNKNOWN, make, run, stream
+from waiting import until
 
 DIM, FRAME_LEN = 2, 8
 CENTERS = np.array([[0.0, 0], [10, 0], [0, 20]])

@@ -2,8 +2,10 @@
 """The house rules that a machine can see: no import circle, one direction, functions of a size to be read."""
 
 import ast
+import re
 
 import pytest
+import sr2cnn_learn
 from places import ROOT
 
 SOURCES = ROOT / "python"
@@ -69,6 +71,16 @@ def functions():
             for node in getattr(owner, "body", []) if isinstance(owner, (ast.Module, ast.ClassDef)) else []:
                 if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                     yield name, owner, node
+
+
+def test_the_manifest_has_the_version():
+    assert f"\nversion: {sr2cnn_learn.__version__}\n" in (ROOT / "MANIFEST.yml").read_text()
+
+
+def test_docstrings_have_one_form():
+    """Sections are named Args:, Returns:, Raises: and so on, without a line below the name."""
+    other = [name for name, path in MODULES.items() if re.search(r"\n *-{4,}\n", path.read_text())]
+    assert not other
 
 
 def test_functions_can_be_read():

@@ -17,7 +17,7 @@ from sr2cnn_learn.registry import Registry, locked
 
 pytest.importorskip("gnuradio")
 
-from registry_support import make, run  # noqa: E402
+from registry_support import make, run
 
 KILLS = 10
 CHILD = ROOT / "tests" / "support" / "kill_child.py"

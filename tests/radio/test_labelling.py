@@ -13,9 +13,9 @@ from waiting import PATIENCE, until
 
 pytest.importorskip("gnuradio")
 
-from gnuradio import sr2cnn  # noqa: E402
-from gnuradio.sr2cnn import labelling  # noqa: E402
-from sr2cnn_learn import recordings  # noqa: E402
+from gnuradio import sr2cnn
+from gnuradio.sr2cnn import labelling
+from sr2cnn_learn import recordings
 
 FRAME_LEN = 128
 

@@ -9,11 +9,11 @@ import pytest
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 pytest.importorskip("gnuradio")
 
-from gnuradio import blocks, gr, sr2cnn  # noqa: E402
-from gnuradio.sr2cnn.base import sync_block  # noqa: E402
-from gnuradio.sr2cnn.messages import EVENTS, event, left_over  # noqa: E402
-from gnuradio.sr2cnn.sources.reopening_source import reopening_source  # noqa: E402
-from message_log import message_log  # noqa: E402
+from gnuradio import blocks, gr, sr2cnn
+from gnuradio.sr2cnn.base import sync_block
+from gnuradio.sr2cnn.messages import EVENTS, event, left_over
+from gnuradio.sr2cnn.sources.reopening_source import reopening_source
+from message_log import message_log
 
 
 class Connections:

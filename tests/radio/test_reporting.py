@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("gnuradio")
 
-from gnuradio.sr2cnn import reporting  # noqa: E402
+from gnuradio.sr2cnn import reporting
 
 
 @pytest.mark.parametrize(("again", "told"), [(True, [0, 60, 130]), (False, [0, 130])])

@@ -5,10 +5,9 @@ import pytest
 
 pytest.importorskip("gnuradio")
 
-from gnuradio.sr2cnn.outputs.json_lines import read_json_lines  # noqa: E402
-
-import monitor_soak  # noqa: E402
-from soak import soak  # noqa: E402
+import monitor_soak
+from gnuradio.sr2cnn.outputs.json_lines import read_json_lines
+from soak import soak
 
 GROWTH = 200e6  # bytes; a leak of samples would be more
 MONITOR_GROWTH = 20e6  # within half of ten seconds

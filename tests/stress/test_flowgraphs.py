@@ -8,8 +8,8 @@ from stress import descriptors, rss, size, threads, until
 
 pytest.importorskip("gnuradio")
 
-from gnuradio import blocks, gr, sr2cnn  # noqa: E402
-from gnuradio.sr2cnn.outputs.output import Output  # noqa: E402
+from gnuradio import blocks, gr, sr2cnn
+from gnuradio.sr2cnn.outputs.output import Output
 
 TIMES = size(10, 200)
 WARM = 5  # times until all that is kept is there

@@ -10,11 +10,11 @@ from stress import descriptors, size, until
 
 pytest.importorskip("gnuradio")
 
-import zmq  # noqa: E402
-from gnuradio.sr2cnn.outputs.json_lines import JsonLines, read_json_lines  # noqa: E402
-from gnuradio.sr2cnn.outputs.prometheus import Prometheus  # noqa: E402
-from gnuradio.sr2cnn.outputs.zmq_pub import ZmqPub  # noqa: E402
-from waiting import PATIENCE  # noqa: E402
+import zmq
+from gnuradio.sr2cnn.outputs.json_lines import JsonLines, read_json_lines
+from gnuradio.sr2cnn.outputs.prometheus import Prometheus
+from gnuradio.sr2cnn.outputs.zmq_pub import ZmqPub
+from waiting import PATIENCE
 
 SUBSCRIBERS = size(40, 200)
 EVENTS = 500  # fewer than wait for one subscriber

@@ -19,8 +19,8 @@ from stress import size, until
 
 pytest.importorskip("gnuradio")
 
-from gnuradio.sr2cnn.outputs.json_lines import read_json_lines  # noqa: E402
-from waiting import PATIENCE  # noqa: E402
+from gnuradio.sr2cnn.outputs.json_lines import read_json_lines
+from waiting import PATIENCE
 
 KILLS = size(2, 20)
 STOPS = size(2, 20)

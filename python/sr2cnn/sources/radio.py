@@ -3,8 +3,6 @@
 
 import contextlib
 
-from .address import RADIOS
-
 REMEDIES = {
     "soapy": "is it plugged in, and SoapySDR's module for it installed (Debian: soapysdr-module-…)?",
     "uhd": "is it plugged in, and its firmware there (uhd_find_devices)?",

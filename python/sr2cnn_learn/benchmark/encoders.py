@@ -4,8 +4,8 @@
 import contextlib
 
 import numpy as np
-from ..bundle import Bundle
 
+from ..bundle import Bundle
 from .row import Row, best_rate
 
 BATCHES = (1, 64, 256, 1024)

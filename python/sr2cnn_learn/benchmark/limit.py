@@ -4,8 +4,8 @@
 from importlib.util import find_spec
 
 import numpy as np
-from ..onnx_runtime import OnnxEncoder, onnx_file
 
+from ..onnx_runtime import OnnxEncoder, onnx_file
 from .row import Row, best_rate
 
 SIZES = 256, 512, 1024  # of the square matrices

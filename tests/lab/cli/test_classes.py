@@ -12,8 +12,8 @@ from sr2cnn_learn.registry import Registry, locked
 
 pytest.importorskip("gnuradio")
 
-from gnuradio import sr2cnn  # noqa: E402
-from registry_support import MODEL, frames_by_modulation  # noqa: E402
+from gnuradio import sr2cnn
+from registry_support import MODEL, frames_by_modulation
 
 
 @pytest.fixture(scope="module")

@@ -103,7 +103,7 @@ def test_signal_202002(tmp_path, dtype):
     path = tmp_path / "SIGNAL-202002.pkl"
     path.write_bytes(pickle.dumps(mapping, 2))
     data = load_dataset(path)
-    assert data.keys == {key: 3 for key in mapping} and data.frames.dtype == np.float32
+    assert data.keys == dict.fromkeys(mapping, 3) and data.frames.dtype == np.float32
     np.testing.assert_allclose(data.frames[:3], mapping["BPSK", 2].transpose(0, 2, 1), rtol=1e-6)
 
 

@@ -23,12 +23,12 @@ from places import APP, SHARED
 
 pytest.importorskip("gnuradio")
 
-import zmq  # noqa: E402
-from gnuradio.sr2cnn.cli.monitor import DISPLAYS  # noqa: E402
-from gnuradio.sr2cnn.outputs.json_lines import read_json_lines  # noqa: E402
-from gnuradio.sr2cnn.sources.supervision import LATE  # noqa: E402
-from sr2cnn_learn.cli.app import sr2cnn  # noqa: E402
-from waiting import PATIENCE  # noqa: E402
+import zmq
+from gnuradio.sr2cnn.cli.monitor import DISPLAYS
+from gnuradio.sr2cnn.outputs.json_lines import read_json_lines
+from gnuradio.sr2cnn.sources.supervision import LATE
+from sr2cnn_learn.cli.app import sr2cnn
+from waiting import PATIENCE
 
 CAPTURES = SHARED / "captures"
 RATE = 100e3

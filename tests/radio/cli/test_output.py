@@ -17,9 +17,9 @@ from places import APP
 
 pytest.importorskip("gnuradio")
 
-from sr2cnn_learn.cli.app import sr2cnn  # noqa: E402
-from sr2cnn_learn.cli.common import GivenPath, Hertz  # noqa: E402
-from waiting import PATIENCE  # noqa: E402
+from sr2cnn_learn.cli.app import sr2cnn
+from sr2cnn_learn.cli.common import GivenPath, Hertz
+from waiting import PATIENCE
 
 READER_GONE = 128 + signal.SIGPIPE
 LINES = ("classify", "monitor", "watch")  # give events, not figures

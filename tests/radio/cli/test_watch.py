@@ -18,15 +18,15 @@ from places import APP
 
 pytest.importorskip("gnuradio")
 
-import zmq  # noqa: E402
-from gnuradio.sr2cnn.cli.watch import KINDS, LARGEST, LiveTable, Seen, parse  # noqa: E402
-from gnuradio.sr2cnn.display.label_counts import MOST_CLASSES  # noqa: E402
-from gnuradio.sr2cnn.outputs.zmq_pub import ZmqPub  # noqa: E402
-from hypothesis import example, given, settings  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
-from rich.console import Console  # noqa: E402
-from sr2cnn_learn.cli.output import stdout_console  # noqa: E402
-from waiting import PATIENCE  # noqa: E402
+import zmq
+from gnuradio.sr2cnn.cli.watch import KINDS, LARGEST, LiveTable, Seen, parse
+from gnuradio.sr2cnn.display.label_counts import MOST_CLASSES
+from gnuradio.sr2cnn.outputs.zmq_pub import ZmqPub
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+from sr2cnn_learn.cli.output import stdout_console
+from waiting import PATIENCE
 
 HOSTILE = [
     [b"labels"],

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("gnuradio")
 
-from gnuradio.sr2cnn.display.label_counts import LabelCounts, is_count  # noqa: E402
+from gnuradio.sr2cnn.display.label_counts import LabelCounts, is_count
 
 
 def count(counts, key, n, score=None, last=0.0):

@@ -740,7 +740,7 @@ keys = ["event", "merged", "forgotten", "label", "class_id", "n_frames", "n_samp
         "vector", "error", "command", "frames_out", "frames_dropped"]  # fmt: skip
 
 
-@given(st.lists(st.fixed_dictionaries({}, optional={key: values for key in keys}), max_size=8), st.booleans())
+@given(st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys(keys, values)), max_size=8), st.booleans())
 def test_any_event_is_taken_or_refused(events, valid):
     statistics = ls.LabelStatistics(window=5.0)
     space = sm.SemanticMap()

@@ -16,18 +16,18 @@ import zmq
 
 pytest.importorskip("gnuradio")
 
-from gnuradio import blocks, gr, sr2cnn, zeromq  # noqa: E402
-from gnuradio.sr2cnn.sources import reopening_source as reopening  # noqa: E402
-from gnuradio.sr2cnn.sources.address import KINDS, Address, connectable  # noqa: E402
-from gnuradio.sr2cnn.sources.pacer import pacer  # noqa: E402
-from gnuradio.sr2cnn.sources.radio import open_source  # noqa: E402
-from gnuradio.sr2cnn.sources.raw_source import raw_source  # noqa: E402
-from gnuradio.sr2cnn.sources.supervision import LATE, MOST_WAITING, Backoff, Supervisor  # noqa: E402
-from hypothesis import example, given  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
-from message_log import message_log  # noqa: E402
-from sr2cnn_learn.recordings import DATATYPES, open_recording  # noqa: E402
-from waiting import until  # noqa: E402
+from gnuradio import blocks, gr, sr2cnn, zeromq
+from gnuradio.sr2cnn.sources import reopening_source as reopening
+from gnuradio.sr2cnn.sources.address import KINDS, Address, connectable
+from gnuradio.sr2cnn.sources.pacer import pacer
+from gnuradio.sr2cnn.sources.radio import open_source
+from gnuradio.sr2cnn.sources.raw_source import raw_source
+from gnuradio.sr2cnn.sources.supervision import LATE, MOST_WAITING, Backoff, Supervisor
+from hypothesis import example, given
+from hypothesis import strategies as st
+from message_log import message_log
+from sr2cnn_learn.recordings import DATATYPES, open_recording
+from waiting import until
 
 RATE = 1e6
 LONGEST = 60  # seconds until a test gives up
