@@ -109,7 +109,7 @@ def bursts():
     """Four bursts over noise, complex64."""
     rng = np.random.default_rng(3)
     quiet, parts = 12_000, []
-    for k in range(4):
+    for _ in range(4):
         symbols = rng.choice([-1, 1], 400) + 1j * rng.choice([-1, 1], 400)
         parts += [np.zeros(quiet), 3 * np.repeat(symbols, 8) * np.exp(0.3j * np.arange(3200))]
     x = np.concatenate([*parts, np.zeros(quiet)])

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The Qt widget that shows labels: table, timeline, map and figures. It knows nothing of GNU Radio."""
 
+import contextlib
 import itertools
 import os
 import time
@@ -167,10 +168,8 @@ class LabelPanel(QtWidgets.QWidget):
         self._notice_until = time.monotonic() + NOTICE
 
     def _look(self, id, description):
-        try:
+        with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):  # it may be no description
             self._looks[id] = shown(in_words(description), 200)
-        except (AttributeError, KeyError, TypeError, ValueError):
-            pass  # it is no description
 
     def _refresh_map(self):
         points = []
@@ -618,9 +617,9 @@ class _Plane(_Plot):
         room = self._view.rect()
         for text in self._texts[len(self._points) :]:
             text.hide()
-        for k, (text, (_, name, colour, *_)) in enumerate(zip(self._texts, self._points)):
-            short = metrics.elidedText(name, Qt.ElideRight, SHORT_NAME * metrics.averageCharWidth())
-            for name, kept_free in itertools.product(dict.fromkeys((name, short)), (marks, heard)):
+        for k, (text, (_, whole, colour, *_)) in enumerate(zip(self._texts, self._points)):
+            short = metrics.elidedText(whole, Qt.ElideRight, SHORT_NAME * metrics.averageCharWidth())
+            for name, kept_free in itertools.product(dict.fromkeys((whole, short)), (marks, heard)):
                 boxes = _boxes_beside(at[k], metrics.horizontalAdvance(name) + 4, metrics.height())
                 free = [
                     box for box in boxes

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the machine can compute at most: the yardstick of the encoders."""
 
+from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
@@ -53,7 +54,10 @@ class Limit:
 
 
 def products(device="cpu"):
-    """Products, float32 but for one on CUDA, as (name, floating-point operations, function that computes it), several of a name."""
+    """Products, float32 but for one on CUDA: (name, floating-point operations, function that computes it).
+
+    Several may have one name.
+    """
     import torch
 
     on_cpu = device == "cpu"
@@ -83,7 +87,7 @@ def products(device="cpu"):
         if not on_cpu:
             yield "torch.mm, bfloat16", 2 * size**3, on_device(torch.mm, a.bfloat16(), b.bfloat16())
             continue
-        yield "numpy.matmul", 2 * size**3, lambda a=a.numpy(), b=b.numpy(): np.matmul(a, b)
+        yield "numpy.matmul", 2 * size**3, partial(np.matmul, a.numpy(), b.numpy())
         if find_spec("onnx") and find_spec("onnxruntime"):
             layer = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(size, size, bias=False)).eval()
             multiply = OnnxEncoder(onnx_file(layer, size // 2), torch.get_num_threads())

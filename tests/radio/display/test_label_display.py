@@ -688,7 +688,7 @@ def test_another_window_keeps_history():
         assert np.allclose(shares[0][sure(10, 20)], 1)
         assert not shares[:, (middle < first - bin) | (middle > 25 + bin)].any()
     statistics.take(label(7, n=100, start=12_800 * 25, sample_rate=12_800.0), now=25)  # it goes on
-    assert [id for id in statistics.timeline()[0]] == [0, 7, -1]
+    assert list(statistics.timeline()[0]) == [0, 7, -1]
 
 
 def test_novel_counts_no_frames():

@@ -420,7 +420,7 @@ def subscriber(context, output, **options):
     socket.connect(output.endpoint)
     while not socket.poll(10):  # until the subscription has come through
         output.write("status", {"hello": True})
-    while not socket.poll(10) == 0:
+    while socket.poll(10) != 0:
         socket.recv_multipart()
     return socket
 
