@@ -8,15 +8,13 @@
 import sys
 import time
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
 from gnuradio import analog, blocks, gr, sr2cnn
 from gnuradio.sr2cnn.benchmark.parts import DIM, N_KNOWN, N_UNKNOWN, stream
 from sr2cnn_learn.benchmark.row import best_rate
 from sr2cnn_learn.bundle import Bundle
+from sr2cnn_learn.plots.curves import draw_scaling
+from sr2cnn_learn.plots.file import picture
 
 MODELS = "sr2cnn", "sr2cnn-paper"
 BATCHES = 2 ** np.arange(11)
@@ -60,27 +58,38 @@ def wideband(n_channels):
 
 
 def main():
-    (picture,) = sys.argv[1:]
-    figure, ((batch, dim), (classes, channels)) = plt.subplots(2, 2, figsize=(10, 7.5))
-    for model in MODELS:
-        batch.loglog(BATCHES, encoder(model), "o-", label=model)
-    batch.set(title="encoder", xlabel="frames a call", ylabel="frames/s")
-    for distance in ("diagonal", "euclidean", "mahalanobis"):
-        dim.loglog(DIMS, [discriminator(distance, dim=n) for n in DIMS], "o-", label=distance)
+    (path,) = sys.argv[1:]
     shape = f"{N_KNOWN} known, {N_UNKNOWN} discovered classes"
-    dim.set(title=f"discriminator, {shape}", xlabel="semantic dimensions t", ylabel="frames/s of one core")
+    core = "frames/s of one core"
+    distances = "diagonal", "euclidean", "mahalanobis"
     known = [discriminator(n_known=n) for n in CLASSES]
     discovered = [discriminator(n_unknown=n) for n in CLASSES]
-    classes.loglog(CLASSES, known, "o-", label=f"known, {N_UNKNOWN} discovered")
-    classes.loglog(CLASSES, discovered, "o-", label=f"discovered, {N_KNOWN} known")
-    classes.set(title=f"discriminator, diagonal, t = {DIM}", xlabel="classes", ylabel="frames/s of one core")
-    channels.loglog(CHANNELS, [wideband(n) for n in CHANNELS], "o-", label="nobody transmits")
-    channels.set(title="wideband recognizer", xlabel="channels", ylabel="samples/s of one core")
-    for axes in figure.axes:
-        axes.grid(True, which="both", alpha=0.3)
-        axes.legend()
-    figure.tight_layout()
-    figure.savefig(picture, dpi=90)
+    panels = [
+        ("encoder", "frames a call", "frames/s", {model: (BATCHES, encoder(model)) for model in MODELS}),
+        (
+            f"discriminator, {shape}",
+            "semantic dimensions t",
+            core,
+            {distance: (DIMS, [discriminator(distance, dim=n) for n in DIMS]) for distance in distances},
+        ),
+        (
+            f"discriminator, diagonal, t = {DIM}",
+            "classes",
+            core,
+            {
+                f"known, {N_UNKNOWN} discovered": (CLASSES, known),
+                f"discovered, {N_KNOWN} known": (CLASSES, discovered),
+            },
+        ),
+        (
+            "wideband recognizer",
+            "channels",
+            "samples/s of one core",
+            {"nobody transmits": (CHANNELS, [wideband(n) for n in CHANNELS])},
+        ),
+    ]
+    with picture(path, (10, 7.5), dpi=90) as figure:
+        draw_scaling(figure, panels)
 
 
 if __name__ == "__main__":

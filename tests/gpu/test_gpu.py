@@ -8,8 +8,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from sr2cnn_learn.bundle import MODELS, Bundle  # noqa: E402
-from sr2cnn_learn.discriminator import Discriminator  # noqa: E402
+from sr2cnn_learn.bundle import MODELS, Bundle
+from sr2cnn_learn.discriminator import Discriminator
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 

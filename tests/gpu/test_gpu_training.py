@@ -6,11 +6,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from sr2cnn_learn.bundle import Bundle  # noqa: E402
-from sr2cnn_learn.datasets import save_radioml  # noqa: E402
-from sr2cnn_learn.iq import interleaved  # noqa: E402
-from sr2cnn_learn.training import TrainingData, recipe_of, train  # noqa: E402
-from sr2cnn_learn.training.recipes import PRESETS  # noqa: E402
+from sr2cnn_learn.bundle import Bundle
+from sr2cnn_learn.datasets import save_radioml
+from sr2cnn_learn.iq import interleaved
+from sr2cnn_learn.training import TrainingData, recipe_of, train
+from sr2cnn_learn.training.recipes import PRESETS
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 

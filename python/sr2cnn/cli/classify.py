@@ -3,7 +3,6 @@
 
 import contextlib
 from collections import Counter, defaultdict
-from pathlib import Path
 
 import click
 from rich.table import Table

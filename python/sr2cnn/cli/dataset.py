@@ -8,6 +8,7 @@ from rich.table import Table
 from sr2cnn_learn.atomic import replaceable
 from sr2cnn_learn.cli.common import NEW_FILE, Names, Snrs, json_options
 from sr2cnn_learn.cli.output import progress_bar, stderr_console, stdout_console
+from sr2cnn_learn.modulations import RADIOML2016
 
 
 def _build_options(snrs):
@@ -104,8 +105,6 @@ def radioml2016b(modulations, **options):
     Example:
       sr2cnn dataset radioml2016b --out large.pkl --snr 10:18:2
     """
-    from ..synthesis.transmitters import RADIOML2016
-
     ten = tuple(name for name in RADIOML2016 if name != "AM-SSB")
     if "AM-SSB" in (modulations or ()):
         raise ValueError(f"RML2016.10b has no AM-SSB, expected some of {', '.join(ten)}")
@@ -206,7 +205,7 @@ def modulations(json_output):
       sr2cnn dataset modulations
       sr2cnn dataset modulations --json
     """
-    from ..synthesis.transmitters import RADIOML2016, TRANSMITTERS
+    from ..synthesis.transmitters import TRANSMITTERS
 
     rows = [
         {

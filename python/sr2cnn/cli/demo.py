@@ -3,7 +3,6 @@
 
 import time
 from collections import Counter
-from pathlib import Path
 
 import click
 import numpy as np
@@ -12,6 +11,7 @@ from rich.table import Table
 from sr2cnn_learn.attributes import in_words
 from sr2cnn_learn.cli.common import FOLDER, Snrs, json_options
 from sr2cnn_learn.cli.output import progress_bar, stderr_console
+from sr2cnn_learn.modulations import RADIOML2016
 from sr2cnn_learn.names import label_of
 from sr2cnn_learn.wording import percent
 
@@ -106,7 +106,6 @@ def _build(console, path, frames_per_key, snrs, seed):
     from sr2cnn_learn.datasets import save_radioml
 
     from ..synthesis.radioml import radioml2016
-    from ..synthesis.transmitters import RADIOML2016
 
     with progress_bar(console) as progress:
         total = len(RADIOML2016) * len(snrs) * frames_per_key

@@ -18,7 +18,7 @@ from sr2cnn_learn.names import shown
 from sr2cnn_learn.quantities import parse_quantity
 from sr2cnn_learn.recordings import DATATYPES
 
-from ..sources.address import EXAMPLES, Address
+from ..sources.address import Address
 
 ROOM = 1 << 17  # samples behind the source, so that what follows may be late for a moment
 GUI_MS = 50  # that the window has for itself between looks at the rest

@@ -8,9 +8,9 @@ import click
 from rich.live import Live
 from rich.table import Table
 from sr2cnn_learn.cli.output import check_reader, stdout_console
-from sr2cnn_learn.wording import percent
 from sr2cnn_learn.names import check_name, shown
 from sr2cnn_learn.quantities import loads_finite
+from sr2cnn_learn.wording import percent
 
 from ..display.label_counts import LabelCounts, is_count, is_finite
 from ..outputs.discovered_labels import DiscoveredLabels

@@ -20,9 +20,10 @@ from gnuradio import blocks, channels, gr
 from scipy.signal import resample_poly
 from sr2cnn_learn.conditioning import Conditioner, find_band, ratio_near
 from sr2cnn_learn.iq import interleaved
+from sr2cnn_learn.modulations import RADIOML2016
 
 from .speech import SpeechSource
-from .transmitters import AUDIO_RATE, RADIOML2016, SAMPLE_RATE, TRANSMITTERS, linear_transmitter
+from .transmitters import AUDIO_RATE, SAMPLE_RATE, TRANSMITTERS, linear_transmitter
 
 FRAME_LEN = 128
 SNRS = tuple(range(-20, 20, 2))  # dB, the labels of RML2016.10a

@@ -534,9 +534,6 @@ class tone(transmitter):
         )
 
 
-#: The eleven of RML2016.10a, in its alphabetical order.
-RADIOML2016 = tuple("8PSK AM-DSB AM-SSB BPSK CPFSK GFSK PAM4 QAM16 QAM64 QPSK WBFM".split())
-
 #: Transmitter class by modulation name: the eleven, then the others.
 TRANSMITTERS = {
     t.modulation: t

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Evaluation: figures of labelled streams and pictures of them."""
+"""Evaluation: figures of labelled streams, numbers only; `plots` draws."""

@@ -5,6 +5,7 @@ import numpy as np
 
 from ..datasets import split
 from ..discriminator import Discriminator, resolve
+from .closed_set import class_indices, closed_set_accuracy, named_right
 from .metrics import open_set_metrics
 from .separation import discovery_metrics, discrimination_interval, score_metrics
 
@@ -152,7 +153,7 @@ def figures_of(bundle, z, truth, orders, seed, progress):
     """
     classes = np.array(bundle.classes)
     unknown = ~np.isin(truth, classes)
-    right = classes[bundle.classify(z).argmax(1)] == truth
+    true, logits = class_indices(truth, bundle.classes), bundle.classify(z)
 
     _, scores = Discriminator(**bundle.discriminator_options()).nearest_known(z)
 
@@ -180,10 +181,10 @@ def figures_of(bundle, z, truth, orders, seed, progress):
             progress(1)
 
     return dict(
-        upper_bound=float(right[~unknown].mean()) if (~unknown).any() else None,
+        upper_bound=closed_set_accuracy(logits, true),
         accuracy_per_class=_means(per_class),
         **_means(open_set),
-        **score_metrics(scores, unknown, right),
+        **score_metrics(scores, unknown, named_right(logits, true)),
         discrimination_interval=(
             discrimination_interval(scores * bundle.lambda1, unknown)
             if bundle.thresholds is None

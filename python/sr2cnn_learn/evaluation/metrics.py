@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.metrics import f1_score
 
 from ..discriminator import INVALID
+from .closed_set import class_indices
 from .running import RunningScore
 
 ISOTOPIC_SHARE = 0.05  # a discovered class counts from this share of its unknown class's frames
@@ -35,8 +36,7 @@ def open_set_f1(truth, ids, classes):
     Returns:
         float, or None without frames
     """
-    index = {label: k for k, label in enumerate(classes)}
-    true = np.array([index.get(label, -1) for label in truth], dtype=np.int64)
+    true = class_indices(truth, classes)
     ids = np.asarray(ids)
     valid = ids != INVALID
     if not valid.any():

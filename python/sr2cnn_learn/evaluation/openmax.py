@@ -5,6 +5,8 @@ import numpy as np
 from scipy.special import softmax
 from scipy.stats import weibull_min
 
+from .closed_set import named_right
+
 MIN_TAIL = 3  # distances that a Weibull distribution can be fitted to
 
 
@@ -46,7 +48,7 @@ class OpenMax:
             ValueError: a class has fewer than three correctly classified frames
         """
         logits, labels = np.asarray(logits, np.float64), np.asarray(labels)
-        right = logits.argmax(1) == labels
+        right = named_right(logits, labels)
         means, fits = [], []
         for k in range(logits.shape[1]):
             own = logits[right & (labels == k)]

@@ -57,6 +57,22 @@ def score_metrics(scores, unknown, right):
     )
 
 
+def rates_over_lambda1(needed, unknown):
+    """λ1 in rising order, and TKR and TUR just above each; between two neighbours nothing changes.
+
+    Args:
+        needed: (N,) λ1 above which a frame is accepted as known
+        unknown: (N,) bool, truth; there are frames of both kinds
+
+    Returns:
+        three float arrays (M,)
+    """
+    lambdas = np.unique(needed)
+    tkr = np.searchsorted(np.sort(needed[~unknown]), lambdas, side="right") / np.sum(~unknown)
+    tur = 1 - np.searchsorted(np.sort(needed[unknown]), lambdas, side="right") / np.sum(unknown)
+    return lambdas, tkr, tur
+
+
 def discrimination_interval(needed, unknown):
     """Width of the range of λ1 in which WTR is above 80 % (section V of the paper).
 
@@ -70,11 +86,9 @@ def discrimination_interval(needed, unknown):
     needed, unknown = np.asarray(needed), np.asarray(unknown, bool)
     if unknown.all() or not unknown.any():
         return None
-    edges = np.unique(needed)  # between two neighbours nothing changes
-    tkr = np.searchsorted(np.sort(needed[~unknown]), edges, side="right") / np.sum(~unknown)
-    tur = 1 - np.searchsorted(np.sort(needed[unknown]), edges, side="right") / np.sum(unknown)
+    lambdas, tkr, tur = rates_over_lambda1(needed, unknown)
     wtr = weighted_true_rate(tkr, tur)
-    return float(np.sum(np.diff(edges)[wtr[:-1] > MIN_WTR]))
+    return float(np.sum(np.diff(lambdas)[wtr[:-1] > MIN_WTR]))
 
 
 def discovery_metrics(truth, ids):

@@ -3,12 +3,11 @@
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import torch
 from sklearn.metrics import roc_auc_score
 
 from ..bundle import Bundle
@@ -16,31 +15,44 @@ from ..calibration import choose_discriminator, needed_lambda1
 from ..datasets import file_sha256, load_dataset, split
 from ..discriminator import Discriminator
 from ..engines import torch_device
+from ..evaluation.closed_set import class_indices, closed_set_accuracy
 from ..evaluation.metrics import open_set_metrics
 from ..evaluation.separation import discrimination_interval
+from ..evaluation.stream import mixed_stream
 from ..machine import machine
-from ..training import PRESETS, TrainingData, recipe_of, train
-from .sr2cnn.printed import DEFAULT_UNKNOWN
+from ..training import PRESETS, recipe_of, train
 
-QUICK_EPOCHS = 6  # under ten minutes of two cores with the 12,600 frames of the default data
+
+class Watcher:
+    """Told what takes long, for those who wait for it; this one looks away."""
+
+    def on_steps(self, what, n, total=None):
+        """So many more steps are done of what has ``total`` of them, None where that is not known."""
+
+    def on_file(self, path):
+        """A data set was written."""
+
+    def on_training(self, what, kept):
+        """A training begins, or an earlier run left it (``kept``)."""
+
+    def on_batch(self, epoch, n_epochs, batch, n_batches):
+        """See `training.fit.fit`."""
+
+    def on_epoch(self, epoch):
+        """See `training.fit.fit`."""
 
 
 class Laboratory:
     """One data file, one seed, one number of epochs.
 
     Args:
-        data: RadioML-format file
+        data: `TrainingData`; ``unknown`` are the classes held out where an experiment has no sets of its own
         work: folder of the trainings, made if need be
         epochs: of each training
-        seed: of split, training and stream order
-        snrs: SNR labels to use, None for all
-        unknown: classes held out where an experiment has no sets of its own
         preset: of the trainings
-        background: data of background classes, see ``train``
         sweep_test: choose distance and λ1 on the test part as the paper does, not on the validation part
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:<n>"``
-        on_training: called with (description, whether an earlier run left it) before each training
-        on_epoch, on_batch: see ``train``
+        watcher: `Watcher`
         dataset: the data file as ``load_dataset`` read it, for laboratories that share it; None reads it
 
     Attributes:
@@ -51,31 +63,16 @@ class Laboratory:
     """
 
     def __init__(
-        self,
-        data,
-        work,
-        epochs,
-        seed=0,
-        snrs=None,
-        unknown=DEFAULT_UNKNOWN,
-        preset="paper",
-        background=None,
-        sweep_test=False,
-        device="auto",
-        on_training=None,
-        on_epoch=None,
-        on_batch=None,
-        dataset=None,
+        self, data, work, epochs, preset="paper", sweep_test=False, device="auto", watcher=None, dataset=None
     ):
         if epochs < 1:
             raise ValueError(f"epochs is {epochs}, expected at least 1")
-        self.data, self.work = Path(data), Path(work)
-        self.epochs, self.seed, self.snrs = epochs, seed, snrs
-        self.unknown, self.sweep_test = tuple(unknown), sweep_test
-        self.preset, self.background = preset, background
+        self.data, self.work = data, Path(work)
+        self.unknown, self.seed = tuple(data.unknown), data.seed
+        self.epochs, self.preset, self.sweep_test = epochs, preset, sweep_test
         self.device = str(torch_device(device))
-        self.dataset = load_dataset(data, snrs=snrs) if dataset is None else dataset
-        self.on_training, self.on_epoch, self.on_batch = on_training, on_epoch, on_batch
+        self.watcher = watcher or Watcher()
+        self.dataset = load_dataset(data.path, snrs=data.snrs) if dataset is None else dataset
         self.used, self._trainings = {}, {}
 
     def trained(self, unknown=(), **overrides):
@@ -99,8 +96,7 @@ class Laboratory:
         path = self.work / f"{digest}.pt"
         epochs = self.work / f"{digest}.jsonl"  # one line an epoch, also of a run that was killed
         kept = path.is_file()
-        if self.on_training:
-            self.on_training(what, kept)
+        self.watcher.on_training(what, kept)
         if not kept:
             self.work.mkdir(parents=True, exist_ok=True)
 
@@ -109,20 +105,17 @@ class Laboratory:
                 line.update(line.pop("losses"))
                 with open(epochs, "a", encoding="utf-8") as file:
                     file.write(json.dumps(line) + "\n")
-                if self.on_epoch:
-                    self.on_epoch(epoch)
+                self.watcher.on_epoch(epoch)
 
             train(
-                TrainingData(
-                    self.data, unknown, self.snrs, background=self.background, seed=self.seed
-                ),
+                replace(self.data, unknown=unknown),
                 recipe_of(self.preset, self.epochs, **overrides),
                 path,
                 self.device,
                 digest,
                 decoder=self.preset == "paper",
                 on_epoch=on_epoch,
-                on_batch=self.on_batch,
+                on_batch=self.watcher.on_batch,
             )
         bundle = Bundle.load(path, self.device)
         lines = map(json.loads, epochs.read_text(encoding="utf-8").splitlines())
@@ -139,8 +132,8 @@ class Laboratory:
             unknown=unknown,
             seed=self.seed,
         )
-        if self.background is not None:
-            key["background_sha256"] = file_sha256(self.background)
+        if self.data.background is not None:
+            key["background_sha256"] = file_sha256(self.data.background)
         return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -157,7 +150,7 @@ def provenance(laboratories, command):
     def data(laboratory):
         dataset = laboratory.dataset
         snrs = ", ".join(map(str, np.unique(dataset.snrs)))
-        return f"{laboratory.data.name}, {len(dataset)} frames at {snrs} dB, sha256 `{dataset.sha256}`"
+        return f"{Path(laboratory.data.path).name}, {len(dataset)} frames at {snrs} dB, sha256 `{dataset.sha256}`"
 
     def epochs(laboratory):
         preset, full = laboratory.preset, PRESETS[laboratory.preset].epochs
@@ -173,7 +166,7 @@ def provenance(laboratories, command):
     def trainings(laboratory):
         about = ""
         if len(laboratories) > 1:
-            background = "" if laboratory.background is None else " with background"
+            background = "" if laboratory.data.background is None else " with background"
             about = f"{laboratory.preset}{background}, seed {laboratory.seed}, "
         return "; ".join(about + _training(*used) for used in laboratory.used.items()) or "none"
 
@@ -229,23 +222,19 @@ class Trained:
 
     def upper_bound(self, part="test"):
         """UB: closed-set accuracy on the known frames."""
-        named = np.array(self.classes)[self.bundle.classify(self.z(part)).argmax(1)]
-        return float(np.mean(named == self.labels(part)))
+        logits = self.bundle.classify(self.z(part))
+        return closed_set_accuracy(logits, class_indices(self.labels(part), self.classes))
 
     def stream(self, part="test"):
         """Known and unknown frames of ``"test"`` or ``"validation"`` in one random order: z, labels."""
-        parts = part, f"unknown_{part}"
-        labels = np.concatenate([self.labels(p) for p in parts])
-        order = self._order(len(labels))
-        return np.concatenate([self.z(p) for p in parts])[order], labels[order]
+        return self._mixed(self.z, part), self._mixed(self.labels, part)
 
     def stream_frames(self, part="test"):
         """The frames of ``stream``: float32 (N, frame_len, 2)."""
-        frames = np.concatenate([self.frames(p) for p in (part, f"unknown_{part}")])
-        return frames[self._order(len(frames))]
+        return self._mixed(self.frames, part)
 
-    def _order(self, n):
-        return np.random.default_rng(self._seed).permutation(n)
+    def _mixed(self, of, part):
+        return mixed_stream(of(part), of(f"unknown_{part}"), self._seed)
 
     @cached_property
     def discriminator_options(self):

@@ -4,9 +4,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from ..atomic import whole_file, write_atomically
+from ..atomic import write_atomically
+from ..plots.file import picture
 
 NOT_AT_HAND = "–"
 REMARK_NOT_AT_HAND = f"“{NOT_AT_HAND}” under *paper*: the paper's printed figure is not at hand."
@@ -30,23 +29,6 @@ def number(value, digits=3):
 def held_out(names):
     """("AM-SSB", "GFSK") → "{AM-SSB, GFSK}"."""
     return "{" + ", ".join(names) + "}"
-
-
-def bars(groups, labels, values, ylabel="%"):
-    """What draws grouped bars: values (len(labels), len(groups)) as shares, None or NaN for none."""
-
-    def draw(figure):
-        axes = figure.subplots()
-        width = 0.8 / len(labels)
-        for i, (label, row) in enumerate(zip(labels, values)):
-            places = np.arange(len(groups)) + (i - (len(labels) - 1) / 2) * width
-            axes.bar(places, 100 * np.array(row, dtype=float), width * 0.95, label=label)
-        axes.set_xticks(range(len(groups)), groups, rotation=20, ha="right")
-        axes.set(ylim=(0, 105), ylabel=ylabel)
-        axes.grid(axis="y", alpha=0.3)
-        figure.legend(loc="outside upper center", ncols=min(len(labels), 5), frameon=False)
-
-    return draw
 
 
 @dataclass
@@ -95,13 +77,7 @@ class Report:
 
     def write(self, folder, name, provenance):
         """Write ``<name>.md`` and ``<name>.png`` to a folder that is made if need be."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
         folder.mkdir(parents=True, exist_ok=True)
-        figure = Figure(figsize=self.size, layout="constrained")
-        FigureCanvasAgg(figure)
-        self.draw(figure)
-        with whole_file(folder / f"{name}.png") as file:
-            figure.savefig(file, dpi=120)
+        with picture(folder / f"{name}.png", self.size, dpi=120) as figure:
+            self.draw(figure)
         write_atomically(folder / f"{name}.md", self.markdown(provenance))

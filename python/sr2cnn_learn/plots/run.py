@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pictures of an open-set run."""
+"""The picture of an open-set run."""
 
 from __future__ import annotations
 
@@ -8,35 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..atomic import whole_file
-
-MAX_DISCOVERED = 8  # discovered classes with a column, or a color, of their own
-OTHER = "other new"
-
-
-def confusion_table(
-    truth: Sequence[str], labels: Sequence[str], classes: Sequence[str]
-) -> tuple[list[str], list[str], np.ndarray]:
-    """Shares of each true class's frames that were given each label.
-
-    Returns
-    -------
-    rows : true classes, known ones first in the order of `classes`
-    columns : `classes`, then the largest discovered classes, then the rest of them as one
-    shares : (rows, columns) float, each row sums to 1
-    """
-    truth, labels = np.asarray(truth), np.asarray(labels)
-    present = set(truth.tolist())
-    rows = [c for c in classes if c in present] + sorted(present - set(classes))
-    found, counts = np.unique(labels[~np.isin(labels, classes)], return_counts=True)
-    largest = found[np.argsort(-counts, kind="stable")][:MAX_DISCOVERED].tolist()
-    columns = [*classes, *largest] + ([OTHER] if len(found) > len(largest) else [])
-    index = {label: i for i, label in enumerate(columns)}
-    shares = np.zeros((len(rows), len(columns)))
-    for i, row in enumerate(rows):
-        for label in labels[truth == row]:
-            shares[i, index.get(label, len(columns) - 1)] += 1
-    return rows, columns, shares / shares.sum(axis=1, keepdims=True)
+from ..evaluation.confusion import OTHER, confusion_table
+from .file import picture
 
 
 def draw_run(
@@ -53,25 +26,18 @@ def draw_run(
     The map is the plane through the known centers and the frames that holds the most of the
     variance (PCA). A frame's color is the label that it was given.
 
-    Parameters
-    ----------
-    path : picture to write; the suffix tells the format
-    truth, labels : (N,) true and given labels
-    z : (M, dim) semantic vectors of the first M of these frames
-    classes, centers : names and (K, dim) centers of the known classes
+    Args:
+        path: picture to write; the suffix tells the format
+        truth, labels: (N,) true and given labels
+        z: (M, dim) semantic vectors of the first M of these frames
+        classes, centers: names and (K, dim) centers of the known classes
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(16, 7.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    matrix_axes, map_axes = figure.subplots(1, 2)
-    figure.suptitle(title)
     rows, columns, shares = confusion_table(truth, labels, classes)
-    _draw_matrix(matrix_axes, rows, columns, shares, len(classes))
-    _draw_map(map_axes, np.asarray(labels)[: len(z)], z, columns, classes, centers)
-    with whole_file(path) as file:
-        figure.savefig(file, dpi=100)
+    with picture(path, (16, 7.5)) as figure:
+        matrix_axes, map_axes = figure.subplots(1, 2)
+        figure.suptitle(title)
+        _draw_matrix(matrix_axes, rows, columns, shares, len(classes))
+        _draw_map(map_axes, np.asarray(labels)[: len(z)], z, columns, classes, centers)
 
 
 def _draw_matrix(axes, rows, columns, shares, n_known):

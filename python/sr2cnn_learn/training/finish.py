@@ -14,7 +14,9 @@ from ..calibration import choose_discriminator, lambda1_for_tkr
 from ..card import SCHEMA
 from ..discriminator import Discriminator
 from ..discriminator_parameters import DiscriminatorParameters
+from ..evaluation.closed_set import closed_set_accuracy
 from ..evaluation.metrics import open_set_metrics
+from ..evaluation.stream import mixed_stream
 from ..iq import as_complex
 from ..semantics import class_semantics
 
@@ -125,9 +127,8 @@ def _attributes(network, prepared, semantics):
 
 
 @torch.no_grad()
-def _closed_set_accuracy(network, z, labels, classes):
-    named = network.classify(torch.from_numpy(z)).numpy().argmax(1)
-    return float(np.mean(np.array(classes)[named] == labels))
+def _closed_set_accuracy(network, z, labels):
+    return closed_set_accuracy(network.classify(torch.from_numpy(z)).numpy(), labels)
 
 
 def _calibrate(network, recipe, prepared, semantics):
@@ -142,15 +143,11 @@ def _calibrate(network, recipe, prepared, semantics):
     options = dict(centers=semantics["centers"], variances=semantics["variances"], **fixed)
 
     def stream(known, unknown):
-        """Known and unknown frames of a part in one random order."""
-        order = np.random.default_rng(prepared.seed).permutation(len(z[known]) + len(z[unknown]))
-        dim = semantics["centers"].shape[1]
-        vectors = np.concatenate([z[known], z[unknown].reshape(-1, dim)])[order]
-        indices = np.concatenate([getattr(parts, known), getattr(parts, unknown)])[order]
-        return vectors, truth[indices]
+        indices = mixed_stream(getattr(parts, known), getattr(parts, unknown), prepared.seed)
+        return mixed_stream(z[known], z[unknown], prepared.seed), truth[indices]
 
     closed_set = {
-        part: _closed_set_accuracy(network, z[part], truth[getattr(parts, part)], classes)
+        part: _closed_set_accuracy(network, z[part], prepared.labels[getattr(parts, part)])
         for part in ("validation", "test")
     }
     if recipe.tkr is None:

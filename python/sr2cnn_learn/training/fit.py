@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from ..atomic import whole_file
+from ..evaluation.closed_set import closed_set_accuracy
 from ..nets import build
 from .batches import Batches
 from .objectives import Setting, make_objectives
@@ -132,11 +133,9 @@ class Learner:
     def accuracy(self, frames, labels):
         """Closed-set accuracy of the classifier."""
         self.network.eval()
-        right = 0
-        for x, y in zip(frames.split(EVALUATED), labels.split(EVALUATED)):
-            logits = self.network.classify(self.network(x.to(self._device)))
-            right += (logits.argmax(1).cpu() == y).sum().item()
-        return right / len(frames)
+        batches = (x.to(self._device) for x in frames.split(EVALUATED))
+        logits = [self.network.classify(self.network(batch)) for batch in batches]
+        return closed_set_accuracy(torch.cat(logits).cpu().numpy(), labels.numpy())
 
     def keep_if_best(self, accuracy):
         """Keep the weights of this epoch, if they are the best so far; whether they are."""

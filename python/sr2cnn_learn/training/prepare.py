@@ -11,6 +11,7 @@ import torch
 from ..bundle import Bundle
 from ..datasets import HELD_OUT, UNLABELLED, file_sha256, load_dataset, split
 from ..datasets.reader import check_samples_per_symbol
+from ..evaluation.closed_set import class_indices
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,8 @@ def prepare(data, recipe, device):
     classes = [m for m in dataset.modulations if m not in set(data.unknown)]
     if len(classes) < 2:
         raise ValueError(f"{data.path}: {len(classes)} known classes are left, expected at least 2")
-    index = {label: k for k, label in enumerate(classes)}
-    labels = np.array([index.get(label, HELD_OUT) for label in dataset.labels])
+    labels = class_indices(dataset.labels, classes)
+    labels[labels < 0] = HELD_OUT
     labels[parts.unlabelled] = UNLABELLED
     prepared = Prepared(
         dataset, parts, classes, sorted(data.unknown), data.seed, labels, samples_per_symbol

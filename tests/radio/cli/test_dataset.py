@@ -83,7 +83,8 @@ def test_signal202002(tmp_path):
 
 
 def test_modulations():
-    from gnuradio.sr2cnn.synthesis.transmitters import RADIOML2016, TRANSMITTERS
+    from gnuradio.sr2cnn.synthesis.transmitters import TRANSMITTERS
+    from sr2cnn_learn.modulations import RADIOML2016
 
     result = run_cli("dataset", "modulations", "--json")
     assert result.returncode == 0, result.stderr

@@ -9,7 +9,8 @@ from cli_support import CLASSES, events, fails, run_cli, write_small_bundle
 from sr2cnn_learn.bundle import Bundle
 from sr2cnn_learn.datasets import load_dataset
 from sr2cnn_learn.discriminator import Discriminator
-from sr2cnn_learn.plots.run import confusion_table, draw_run
+from sr2cnn_learn.evaluation.confusion import confusion_table
+from sr2cnn_learn.plots.run import draw_run
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What `sr2cnn reproduce` builds where it is given no data, and open-world, which builds all its own."""
 
-import sys
-
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from gnuradio.sr2cnn.cli.reproduce import reproduce
 from gnuradio.sr2cnn.synthesis import radioml, signal202002
-from rich.console import Console
-from sr2cnn_learn.cli.output import progress_bar
+from sr2cnn_learn.cli.reproduce import _make, reproduce
 from sr2cnn_learn.datasets import load_dataset
-
-MODULE = sys.modules[reproduce.callback.__module__]
+from sr2cnn_learn.experiments import laboratory, setup
+from sr2cnn_learn.experiments.data import BACKGROUND, NEVER_SEEN
 
 
 @pytest.fixture
@@ -42,16 +38,18 @@ def asked(monkeypatch):
     ],
 )
 def test_built_once(name, frames_per_key, options, asked, tmp_path):
-    with progress_bar(Console(stderr=True, quiet=True)) as progress:
-        path = MODULE._built(tmp_path / "work", name, (18,), progress)
-        dataset = load_dataset(path)
-        assert len(dataset) == 66 and len(dataset.modulations) == 11
-        assert {"AM-SSB", "CPFSK", "GFSK"} < set(dataset.modulations)
-        assert np.all(dataset.snrs == 18)
-        path.write_bytes(b"kept")
-        assert MODULE._built(tmp_path / "work", name, (18,), progress) == path
-        assert path.read_bytes() == b"kept"
-        assert MODULE._built(tmp_path / "work", name, (16,), progress) != path
+    def file(snr):
+        return setup.Setup(setup.Options({}, snrs=(snr,)), tmp_path / "work", _make).file(name)
+
+    path = file(18)
+    dataset = load_dataset(path)
+    assert len(dataset) == 66 and len(dataset.modulations) == 11
+    assert {"AM-SSB", "CPFSK", "GFSK"} < set(dataset.modulations)
+    assert np.all(dataset.snrs == 18)
+    path.write_bytes(b"kept")
+    assert file(18) == path
+    assert path.read_bytes() == b"kept"
+    assert file(16) != path
     assert len(asked) == 2
     for frames, _, given in asked:
         assert frames == frames_per_key and given | options == given
@@ -69,14 +67,14 @@ def test_open_world_as_typed(asked, tmp_path, monkeypatch):
     for column in ("paper, 1 epoch", "best, no background", "best, 1 seed"):
         assert f"| {column} |" in text
     assert "`sr2cnn reproduce open-world --snr 18 --epochs 1`" in text
-    for name in MODULE.NEVER_SEEN:
+    for name in NEVER_SEEN:
         assert f"| {name}, never seen: TUR at TKR 95 % |" in text
 
     files = {path.name.partition("_")[0]: path for path in (tmp_path / "work").glob("*.npz")}
     assert sorted(files) == ["background", "radioml2016", "test", "train", "unseen"]
     modulations = {name: set(load_dataset(path).modulations) for name, path in files.items()}
-    assert modulations["background"] == set(MODULE.BACKGROUND)
-    assert modulations["unseen"] == set(MODULE.NEVER_SEEN)
+    assert modulations["background"] == set(BACKGROUND)
+    assert modulations["unseen"] == set(NEVER_SEEN)
     trained_on = modulations["train"] | modulations["background"]
     assert not trained_on & modulations["unseen"]
     assert not modulations["train"] & modulations["background"]
@@ -84,8 +82,6 @@ def test_open_world_as_typed(asked, tmp_path, monkeypatch):
     assert len(list((tmp_path / "work").glob("*.pt"))) == 4 + 1 + 4  # paper, best without background, best
 
     assert "paper, seed 0, without" in text and "best with background, seed 0, without" in text
-
-    from sr2cnn_learn.experiments import laboratory
 
     monkeypatch.setattr(laboratory, "train", None)
     again = runner.invoke(reproduce, arguments, catch_exceptions=False)
@@ -97,8 +93,6 @@ def test_open_world_as_typed(asked, tmp_path, monkeypatch):
 
 def test_ablation_as_typed(asked, tmp_path, monkeypatch):
     """It needs nothing of the paper's laboratory, and its own two share the large file."""
-    from sr2cnn_learn.experiments import laboratory
-
     monkeypatch.setattr(laboratory, "load_dataset", None)  # they are given it
     arguments = ["ablation", "--snr", "18", "--epochs", "1", "--device", "cpu"]
     arguments += ["--work", str(tmp_path / "work"), "--out", str(tmp_path)]

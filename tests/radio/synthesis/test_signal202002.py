@@ -7,8 +7,8 @@ import pytest
 pytest.importorskip("gnuradio")
 
 from gnuradio.sr2cnn.synthesis.signal202002 import SNRS, add_noise, signal202002, synthesize
-from gnuradio.sr2cnn.synthesis.transmitters import RADIOML2016
 from sr2cnn_learn.iq import as_complex
+from sr2cnn_learn.modulations import RADIOML2016
 
 
 def spectrum(modulation, snr, n_frames, seed=1):

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from gnuradio import blocks, filter, gr
 from gnuradio.sr2cnn.synthesis.transmitters import (
-    RADIOML2016,
     ROLL_OFF,
     RRC_SPAN,
     SAMPLES_PER_SYMBOL,
@@ -13,6 +12,7 @@ from gnuradio.sr2cnn.synthesis.transmitters import (
     linear_transmitter,
 )
 from scipy.stats import kurtosis
+from sr2cnn_learn.modulations import RADIOML2016
 
 LINEAR = [m for m, t in TRANSMITTERS.items() if issubclass(t, linear_transmitter)]
 STATES = {

@@ -13,12 +13,15 @@ import torch
 from sklearn.covariance import EllipticEnvelope
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
+from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import OneClassSVM
 
 from ...discriminator import Discriminator
+from ...evaluation.closed_set import class_indices
 from ...evaluation.mdl4ow import MDL4OW, reconstruction_losses
+from ...evaluation.metrics import open_set_metrics
 from ...evaluation.openmax import OpenMax
 from ...evaluation.separation import TKR
 from ...nets.sr2cnn import normalise
@@ -59,8 +62,7 @@ class Inputs:
         self.trained, self.seed = trained, seed
         self.train, self.validation = trained.z("train"), trained.z("validation")
         self.test = trained.stream()[0]
-        index = {name: k for k, name in enumerate(trained.classes)}
-        self.labels = np.array([index[label] for label in trained.labels("train")])
+        self.labels = class_indices(trained.labels("train"), trained.classes)
 
     @cached_property
     def logits(self):
@@ -154,3 +156,17 @@ def detect(trained, seed):
         except ValueError as error:  # e.g. a class that an undertrained network never names
             failures[name] = str(error)
     return detections, failures
+
+
+def detector_figures(laboratory):
+    """The detectors of table 5: dict from name to (``Detection``, its figures), failures, truth."""
+    trained = laboratory.trained(laboratory.unknown)
+    detections, failures = detect(trained, laboratory.seed)
+    truth = trained.stream()[1]
+    unknown = ~np.isin(truth, trained.classes)
+    results = {}
+    for name, detection in detections.items():
+        figures = open_set_metrics(truth, detection.ids, trained.classes)
+        figures["auroc"] = float(roc_auc_score(unknown, detection.scores))
+        results[name] = detection, figures
+    return results, failures, unknown

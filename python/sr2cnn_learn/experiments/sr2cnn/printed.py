@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Figures printed in the paper, in percent, as far as they are at hand. The others show as "–"."""
 
-DEFAULT_UNKNOWN = ("AM-SSB", "GFSK")
-
 #: The four unknown sets of table 4.
 UNKNOWN_SETS = (
     ("AM-SSB", "GFSK"),

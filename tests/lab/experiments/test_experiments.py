@@ -1,26 +1,33 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The paper's experiments: end to end on tiny data, the cache of trainings, and the parts."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from cli_support import fails, run_cli
+from click.testing import CliRunner
+from sr2cnn_learn import experiments
+from sr2cnn_learn.cli.reproduce import reproduce
 from sr2cnn_learn.datasets import Dataset, load_dataset, save_radioml
 from sr2cnn_learn.discriminator import Discriminator
 from sr2cnn_learn.evaluation.evaluate import evaluate
-from sr2cnn_learn.experiments import EXPERIMENTS, reproduce
-from sr2cnn_learn.experiments.laboratory import Laboratory, provenance
-from sr2cnn_learn.experiments.own.open_world import ABLATION, FIGURES, ablation, open_world
+from sr2cnn_learn.evaluation.separation import rates_over_lambda1
+from sr2cnn_learn.experiments import EXPERIMENTS, experiment
+from sr2cnn_learn.experiments.laboratory import Laboratory, Watcher, provenance
+from sr2cnn_learn.experiments.own.ablation import ABLATION, leave_out
+from sr2cnn_learn.experiments.own.open_world import compare
+from sr2cnn_learn.experiments.own.unseen_channels import FIGURES
 from sr2cnn_learn.experiments.report import Report, number, paper, share
+from sr2cnn_learn.experiments.setup import Options, Setup
 from sr2cnn_learn.experiments.sr2cnn.detectors import DETECTORS, Detection, detect
-from sr2cnn_learn.experiments.sr2cnn.figures import _rates
 from sr2cnn_learn.experiments.sr2cnn.printed import UNKNOWN_SETS, printed
-from sr2cnn_learn.experiments.sr2cnn.tables import _dominant_shares
+from sr2cnn_learn.experiments.sr2cnn.table2 import _dominant_shares
 from sr2cnn_learn.iq import interleaved
 from sr2cnn_learn.nets.sr2cnn import normalise
-from sr2cnn_learn.training import recipe_of
+from sr2cnn_learn.training import PRESETS, TrainingData, recipe_of
 
 N_FRAMES = 20
 
@@ -55,24 +62,37 @@ def work(tmp_path_factory):
     return tmp_path_factory.mktemp("work")
 
 
-def laboratory(data, work, **options):
-    """A ``Laboratory`` and the list of the trainings that it does, each with whether it was kept."""
-    asked = []
-    lab = Laboratory(
-        data,
-        work,
-        epochs=2,
-        device="cpu",
-        on_training=lambda what, kept: asked.append((what, kept)),
-        **options,
-    )
-    return lab, asked
+class Noting(Watcher):
+    """Notes the trainings, each with whether it was kept."""
+
+    def __init__(self):
+        self.asked = []
+
+    def on_training(self, what, kept):
+        self.asked.append((what, kept))
+
+
+def laboratory(data, work, watcher=None, preset="paper", epochs=2, **of_training):
+    of_training = {"unknown": ("AM-SSB", "GFSK"), **of_training}
+    return Laboratory(TrainingData(data, **of_training), work, epochs, preset, device="cpu", watcher=watcher)
+
+
+def setup_of(data, work, epochs=2, **options):
+    """A `Setup` that trains for so many epochs, and its watcher."""
+    watcher = Noting()
+    options = Options(dict.fromkeys(PRESETS, epochs), data=data, device="cpu", **options)
+    return Setup(options, work, watcher=watcher), watcher
+
+
+def run(name, setup):
+    return setup.run(EXPERIMENTS[name])
 
 
 @pytest.mark.parametrize("name", ["table5", "fig5"])
 def test_a_table_and_a_figure(name, data, work, tmp_path):
-    lab, _ = laboratory(data, work)
-    report = reproduce(name, lab)
+    setup, _ = setup_of(data, work)
+    report = run(name, setup)
+    (lab,) = setup.laboratories
     report.write(tmp_path, name, provenance([lab], f"sr2cnn reproduce {name}"))
     text = (tmp_path / f"{name}.md").read_text()
     assert lab.dataset.sha256 in text and "undertrained" in text and "not at hand" in text
@@ -85,16 +105,16 @@ def test_a_table_and_a_figure(name, data, work, tmp_path):
 
 
 def test_second_run_trains_nothing(data, work, monkeypatch):
-    reproduce("fig4", laboratory(data, work)[0])
+    run("fig4", setup_of(data, work)[0])
     monkeypatch.setattr("sr2cnn_learn.experiments.laboratory.train", None)
-    lab, asked = laboratory(data, work)
-    report = reproduce("fig4", lab)
+    setup, watcher = setup_of(data, work)
+    report = run("fig4", setup)
     assert [row[0] for row in report.rows] == ["1", "2"]
-    reproduce("fig6", lab)
-    assert asked == [("without AM-SSB, GFSK", True)]
+    run("fig6", setup)
+    assert watcher.asked == [("without AM-SSB, GFSK", True)]
     for other in (dict(seed=1), dict(snrs=(18,)), dict(unknown=("GFSK",))):
         with pytest.raises(TypeError):  # there is no train() to call
-            reproduce("fig4", laboratory(data, work, **other)[0])
+            run("fig4", setup_of(data, work, **other)[0])
 
 
 @pytest.mark.parametrize(
@@ -121,7 +141,8 @@ def test_trainings_are_found_again(options, unknown, overrides, name, monkeypatc
     monkeypatch.setattr("sr2cnn_learn.experiments.laboratory.file_sha256", lambda file: background)
     frames, snrs = np.zeros((2, 128, 2), np.float32), np.array([16, 18])
     dataset = Dataset(frames, np.array(["BPSK", "BPSK"]), snrs, data)
-    lab = Laboratory("data.npz", "work", dataset=dataset, **options)
+    preset, epochs = options.pop("preset"), options.pop("epochs")
+    lab = Laboratory(TrainingData("data.npz", **options), "work", epochs, preset, dataset=dataset)
     assert lab._digest(unknown, overrides) == name
 
 
@@ -129,21 +150,23 @@ def test_killed_training_goes_on(data, tmp_path, monkeypatch):
     class Killed(Exception):
         pass
 
-    def kill(epoch):
-        raise Killed
+    class Killing(Watcher):
+        def on_epoch(self, epoch):
+            raise Killed
 
-    lab, _ = laboratory(data, tmp_path, on_epoch=kill)
+    lab = laboratory(data, tmp_path, Killing())
     with pytest.raises(Killed):
         lab.trained()
-    seen = []
-    lab, _ = laboratory(data, tmp_path, on_epoch=seen.append)
+    seen, watcher = [], Watcher()
+    watcher.on_epoch = seen.append
+    lab = laboratory(data, tmp_path, watcher)
     assert [epoch["number"] for epoch in lab.trained().history] == [1, 2]
     assert [epoch.number for epoch in seen] == [2]
 
 
 def test_sweep_of_the_test_is_labelled(data, work, monkeypatch):
-    chosen, _ = laboratory(data, work)
-    swept, _ = laboratory(data, work, sweep_test=True)
+    chosen, swept = laboratory(data, work), laboratory(data, work)
+    swept.sweep_test = True
     streams = []
 
     def choose(options, classes, z, truth, upper_bound):
@@ -164,7 +187,7 @@ def test_sweep_of_the_test_is_labelled(data, work, monkeypatch):
 
 
 def test_figures_are_those_of_the_card(data, work):
-    lab, _ = laboratory(data, work)
+    lab = laboratory(data, work)
     trained = lab.trained(lab.unknown)
     of_card = trained.bundle.card["provenance"]["metrics"]
     for key in ("tkr", "tur", "known_accuracy", "auroc"):
@@ -188,9 +211,8 @@ def test_each_loss_is_left_out(data, tmp_path, monkeypatch):
 
     real = module.train
     monkeypatch.setattr(module, "train", train)
-    lab = Laboratory(data, tmp_path, epochs=1, device="cpu")
     with pytest.raises(Asked):
-        reproduce("table3", lab)
+        run("table3", setup_of(data, tmp_path, epochs=1)[0])
     assert recipes == [
         plain,
         replace(plain, cross_entropy_weight=0.0),
@@ -209,18 +231,67 @@ def test_as_typed(data, work, tmp_path):
     assert "`sr2cnn reproduce fig4 --data tones.npz --epochs 2`" in text
     result = run_cli("reproduce", "--help")
     assert all(f"  {name}  " in result.stdout for name in EXPERIMENTS)
+    for listing in (run_cli("reproduce", "--json"), run_cli("reproduce", "--list", "--json")):
+        assert listing.returncode == 0, listing.stderr
+        listed = {each["name"]: each for each in json.loads(listing.stdout)}
+        assert set(listed) == set(EXPERIMENTS) and listed["fig7"]["data"] == ["signal202002"]
     fails(run_cli("reproduce", "table1"), "table1", status=2)
     result = run_cli("reproduce", "fig4", "--unknown", "OOK", *arguments)
     assert result.returncode == 1 and "Error: unknown class 'OOK'" in result.stderr
     assert "Traceback" not in result.stderr
 
 
+TOY = """
+from sr2cnn_learn.experiments.registry import experiment
+from sr2cnn_learn.experiments.report import Report
+from sr2cnn_learn.plots.bars import draw_bars
+
+
+@experiment("toy", "how many frames each class has", paper="toys")
+def toy(setup):
+    dataset = setup.laboratory().dataset
+    counts = {name: sum(dataset.labels == name) for name in dataset.modulations}
+    values = [[n / len(dataset) for n in counts.values()]]
+
+    def draw(figure):
+        draw_bars(figure, list(counts), ["frames"], values)
+
+    return Report("Toy", "Frames.", ["class", "frames"], [[k, str(n)] for k, n in counts.items()], draw)
+"""
+
+
+def test_a_new_experiment_is_a_file(data, tmp_path, monkeypatch):
+    """In a folder of experiments/; `sr2cnn reproduce` finds, lists and runs it."""
+    (tmp_path / "toys").mkdir()
+    (tmp_path / "toys" / "__init__.py").touch()
+    (tmp_path / "toys" / "toy.py").write_text(TOY)
+    monkeypatch.setattr(experiments, "__path__", [*experiments.__path__, str(tmp_path)])
+    experiments.find()
+    try:
+        runner = CliRunner()
+        assert "  toy     how many frames each class has" in runner.invoke(reproduce, ["--help"]).output
+        arguments = ["toy", "--data", data, "--work", tmp_path, "--out", tmp_path, "--device", "cpu"]
+        result = runner.invoke(reproduce, list(map(str, arguments)), catch_exceptions=False)
+    finally:
+        del EXPERIMENTS["toy"]
+    assert result.exit_code == 0, result.output
+    text = (tmp_path / "toy.md").read_text()
+    assert "| BPSK | 40 |" in text and "`sr2cnn reproduce toy --data tones.npz`" in text
+    assert (tmp_path / "toy.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_data_that_nobody_makes(tmp_path, monkeypatch):
+    """Without GNU Radio's part: said before anything is trained, and what to do."""
+    monkeypatch.setattr("sr2cnn_learn.cli.reproduce.found", lambda group: {})
+    with pytest.raises(ImportError, match="gnuradio.sr2cnn.*--data FILE"):
+        CliRunner().invoke(reproduce, ["fig4", "--work", str(tmp_path)], catch_exceptions=False)
+
+
 def test_errors(data, work):
-    lab, _ = laboratory(data, work)
-    with pytest.raises(ValueError, match="experiment is 'table1'"):
-        reproduce("table1", lab)
     with pytest.raises(ValueError, match="epochs is 0"):
-        Laboratory(data, work, epochs=0)
+        laboratory(data, work, epochs=0)
+    with pytest.raises(ValueError, match="there is an experiment 'table2' already"):
+        experiment("table2", "another of that name")(lambda setup: None)
 
 
 @pytest.fixture(scope="module")
@@ -240,19 +311,19 @@ def others(tmp_path_factory):
 
 def best_laboratories(data, work, others):
     """As open-world has them: one seed without background, two with; and the list of their trainings."""
-    labs, asked = [], []
-    for background, seed in ((None, 0), (others["background"], 0), (others["background"], 1)):
-        lab, _ = laboratory(data, work, preset="best", background=background, seed=seed)
-        lab.on_training = lambda what, kept: asked.append((what, kept))
-        labs.append(lab)
-    return {"alone": labs[:1], "two": labs[1:]}, asked
+    watcher, background = Noting(), others["background"]
+    alone, *two = (
+        laboratory(data, work, watcher, "best", background=file, seed=seed)
+        for file, seed in ((None, 0), (background, 0), (background, 1))
+    )
+    return {"alone": [alone], "two": two}, watcher.asked
 
 
 def test_open_world(data, work, others, tmp_path, monkeypatch):
     labs, asked = best_laboratories(data, work, others)
     steps = []
-    files = others["test"], others["unseen"]
-    report = open_world(labs, *files, orders=2, progress=steps.append)
+    test, unseen = load_dataset(others["test"]), load_dataset(others["unseen"])
+    report = compare(labs, test, unseen, orders=2, progress=steps.append)
     assert len(asked) == 4 * 3 and not any(kept for _, kept in asked)
     assert sum(steps) == 4 * 3 * 2
     report.write(tmp_path, "open-world", provenance(labs["two"], "sr2cnn reproduce open-world"))
@@ -272,7 +343,6 @@ def test_open_world(data, work, others, tmp_path, monkeypatch):
     assert rows[last + "discovered classes ≥ 5 %"][3] == "3"
     assert [row[3] for row in list(rows.values())[-3:]] == ["", "", "≥ 95 %"]
 
-    test = load_dataset(files[0])
     trained = [lab.trained(UNKNOWN_SETS[0]) for lab in [*labs["alone"], *labs["two"]]]
     found = [evaluate(t.bundle, test, np.arange(len(test)), 2) for t in trained]
     cells = rows[first + "AUROC"][1:3]
@@ -282,7 +352,7 @@ def test_open_world(data, work, others, tmp_path, monkeypatch):
     accuracy = found[0]["discovery"]["hungarian_accuracy"]["mean"]
     assert rows[first + "Hungarian accuracy"][1] == share(accuracy)
 
-    unseen, bundle = load_dataset(files[1]), trained[0].bundle
+    bundle = trained[0].bundle
     scale = Discriminator(**bundle.discriminator_options())
     scores = []
     for dataset in (test, unseen):
@@ -307,14 +377,14 @@ def test_open_world(data, work, others, tmp_path, monkeypatch):
 
     monkeypatch.setattr("sr2cnn_learn.experiments.laboratory.train", None)
     labs, asked = best_laboratories(data, work, others)
-    assert open_world(labs, *files, orders=2).rows == report.rows
+    assert compare(labs, test, unseen, orders=2).rows == report.rows
     assert len(asked) == 4 * 3 and all(kept for _, kept in asked)
 
 
 def test_ablation(data, work, others, tmp_path):
     labs, asked = best_laboratories(data, work, others)
     (alone,), (best, _) = labs.values()
-    report = ablation(best, alone, others["test"], others["unseen"])
+    report = leave_out(best, alone, load_dataset(others["test"]), load_dataset(others["unseen"]))
     report.write(tmp_path, "ablation", provenance([best, alone], "sr2cnn reproduce ablation"))
     assert (tmp_path / "ablation.png").read_bytes().startswith(b"\x89PNG")
     assert [row[0] for row in report.rows] == [*ABLATION, "no background classes"]
@@ -350,7 +420,7 @@ def test_rates_are_those_of_the_discriminator():
     options = dict(centers=np.eye(2, 4), distance="euclidean")
     scale = Discriminator(**options, lambda1=1.0)
     scale.predict(z)
-    lambdas, tkr, tur = _rates(scale.scores, unknown)
+    lambdas, tkr, tur = rates_over_lambda1(scale.scores, unknown)
     for i in (0, 20, 49):
         ids = Discriminator(**options, lambda1=lambdas[i] + 1e-9).predict(z)
         assert tkr[i] == pytest.approx(np.mean(ids[~unknown] >= 0))
