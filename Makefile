@@ -4,7 +4,7 @@
 #
 #   make demo    the main job: a RadioML replay through a real flowgraph, labels and discovered classes
 #   make test    ctest and pytest
-#   make lint    is everything as ruff and clang-format want it; make format makes it so
+#   make lint    is Python as ruff wants it; make format makes it so
 #   make grc     GNU Radio Companion with the blocks of this module, as sr2cnn grc starts it
 #   make bench   speed, as ratios measured in one run
 #   make stress  tests/stress at its full size, ten minutes; make test has it short
@@ -28,7 +28,6 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
 PYTHON_FILES = python tests examples docs apps/sr2cnn
-CXX_FILES = $(shell find lib include python -name "*.cc" -o -name "*.h")
 
 .PHONY: build demo test lint format stress sanitize bench grc screenshots clean
 
@@ -69,12 +68,10 @@ test: build
 lint: build
 	$(BIN)/ruff check $(PYTHON_FILES)
 	$(BIN)/ruff format --check $(PYTHON_FILES)
-	$(BIN)/clang-format --dry-run --Werror $(CXX_FILES)
 
 format: build
 	$(BIN)/ruff check --fix --exit-zero $(PYTHON_FILES)
 	$(BIN)/ruff format $(PYTHON_FILES)
-	$(BIN)/clang-format -i $(CXX_FILES)
 
 stress: build
 	STRESS=full $(BIN)/python -m pytest tests/stress $(ARGS)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A picture of a flowgraph as GNU Radio Companion shows it. Needs an X display, a virtual one will do.
 
-    GRC_BLOCKS_PATH=grc python3 docs/grc_picture.py examples/label_display.grc grc.png
+GRC_BLOCKS_PATH=grc python3 docs/grc_picture.py examples/label_display.grc grc.png
 """
 
 import os

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A picture of the label display after a minute of its example.
 
-    QT_QPA_PLATFORM=offscreen .venv/bin/python docs/label_display_picture.py data.npz label_display.png
+QT_QPA_PLATFORM=offscreen .venv/bin/python docs/label_display_picture.py data.npz label_display.png
 """
 
 import sys

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How the cost of the parts grows: with batch, dimensions, classes and channels.
 
-    .venv/bin/python docs/performance_picture.py docs/performance.png
+.venv/bin/python docs/performance_picture.py docs/performance.png
 """
 
 import sys

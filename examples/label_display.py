@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Watch a RadioML file through a recognizer, at a sample rate; double-click a new class to name it.
 
-    .venv/bin/python examples/label_display.py              # radioml.npz beside this
-    sr2cnn dataset radioml2016 --out data.pkl --snr 16,18 --frames-per-key 100 --seed 1
-    .venv/bin/python examples/label_display.py data.pkl
+.venv/bin/python examples/label_display.py              # radioml.npz beside this
+sr2cnn dataset radioml2016 --out data.pkl --snr 16,18 --frames-per-key 100 --seed 1
+.venv/bin/python examples/label_display.py data.pkl
 """
 
 import argparse

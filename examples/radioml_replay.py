@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Replay a RadioML file through a recognizer and score the labels against the truth.
 
-    .venv/bin/python examples/radioml_replay.py             # radioml.npz beside this
-    sr2cnn dataset radioml2016 --out data.pkl --snr 16,18 --frames-per-key 100 --seed 1
-    .venv/bin/python examples/radioml_replay.py data.pkl
+.venv/bin/python examples/radioml_replay.py             # radioml.npz beside this
+sr2cnn dataset radioml2016 --out data.pkl --snr 16,18 --frames-per-key 100 --seed 1
+.venv/bin/python examples/radioml_replay.py data.pkl
 """
 
 import argparse

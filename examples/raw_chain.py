@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The chain in its parts: conditioner, framer, encoder, discriminator; the semantic vectors go to a file.
 
-    .venv/bin/python examples/raw_chain.py --vectors z.f32
-    python3 -c "import numpy; print(numpy.fromfile('z.f32', 'f4').reshape(-1, 65).shape)"
+.venv/bin/python examples/raw_chain.py --vectors z.f32
+python3 -c "import numpy; print(numpy.fromfile('z.f32', 'f4').reshape(-1, 65).shape)"
 """
 
 import argparse
@@ -22,9 +22,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "path", nargs="?", default=BAND, help="SigMF, WAV, cf32, ci16, ci8 or cu8 recording"
-    )
+    parser.add_argument("path", nargs="?", default=BAND, help="SigMF, WAV, cf32, ci16, ci8 or cu8 recording")
     parser.add_argument("--model", default="sr2cnn", help="bundle, or a shipped model")
     parser.add_argument("--vectors", default="z.f32", help="file for the vectors, float32")
     parser.add_argument("--events", default="-", help="file for the JSON lines, - for stdout")

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Label an IQ file or SigMF recording: JSON lines on stdout.
 
-    .venv/bin/python examples/recording_to_labels.py                             # band.sigmf-meta beside this
-    .venv/bin/python examples/recording_to_labels.py recording.sigmf-meta
-    .venv/bin/python examples/recording_to_labels.py samples.bin --datatype ci16 --rate 1e6
+.venv/bin/python examples/recording_to_labels.py                             # band.sigmf-meta beside this
+.venv/bin/python examples/recording_to_labels.py recording.sigmf-meta
+.venv/bin/python examples/recording_to_labels.py samples.bin --datatype ci16 --rate 1e6
 """
 
 import argparse
@@ -26,9 +26,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "path", nargs="?", default=BAND, help="SigMF, WAV, cf32, ci16, ci8 or cu8 recording"
-    )
+    parser.add_argument("path", nargs="?", default=BAND, help="SigMF, WAV, cf32, ci16, ci8 or cu8 recording")
     parser.add_argument("--datatype", help="of raw samples, where the name does not say it")
     parser.add_argument("--rate", type=parse_hertz, help="sample rate, as 1.6M; wins over the recording's")
     parser.add_argument("--freq", type=parse_hertz, help="center frequency; wins over the recording's")
@@ -38,9 +36,7 @@ def main():
     )
     options = parser.parse_args()
 
-    events = sr2cnn.label_recording(
-        options.path, options.model, options.datatype, options.rate, options.freq
-    )
+    events = sr2cnn.label_recording(options.path, options.model, options.datatype, options.rate, options.freq)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # head has seen enough
     with contextlib.suppress(KeyboardInterrupt), options.events as out:
         for event in events:

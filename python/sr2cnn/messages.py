@@ -37,7 +37,9 @@ def connect_events(flowgraph, source, receiver):
 
 def _has_output(block, port):
     block = block.to_basic_block()
-    return block.message_port_is_hier_out(pmt.intern(port)) or port in pmt.to_python(block.message_ports_out())
+    return block.message_port_is_hier_out(pmt.intern(port)) or port in pmt.to_python(
+        block.message_ports_out()
+    )
 
 
 def _has_input(block, port):

@@ -59,16 +59,12 @@ class radioml_source(sync_block):
         counts = list(self.dataset.keys.values())
         self._order = np.arange(len(self.dataset))
         self._key_of = np.repeat(np.arange(len(counts)), counts)
-        self._truth = [
-            pmt.to_pmt({"label": label, "snr": snr}) for label, snr in self.dataset.keys
-        ]
+        self._truth = [pmt.to_pmt({"label": label, "snr": snr}) for label, snr in self.dataset.keys]
         self._shuffled = order == "shuffled"
         self._seed = seed
         self._repeat = repeat
         self.start()
-        sync_block.__init__(
-            self, name="SR2CNN RadioML Source", in_sig=None, out_sig=[np.complex64]
-        )
+        sync_block.__init__(self, name="SR2CNN RadioML Source", in_sig=None, out_sig=[np.complex64])
 
     def start(self):
         self._rng = np.random.default_rng(self._seed)

@@ -31,9 +31,7 @@ class recording_source(sync_block):
 
     @takes_numbers(sample_rate=number, center_frequency=number)
     def __init__(self, path, datatype=None, sample_rate=None, center_frequency=None, repeat=False):
-        sync_block.__init__(
-            self, name="SR2CNN Recording Source", in_sig=None, out_sig=[np.complex64]
-        )
+        sync_block.__init__(self, name="SR2CNN Recording Source", in_sig=None, out_sig=[np.complex64])
         self.recording = open_recording(path, datatype, sample_rate, center_frequency)
         self._repeat = repeat
         self._blocks = self.recording.read_blocks()

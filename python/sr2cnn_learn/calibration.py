@@ -15,11 +15,7 @@ N_CANDIDATES = 25
 def is_admissible(metrics, upper_bound):
     """The paper's constraints: known precision above 0.95·UB, at most two isotopic classes."""
     precision = metrics["known_precision"]
-    return (
-        precision is not None
-        and precision > 0.95 * upper_bound
-        and metrics["isotopic"] <= MAX_ISOTOPIC
-    )
+    return precision is not None and precision > 0.95 * upper_bound and metrics["isotopic"] <= MAX_ISOTOPIC
 
 
 def lambda1_for_tkr(options, z, tkr):

@@ -26,8 +26,6 @@ _RELATIVE_ZERO = 1e-12  # "ignore": a variance below this share of the mean coun
 _ABSOLUTE_ZERO = 1e-200  # and one below this, whose inverse could not be squared
 
 
-
-
 @dataclass(eq=False)
 class Discovered:
     """One discovered class; ``center`` is the running mean of its members (Eq. 17, 18)."""
@@ -414,9 +412,7 @@ def _shape(array) -> str:
 def _checked_centers(centers) -> np.ndarray:
     centers = np.array(centers, dtype=np.float64)
     if centers.ndim != 2 or 0 in centers.shape:
-        raise ValueError(
-            f"centers have shape {_shape(centers)}, expected (K, dim) with K and dim at least 1"
-        )
+        raise ValueError(f"centers have shape {_shape(centers)}, expected (K, dim) with K and dim at least 1")
     _check_values("centers", centers)
     return centers
 
@@ -454,8 +450,7 @@ def _checked_spread(centers, variances, covariances, distance) -> np.ndarray:
     variances = np.array(variances, dtype=np.float64)
     if variances.shape != (n_known, dim):
         raise ValueError(
-            f"variances have shape {_shape(variances)}, "
-            f"expected ({n_known}, {dim}) as of the centers"
+            f"variances have shape {_shape(variances)}, expected ({n_known}, {dim}) as of the centers"
         )
     _check_values("variances", variances)
     if variances.min() < 0:
@@ -495,7 +490,5 @@ def _inverse_deviation(variances, k, zero_variance) -> np.ndarray:
         return 1 / np.sqrt(np.maximum(variances, max(_RELATIVE_FLOOR * mean, _ABSOLUTE_FLOOR)))
     kept = variances > max(_RELATIVE_ZERO * mean, _ABSOLUTE_ZERO)
     if not kept.any():
-        raise ValueError(
-            f"class {k} has no variance at all, which zero_variance 'ignore' cannot measure by"
-        )
+        raise ValueError(f"class {k} has no variance at all, which zero_variance 'ignore' cannot measure by")
     return np.where(kept, 1 / np.sqrt(np.where(kept, variances, 1)), 0)

@@ -81,16 +81,35 @@ _ATTRIBUTE = re.compile(r"(?!__)\w{1,200}", re.ASCII)
 _CONSTANT = re.compile(r"c\d{1,9}", re.ASCII)
 _QUALIFIED = re.compile(r"__torch__(\.[A-Za-z_]\w*)*", re.ASCII)
 _RESERVED = {
-    "torch", "ops", "CONSTANTS", "annotate", "getattr", "int", "inf", "nan", "self", "fork", "uninitialized",
-    "unchecked_cast", "__torch__",
-}  # fmt: skip
+    "torch",
+    "ops",
+    "CONSTANTS",
+    "annotate",
+    "getattr",
+    "int",
+    "inf",
+    "nan",
+    "self",
+    "fork",
+    "uninitialized",
+    "unchecked_cast",
+    "__torch__",
+}
 _VALUE_TYPES = {"Tensor", "int", "float", "bool", "str", "number", "NoneType"}
 _CONTAINERS = {"Optional", "List", "Tuple"}
 _NAMES_OF_NODES = {
-    ast.While: "a loop", ast.For: "a loop", ast.If: "a branch", ast.IfExp: "a branch", ast.With: "a context",
-    ast.Raise: "an exception", ast.Assert: "an exception", ast.Lambda: "a function of its own",
-    ast.FunctionDef: "a function of its own", ast.Import: "an import", ast.ImportFrom: "an import",
-}  # fmt: skip
+    ast.While: "a loop",
+    ast.For: "a loop",
+    ast.If: "a branch",
+    ast.IfExp: "a branch",
+    ast.With: "a context",
+    ast.Raise: "an exception",
+    ast.Assert: "an exception",
+    ast.Lambda: "a function of its own",
+    ast.FunctionDef: "a function of its own",
+    ast.Import: "an import",
+    ast.ImportFrom: "an import",
+}
 
 
 @dataclass

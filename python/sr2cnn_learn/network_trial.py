@@ -65,9 +65,13 @@ def try_network(path, content):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "CUDA_VISIBLE_DEVICES": ""}
     try:
         child = subprocess.run(
-            command, input=content, capture_output=True, timeout=PATIENCE, env=environment,
+            command,
+            input=content,
+            capture_output=True,
+            timeout=PATIENCE,
+            env=environment,
             cwd=os.sep,  # Python would look there for modules before all else
-        )  # fmt: skip
+        )
     except subprocess.TimeoutExpired:
         raise ValueError(f"{path}: its network was not done in {PATIENCE} s") from None
     except OSError as error:

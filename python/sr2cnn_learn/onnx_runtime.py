@@ -25,9 +25,15 @@ def onnx_file(network, frame_len):
     with warnings.catch_warnings(), _exact_atan2():
         warnings.simplefilter("ignore")  # this exporter is deprecated; the new one takes no TorchScript
         torch.onnx.export(
-            network, (torch.zeros(2, frame_len, 2),), file, dynamo=False, opset_version=OPSET,
-            dynamic_axes={"iq": {0: "n"}, "z": {0: "n"}}, input_names=["iq"], output_names=["z"],
-        )  # fmt: skip
+            network,
+            (torch.zeros(2, frame_len, 2),),
+            file,
+            dynamo=False,
+            opset_version=OPSET,
+            dynamic_axes={"iq": {0: "n"}, "z": {0: "n"}},
+            input_names=["iq"],
+            output_names=["z"],
+        )
     return file.getvalue()
 
 

@@ -151,9 +151,7 @@ class _Extended:
         z = bundle.encode(known.samples.frames).astype(np.float64)
         z = z[np.isfinite(z).all(axis=1)]
         if len(z) < FEWEST_FRAMES:
-            raise ValueError(
-                f"{known.name} has {len(z)} recorded frames, expected at least {FEWEST_FRAMES}"
-            )
+            raise ValueError(f"{known.name} has {len(z)} recorded frames, expected at least {FEWEST_FRAMES}")
         judge = self.discriminator(self.thresholds)
         drawn = list(self._draw())
         self.names.append(name)

@@ -197,9 +197,7 @@ def open_recording(
     if datatype is None:
         datatype = SUFFIXES.get(suffix)
     if datatype is None:
-        raise ValueError(
-            f"{path}: the name does not tell the datatype; give one of {', '.join(DATATYPES)}"
-        )
+        raise ValueError(f"{path}: the name does not tell the datatype; give one of {', '.join(DATATYPES)}")
     return _Raw(path, datatype, sample_rate, center_frequency)
 
 

@@ -258,9 +258,7 @@ class Registry:
             f"classes {len(self.classes)} {self.next_id}",
         ]
         for known in self.classes:
-            lines.append(
-                f"{known.id} {known.count} {known.first_frame} {known.last_frame} {known.name}"
-            )
+            lines.append(f"{known.id} {known.count} {known.first_frame} {known.last_frame} {known.name}")
             lines.append(" ".join(map(repr, known.center.tolist())))
         return "\n".join([*lines, "end", ""])
 

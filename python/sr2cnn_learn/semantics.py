@@ -45,15 +45,11 @@ def _expected_arrays(keys, card):
     """The shape of each array that semantics.npz needs for its card."""
     n_classes, dim = len(card["classes"]), card["dim"]
     full = card["distance"] == "mahalanobis"
-    spread, shape = (
-        ("covariances", (n_classes, dim, dim)) if full else ("variances", (n_classes, dim))
-    )
+    spread, shape = ("covariances", (n_classes, dim, dim)) if full else ("variances", (n_classes, dim))
     expected = {"centers": (n_classes, dim), spread: shape, "counts": (n_classes,)}
     attributes = card.get("attributes")
     if (attributes is None) != ("attribute_weights" not in keys):
-        raise ValueError(
-            "card's 'attributes' and semantics.npz's 'attribute_weights': expected both or none"
-        )
+        raise ValueError("card's 'attributes' and semantics.npz's 'attribute_weights': expected both or none")
     if attributes is not None:
         expected["attribute_weights"] = (dim + 1, len(attributes["names"]))
     for key in expected:

@@ -32,9 +32,18 @@ WORDS = {"sha256": "SHA-256", "snrs": "SNRs", "lambda1": "λ1", "lambda2": "λ2"
 WORDS |= {word: word.upper() for word in ("ari", "aupr", "auroc", "f1", "nmi", "oscr", "snr")}
 #: Figures that are parts of a whole.
 SHARES = {
-    "closed_set_accuracy", "hungarian_accuracy", "hungarian_accuracy_as_emitted", "known_accuracy",
-    "known_precision", "tkr", "tur", "tur_at_tkr95", "unknown_precision", "upper_bound", "wtr",
-}  # fmt: skip
+    "closed_set_accuracy",
+    "hungarian_accuracy",
+    "hungarian_accuracy_as_emitted",
+    "known_accuracy",
+    "known_precision",
+    "tkr",
+    "tur",
+    "tur_at_tkr95",
+    "unknown_precision",
+    "upper_bound",
+    "wtr",
+}
 
 
 def percent(share: float | None) -> str:

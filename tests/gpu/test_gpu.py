@@ -110,4 +110,3 @@ def test_a_flowgraph_on_the_device(live, frames):
         assert 0 < len(found) <= len(expected)
     else:
         assert len(found) == len(frames) and np.mean(found == expected) >= SAME
-

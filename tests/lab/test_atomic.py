@@ -163,8 +163,11 @@ def test_results_go_into_pipes_terminals_and_descriptors(tmp_path):
     leader, terminal = os.openpty()
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     for target, end in (
-        (pipe, reader), (link, reader), (f"/dev/fd/{write_end}", read_end), (os.ttyname(terminal), leader),
-    ):  # fmt: skip
+        (pipe, reader),
+        (link, reader),
+        (f"/dev/fd/{write_end}", read_end),
+        (os.ttyname(terminal), leader),
+    ):
         assert is_stream(target)
         with output_file(target) as file:
             file.write(b"result")

@@ -15,9 +15,7 @@ def frames_at(*distances):
     return np.array([[0, d, 0, 0] for d in distances], dtype=float)
 
 
-@pytest.mark.parametrize(
-    ("tkr", "lambda1"), [(0.0, 1), (0.25, 2), (0.5, 3), (0.625, 3.5), (1.0, 5)]
-)
+@pytest.mark.parametrize(("tkr", "lambda1"), [(0.0, 1), (0.25, 2), (0.5, 3), (0.625, 3.5), (1.0, 5)])
 def test_lambda1_for_tkr_by_hand(tkr, lambda1):
     """Frames at 6, 12, … 30 need λ1 of 1, 2, … 5; quantiles in between are interpolated."""
     assert lambda1_for_tkr(OPTIONS, frames_at(18, 6, 30, 12, 24), tkr) == pytest.approx(lambda1)

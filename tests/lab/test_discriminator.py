@@ -484,7 +484,18 @@ def test_both_take_the_same_names():
         name = f"a{chr(code)}b"
         assert refusal(kernel, name) == refusal(reference, name)
         assert (refusal(reference, name) is None) == name.isprintable()
-    for name in ("", " ", " a", "a ", "é", "ü" * 512, "ü" * 513, "\x1b[2J" * 30, "x" * 59 + "\n", "日" * 61 + "\t"):
+    for name in (
+        "",
+        " ",
+        " a",
+        "a ",
+        "é",
+        "ü" * 512,
+        "ü" * 513,
+        "\x1b[2J" * 30,
+        "x" * 59 + "\n",
+        "日" * 61 + "\t",
+    ):
         assert refusal(kernel, name) == refusal(reference, name)
 
 
@@ -537,9 +548,7 @@ BAD = {
     "distance 'diagonal' needs variances": dict(variances=None),
     "distance 'mahalanobis' needs covariances": dict(distance="mahalanobis"),
     "both given": dict(covariances=np.ones((2, 2, 2))),
-    "covariances have shape (2, 2), expected (2, 2, 2)": dict(
-        variances=None, covariances=np.eye(2)
-    ),
+    "covariances have shape (2, 2), expected (2, 2, 2)": dict(variances=None, covariances=np.eye(2)),
     "covariance of class 1 is not symmetric": dict(
         variances=None, covariances=[np.eye(2), [[1, 0.5], [0, 1]]]
     ),
@@ -549,9 +558,7 @@ BAD = {
     "covariance of class 0 has a negative variance": dict(
         variances=None, covariances=[[[-1, 0], [0, 1]], np.eye(2)]
     ),
-    "class 1 has no variance at all": dict(
-        variances=[[1, 1], [0, 0]], zero_variance="ignore"
-    ),
+    "class 1 has no variance at all": dict(variances=[[1, 1], [0, 0]], zero_variance="ignore"),
 }
 
 

@@ -104,8 +104,12 @@ def test_floats_of_another_kind_are_refused(seed, kind, decade):
     samples = signal(seed, kind) * 10.0**decade
     names = {"cf32": "<f4", "cf32_be": ">f4", "cf64": "<f8", "cf64_be": ">f8"}
     for stated, is_really in [
-        ("cf32", "cf64"), ("cf32", "cf32_be"), ("cf32_be", "cf32"), ("cf64", "cf32"), ("cf64_be", "cf64"),
-    ]:  # fmt: skip
+        ("cf32", "cf64"),
+        ("cf32", "cf32_be"),
+        ("cf32_be", "cf32"),
+        ("cf64", "cf32"),
+        ("cf64_be", "cf64"),
+    ]:
         data = interleaved(samples, names[is_really]).tobytes()
         with pytest.raises(ValueError, match=f"no samples of {stated}.*is this {is_really}"):
             check_floats(data, np.dtype(names[stated]), "a")

@@ -311,8 +311,13 @@ def test_what_torch_would_read_in_place_of_the_code_is_left_out(whole):
     with zipfile.ZipFile(io.BytesIO(zipped({**parts(whole), **more}))) as archive:
         written = parts(network_file(archive))
     assert {name.split("/")[1] for name in written} == {
-        "version", "byteorder", "constants.pkl", "data.pkl", "data", "code"
-    }  # fmt: skip
+        "version",
+        "byteorder",
+        "constants.pkl",
+        "data.pkl",
+        "data",
+        "code",
+    }
     assert all(name.endswith(".py") for name in written if "/code/" in name)
 
 
@@ -328,9 +333,7 @@ def first_weight(content):
 def test_a_tensor_that_is_larger_than_its_storage(tmp_path, whole, size):
     """A torch that takes the size as it is reads (or writes) the memory behind."""
     data, old = first_weight(whole)
-    new = b"".join(
-        pickle.NEWTRUE if n is True else pickle.LONG1 + struct.pack("<bq", 8, n) for n in size
-    )
+    new = b"".join(pickle.NEWTRUE if n is True else pickle.LONG1 + struct.pack("<bq", 8, n) for n in size)
     changed = {"archive/data.pkl": data.replace(old, new + pickle.TUPLE)}
     refused(tmp_path, zipped({**parts(whole), **changed}), "tensor")
 
@@ -517,9 +520,12 @@ class Spectral(Small):
         super().__init__()
         self.register_buffer("window", torch.hann_window(8))
         self.conv = nn.Sequential(
-            nn.Conv1d(1, 4, 3, padding=1), nn.BatchNorm1d(4), nn.GELU(),
-            nn.MaxPool1d(2), nn.AdaptiveAvgPool1d(1),
-        )  # fmt: skip
+            nn.Conv1d(1, 4, 3, padding=1),
+            nn.BatchNorm1d(4),
+            nn.GELU(),
+            nn.MaxPool1d(2),
+            nn.AdaptiveAvgPool1d(1),
+        )
 
     def forward(self, iq):
         x = torch.view_as_complex(iq.contiguous())
@@ -632,7 +638,10 @@ def test_the_stored_graph_of_a_known_network_never_runs(tmp_path, ours):
 @pytest.mark.parametrize(
     "changed, reason",
     [
-        (named(channels=[8, 8, 9]), r"stages.2.conv1.weight of shape \(8, 8, 1, 3\), expected \(9, 8, 1, 3\)"),
+        (
+            named(channels=[8, 8, 9]),
+            r"stages.2.conv1.weight of shape \(8, 8, 1, 3\), expected \(9, 8, 1, 3\)",
+        ),
         (named(channels=[8, 8]), "not those of the network that its card names: none are missing"),
         (named(channels=[8]), "not those of the network"),
         (named(channels=[]), "cannot be built"),
@@ -670,7 +679,10 @@ def test_what_a_card_says_of_its_network(tmp_path, ours, changed, reason):
 def test_networks_within_networks_without_end(tmp_path, ours):
     network = named()["network"]
     for _ in range(40):
-        network = {"name": "promoted", "arguments": {"network": network, "n_classes": 3, "n_old": 2, "dim": 4}}
+        network = {
+            "name": "promoted",
+            "arguments": {"network": network, "n_classes": 3, "n_old": 2, "dim": 4},
+        }
     refused(tmp_path, with_card(ours, card(network=network)), "networks within networks")
 
 

@@ -14,7 +14,22 @@ def test_names(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["", " a", "a ", "a\nb", "\x1b[2J", "\x9b31m", "a\u202eb", "a\u2066b", "\ud800", "a\u2028b", None, 7, b"a", "ä" * 513],
+    [
+        "",
+        " a",
+        "a ",
+        "a\nb",
+        "\x1b[2J",
+        "\x9b31m",
+        "a\u202eb",
+        "a\u2066b",
+        "\ud800",
+        "a\u2028b",
+        None,
+        7,
+        b"a",
+        "ä" * 513,
+    ],
 )
 def test_what_is_no_name(name):
     with pytest.raises(ValueError, match="is no class name") as error:
@@ -34,6 +49,13 @@ def test_what_is_shown_is_one_printable_line(text):
 
 
 def test_labels_of_ids():
-    assert [label_of(id, ["BPSK", "QPSK"]) for id in (0, 1, -1, -12)] == ["BPSK", "QPSK", "unknown_1", "unknown_12"]
+    assert [label_of(id, ["BPSK", "QPSK"]) for id in (0, 1, -1, -12)] == [
+        "BPSK",
+        "QPSK",
+        "unknown_1",
+        "unknown_12",
+    ]
     assert is_default_name(default_name(-3)) and is_default_name("unknown_0")
-    assert not any(map(is_default_name, ["unknown_", "unknown_1a", "Unknown_1", "unknown_-1", "QPSK", "unknown_1\n"]))
+    assert not any(
+        map(is_default_name, ["unknown_", "unknown_1a", "Unknown_1", "unknown_-1", "QPSK", "unknown_1\n"])
+    )

@@ -704,8 +704,9 @@ values = st.recursive(
     | st.floats()
     | st.text(max_size=10)
     | st.sampled_from(["unknown_2", "2026-01-01T00:00:00+00:00", "9999-12-31T23:59:59-12:00", "0" * 16]),
-    lambda children: st.lists(children, max_size=2)
-    | st.dictionaries(st.text(max_size=3), children, max_size=2),
+    lambda children: (
+        st.lists(children, max_size=2) | st.dictionaries(st.text(max_size=3), children, max_size=2)
+    ),
     max_leaves=4,
 )
 
@@ -717,9 +718,7 @@ def test_any_json_in_a_sound_archive(tmp_path_factory, whole, data):
         about = json.loads(archive.read("registry.json"))
     entry = data.draw(st.sampled_from([about, *about["classes"]]))
     entry[data.draw(st.sampled_from(sorted(entry)))] = data.draw(values)
-    loads_or_refuses(
-        tmp_path_factory.getbasetemp() / "json", rewritten(whole, registry=json.dumps(about))
-    )
+    loads_or_refuses(tmp_path_factory.getbasetemp() / "json", rewritten(whole, registry=json.dumps(about)))
 
 
 @pytest.mark.parametrize(

@@ -39,9 +39,7 @@ def imports_of(name):
             if node.level:
                 above = package.split(".")[: len(package.split(".")) - node.level + 1]
                 base = ".".join([*above, base] if base else above)
-            wanted = [
-                whole if (whole := f"{base}.{alias.name}") in MODULES else base for alias in node.names
-            ]
+            wanted = [whole if (whole := f"{base}.{alias.name}") in MODULES else base for alias in node.names]
         else:
             continue
         yield from (other for other in wanted if other in MODULES and other != name)

@@ -99,9 +99,17 @@ def test_unknown_systems_are_discovered_and_kept_apart(tmp_path):
         if "wifi" in path.stem or "wmbus" in path.stem:
             events_file = tmp_path / f"{path.stem}.jsonl"
             result = run_cli(
-                "monitor", "--source", f"file:{path}", "--fast", "--model", "sr2cnn-zeroshot",
-                "--registry", out, "--out", events_file,
-            )  # fmt: skip
+                "monitor",
+                "--source",
+                f"file:{path}",
+                "--fast",
+                "--model",
+                "sr2cnn-zeroshot",
+                "--registry",
+                out,
+                "--out",
+                events_file,
+            )
             assert result.returncode == 0, result.stderr
             for event in events(events_file.read_text()):
                 if event["event"] == "label":

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The conditioner in flowgraphs: what comes out, and what its messages say of the stream that went in."""
 
-
 import numpy as np
 import pmt
 import pytest

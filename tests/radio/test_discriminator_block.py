@@ -185,8 +185,11 @@ def test_time_without_rate_is_of_its_sample_only(run):
 
 
 def test_strange_tags_do_no_harm(run):
-    tags = [tag(0, key, value) for key in ("rx_time", "rx_freq", "rx_rate", "frame_start")
-            for value in (pmt.PMT_NIL, pmt.intern("x"), pmt.make_tuple(pmt.PMT_T, pmt.PMT_T))]
+    tags = [
+        tag(0, key, value)
+        for key in ("rx_time", "rx_freq", "rx_rate", "frame_start")
+        for value in (pmt.PMT_NIL, pmt.intern("x"), pmt.make_tuple(pmt.PMT_T, pmt.PMT_T))
+    ]
     assert run(make(), [NEAR] * 3, tags).ids.data() == [0, 0, 0]
 
 
@@ -235,8 +238,10 @@ def test_merged_classes(run, most):
     labels = ["unknown_1", "unknown_2"] * 5 + ["unknown_1"] * 2 + ["unknown_3"]
     assert [value["label"] for _, value in outcome.tags()] == labels
     assert [(label, n) for label, _, n in outcome.runs] == [
-        *((label, 1) for label in labels[:10]), ("unknown_1", 2), ("unknown_3", 1),
-    ]  # fmt: skip
+        *((label, 1) for label in labels[:10]),
+        ("unknown_1", 2),
+        ("unknown_3", 1),
+    ]
     assert [e["class_id"] for e in outcome.novel] == [-1, -2]
     (merge,) = [e for e in outcome.status if "merged" in e]
     assert merge["merged"] == {"from": -2, "into": -1} and merge["n_discovered"] == 2
@@ -354,12 +359,16 @@ def test_commands_on_discovered_classes(run, tmp_path):
     path = str(tmp_path / "classes.txt")
     block = make()
     run(block, [FAR, LEFT, [0, -900]])
-    run(block, [FAR, UP], cmds=[
-        {"rename": {"id": -1, "name": "DMR"}},
-        {"rename": {"label": "unknown_2", "name": "LTE"}},
-        {"forget": "unknown_3"},
-        {"save": path},
-    ])  # fmt: skip
+    run(
+        block,
+        [FAR, UP],
+        cmds=[
+            {"rename": {"id": -1, "name": "DMR"}},
+            {"rename": {"label": "unknown_2", "name": "LTE"}},
+            {"forget": "unknown_3"},
+            {"save": path},
+        ],
+    )
     assert [(d.id, d.name, d.count) for d in block.discovered()] == [(-1, "DMR", 2), (-2, "LTE", 1)]
     outcome = run(block, [FAR], cmds=[{"merge": {"from": "LTE", "into": -1}}, {"freeze": True}])
     assert outcome.runs == [("DMR", 5 * 128, 1)]  # samples count on
@@ -509,7 +518,9 @@ def test_constructor_refuses(options, message):
         make(**options)
 
 
-@pytest.mark.parametrize("classes", [[], ["a", "b"], ["a", "a", "b"], ["", "a", "b"], ["a", "b", "unknown_1"]])
+@pytest.mark.parametrize(
+    "classes", [[], ["a", "b"], ["a", "a", "b"], ["", "a", "b"], ["a", "b", "unknown_1"]]
+)
 def test_constructor_refuses_labels(classes):
     with pytest.raises(ValueError, match="class"):
         sr2cnn.discriminator(classes, CENTERS, np.ones((3, 2)))

@@ -60,8 +60,12 @@ def run(*command, cwd):
     environment = {**os.environ, "GRC_BLOCKS_PATH": str(ROOT / "grc"), "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
         [str(part) for part in command],
-        cwd=cwd, env=environment, capture_output=True, text=True, timeout=PATIENCE,
-    )  # fmt: skip
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -73,9 +77,14 @@ def run_window(*command, cwd, enough=2):
     """
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "QT_QPA_PLATFORM": "offscreen"}
     process = subprocess.Popen(
-        [str(part) for part in command], cwd=cwd, env=environment, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+        [str(part) for part in command],
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     labels, give_up = cwd / "labels.jsonl", time.monotonic() + 120
     while process.poll() is None and time.monotonic() < give_up:
         time.sleep(0.2)
@@ -171,18 +180,34 @@ def test_sensors_and_a_collector(inputs, tmp_path):
 
 def test_sensor_script(inputs, tmp_path):
     run(
-        sys.executable, EXAMPLES / "sensor.py", "--file", inputs["air"],
-        "--publish", f"ipc://{tmp_path}/sensor", cwd=tmp_path,
-    )  # fmt: skip
+        sys.executable,
+        EXAMPLES / "sensor.py",
+        "--file",
+        inputs["air"],
+        "--publish",
+        f"ipc://{tmp_path}/sensor",
+        cwd=tmp_path,
+    )
     assert bursts((tmp_path / "labels.jsonl").read_text())
 
 
 def test_unknown_signals_are_recorded(inputs, tmp_path):
     model = write_small_bundle(tmp_path / "small.pt")
     out = run(
-        sys.executable, EXAMPLES / "record_unknown.py", "--file", inputs["air"], "--model", model,
-        "--folder", tmp_path / "unknown", "--least", "128", "--most", "2", cwd=tmp_path,
-    )  # fmt: skip
+        sys.executable,
+        EXAMPLES / "record_unknown.py",
+        "--file",
+        inputs["air"],
+        "--model",
+        model,
+        "--folder",
+        tmp_path / "unknown",
+        "--least",
+        "128",
+        "--most",
+        "2",
+        cwd=tmp_path,
+    )
     metas = sorted((tmp_path / "unknown").glob("*.sigmf-meta"))
     assert metas and f"{len(metas)} recordings" in out
     air = open_recording(inputs["air"]).samples()

@@ -30,9 +30,7 @@ class gate(gr.basic_block):
     """Passes frames and their tags on once `is_open()`; until then it takes none."""
 
     def __init__(self, is_open):
-        gr.basic_block.__init__(
-            self, "gate", [(np.complex64, FRAME_LEN)], [(np.complex64, FRAME_LEN)]
-        )
+        gr.basic_block.__init__(self, "gate", [(np.complex64, FRAME_LEN)], [(np.complex64, FRAME_LEN)])
         self.is_open = is_open
 
     def general_work(self, input_items, output_items):
@@ -328,7 +326,9 @@ class LiveRun:
 
     def __init__(self, model, samples, before_encoding, repeat=False, **parameters):
         self._others = block_threads()
-        self.recognizer = sr2cnn.recognizer(str(model), device="cpu", live=True, condition=False, **parameters)
+        self.recognizer = sr2cnn.recognizer(
+            str(model), device="cpu", live=True, condition=False, **parameters
+        )
         self.source = blocks.vector_source_c(samples, repeat)
         self.log = message_log("labels", "status")
         self.numbers = []
@@ -364,9 +364,7 @@ def test_slow_encoder_of_a_live_recognizer(tiny_bundle, hop):
         while run.queued < n - 1 and time.monotonic() < deadline:
             time.sleep(0.01)
 
-    run = LiveRun(
-        tiny_bundle, samples, until_all_is_queued, hop=hop, queue_frames=capacity, batch_size=16
-    )
+    run = LiveRun(tiny_bundle, samples, until_all_is_queued, hop=hop, queue_frames=capacity, batch_size=16)
     run.top.run()
     assert run.queued == run.recognizer.frames == n - 1  # the source never waited
     last = run.log["status"][-1]

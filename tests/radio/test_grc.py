@@ -16,8 +16,7 @@ BLOCKS = sorted(path.name.split(".")[0] for path in (ROOT / "grc").glob("*.block
 REQUIRED = {
     f"sr2cnn_{name}"
     for name in (
-        "framer frame_queue encoder discriminator recognizer tagger radioml_source scorer"
-        " event_sink".split()
+        "framer frame_queue encoder discriminator recognizer tagger radioml_source scorer event_sink".split()
     )
 }
 
@@ -98,8 +97,13 @@ OF_A_MODEL = [
 
 def test_blocks_that_have_a_model():
     assert {key.removeprefix("sr2cnn_") for key in OF_A_MODEL} == {
-        "recognizer", "wideband_recognizer", "encoder", "discriminator", "label_display", "scorer"
-    }  # fmt: skip
+        "recognizer",
+        "wideband_recognizer",
+        "encoder",
+        "discriminator",
+        "label_display",
+        "scorer",
+    }
 
 
 @pytest.mark.parametrize("key", OF_A_MODEL)

@@ -36,7 +36,8 @@ def what(events):
     kinds = {event["event"] for event in events} - {"status"}
     keys = "file", "label", "class_id", "start_sample", "n_frames", "n_samples", "burst", "sample_rate"
     return {
-        kind: [[event.get(key) for key in keys] for event in events if event["event"] == kind] for kind in kinds
+        kind: [[event.get(key) for key in keys] for event in events if event["event"] == kind]
+        for kind in kinds
     }
 
 

@@ -87,13 +87,13 @@ def makers(tiny_bundle, replay, tmp_path_factory):
         "encoder": (lambda **p: sr2cnn.encoder(model, "cpu", **p), dict(batch_size="32")),
         "discriminator": (judge, DISCRIMINATOR | dict(frame_len="128")),
         "discriminator_from_bundle": (
-            lambda **p: sr2cnn.discriminator_from_bundle(model, **p), DISCRIMINATOR
+            lambda **p: sr2cnn.discriminator_from_bundle(model, **p),
+            DISCRIMINATOR,
         ),
         "conditioner": (sr2cnn.conditioner, dict(sample_rate="1e6", samples_per_symbol="8")),
         "recognizer": (
             recognizer,
-            DISCRIMINATOR
-            | dict(batch_size="32", queue_frames="100", sample_rate="1e6", registry_period="2"),
+            DISCRIMINATOR | dict(batch_size="32", queue_frames="100", sample_rate="1e6", registry_period="2"),
         ),
         "wideband_recognizer": (
             lambda n_channels="4", **p: sr2cnn.wideband_recognizer(n_channels, model=model, **p),
@@ -109,7 +109,7 @@ def makers(tiny_bundle, replay, tmp_path_factory):
             lambda **p: sr2cnn.recording_source(str(recording), **p),
             dict(sample_rate="1e6", center_frequency="868.3e6"),
         ),
-    }  # fmt: skip
+    }
 
 
 BLOCKS = (

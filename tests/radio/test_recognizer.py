@@ -46,7 +46,9 @@ def test_labels_by_default_are_those_of_classify(tmp_path):
     assert result.returncode == 0, result.stderr
     theirs = [event for event in events(result.stdout) if event["event"] == "label"]
     keys = "label", "n_frames", "start_sample", "n_samples"
-    assert [[one[key] for key in keys] for one in log["labels"]] == [[one[key] for key in keys] for one in theirs]
+    assert [[one[key] for key in keys] for one in log["labels"]] == [
+        [one[key] for key in keys] for one in theirs
+    ]
     frames = sum(one["n_frames"] for one in theirs)
     assert sum(one["n_frames"] for one in theirs if one["label"] == "2FSK") > 0.8 * frames > 50
 

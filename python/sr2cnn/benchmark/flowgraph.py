@@ -75,9 +75,16 @@ def flowgraph(model, device="cpu", seconds=4.0):
         Row("flowgraph", f"{name}, encoder alone, batch {batch_size}", bare, "frames/s"),
         Row("flowgraph", f"{name}", rate, "frames/s", rate / bare, "encoder alone", 0.9),
         Row("flowgraph", f"{name}, every sample", rate * frame_len, "samples/s", at_least=5e6),
-        Row("flowgraph", f"{name}, memory at the end", memory[-1] / 1e6, "MB", memory[-1] / memory[0],
-            "memory after a quarter", at_most=1.02),
-    ]  # fmt: skip
+        Row(
+            "flowgraph",
+            f"{name}, memory at the end",
+            memory[-1] / 1e6,
+            "MB",
+            memory[-1] / memory[0],
+            "memory after a quarter",
+            at_most=1.02,
+        ),
+    ]
     parts = {
         "file source": source,
         "head": head,
@@ -99,9 +106,7 @@ def latency(model, rate=1e6, device="cpu", seconds=10.0):
     """Row of the time from a sample's due time to its label, at a paced rate: 99 % quantile."""
     source = blocks.vector_source_c(bursts(pause=0), True)
     paced = clock(rate)
-    chain = recognizer(
-        model, device=device, condition=False, live=True, max_run=MAX_RUN, max_unknown=CAPPED
-    )
+    chain = recognizer(model, device=device, condition=False, live=True, max_run=MAX_RUN, max_unknown=CAPPED)
     latencies = Latencies(WARM)
     sink = event_sink(path="", outputs=[latencies])
     top_block = labelling.flowgraph([source, paced], chain, [sink])

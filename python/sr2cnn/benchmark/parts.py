@@ -88,18 +88,33 @@ def kernels(seconds=1.0):
         at_least = 1e6 if diagonal_only else None
         rows += [
             Row(
-                "discriminator", f"{distance}, numpy", reference, "frames/s", reference / plain, "plain loop",
+                "discriminator",
+                f"{distance}, numpy",
+                reference,
+                "frames/s",
+                reference / plain,
+                "plain loop",
             ),
             Row("discriminator", f"{distance}, kernel, {found}", rate, "frames/s", at_least=at_least),
             Row(
-                "discriminator", f"{distance}, kernel", rate, "frames/s", rate / reference, "numpy",
+                "discriminator",
+                f"{distance}, kernel",
+                rate,
+                "frames/s",
+                rate / reference,
+                "numpy",
                 8 if diagonal_only else None,
             ),
             Row(
-                "discriminator", f"{distance}, kernel", rate, "frames/s", rate / plain, "plain loop",
+                "discriminator",
+                f"{distance}, kernel",
+                rate,
+                "frames/s",
+                rate / plain,
+                "plain loop",
                 1000 if diagonal_only else None,
             ),
-        ]  # fmt: skip
+        ]
     return rows
 
 

@@ -27,13 +27,17 @@ MOST_ROWS = 30  # of the table of bursts
 @click.option("--rate", type=RATE, help="Sample rate, as 1.6M; wins over the recording's.")
 @click.option("--freq", type=FREQUENCY, help="Center frequency, as 868.95MHz; wins over the recording's.")
 @click.option(
-    "--hop", type=click.IntRange(min=0), default=0,
+    "--hop",
+    type=click.IntRange(min=0),
+    default=0,
     help="Samples from frame to frame; default: the frame length.",
-)  # fmt: skip
+)
 @click.option(
-    "--condition/--no-condition", default=True, show_default=True,
+    "--condition/--no-condition",
+    default=True,
+    show_default=True,
     help="Find the bursts, center and resample them first; else take the samples as they are.",
-)  # fmt: skip
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option(
     "--out", type=NEW_FILE_OR_STDOUT, default="-", show_default=True, help="File for the events, - is stdout."
@@ -206,8 +210,7 @@ def _check(lines):
 def _summary(console, file, labels, frames, rate):
     chain, bundle = labels.recognizer, labels.recognizer.encoder.bundle
     looks = {
-        found.id: in_words(bundle.describe(found.center, rate))
-        for found in chain.discriminator.discovered()
+        found.id: in_words(bundle.describe(found.center, rate)) for found in chain.discriminator.discovered()
     }
     invalid = frames.pop(INVALID, 0)
     judged = frames.total()

@@ -21,9 +21,7 @@ def _build_options(snrs):
             type=Names(),
             help="Default: the release's; see sr2cnn dataset modulations.",
         ),
-        click.option(
-            "--snr", "snrs", type=Snrs(), default=snrs, show_default=True, help="SNRs."
-        ),
+        click.option("--snr", "snrs", type=Snrs(), default=snrs, show_default=True, help="SNRs."),
         click.option("--out", type=NEW_FILE, required=True, help="File to write: .npz, else a pickle."),
     )
 
@@ -39,9 +37,7 @@ def _with(options):
 
 _recipe_options = _with(
     (
-        click.option(
-            "--faithful", is_flag=True, help="The release's side of its oddities: noise and fixed."
-        ),
+        click.option("--faithful", is_flag=True, help="The release's side of its oddities: noise and fixed."),
         click.option(
             "--channel-seeds",
             type=click.Choice(["fresh", "fixed"]),
@@ -61,9 +57,12 @@ _am_ssb = click.option(
 
 def _frames_per_key(default):
     return click.option(
-        "--frames-per-key", type=click.IntRange(min=1), default=default, show_default=True,
+        "--frames-per-key",
+        type=click.IntRange(min=1),
+        default=default,
+        show_default=True,
         help="Frames for each modulation and SNR.",
-    )  # fmt: skip
+    )
 
 
 @click.command()
@@ -71,14 +70,18 @@ def _frames_per_key(default):
 @_frames_per_key(1000)
 @_am_ssb
 @click.option(
-    "--spread", is_flag=True,
+    "--spread",
+    is_flag=True,
     help="Vary samples a symbol (6.4 to 10), carrier offset, roll-off, deviation … from pass to pass.",
-)  # fmt: skip
+)
 @click.option(
-    "--condition", type=click.FloatRange(0, 1), default=0.0, show_default=True,
+    "--condition",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
     help="Share of the passes that are received at any rate and frequency, and brought back by the "
     "conditioner.",
-)  # fmt: skip
+)
 def radioml2016(**options):
     """Synthesize a data set by the recipe of RML2016.10a.
 

@@ -22,18 +22,27 @@ MAX_PARTS = 4  # true classes named in a row
 
 @click.command()
 @click.option(
-    "--out", type=FOLDER, default="out", show_default=True,
+    "--out",
+    type=FOLDER,
+    default="out",
+    show_default=True,
     help="Folder for the replay, the picture and the JSON lines.",
-)  # fmt: skip
+)
 @click.option(
-    "--frames-per-key", type=click.IntRange(min=1), default=300, show_default=True,
+    "--frames-per-key",
+    type=click.IntRange(min=1),
+    default=300,
+    show_default=True,
     help="Frames for each modulation and SNR.",
-)  # fmt: skip
+)
 @click.option("--snr", "snrs", type=Snrs(), default="16,18", show_default=True, help="SNRs.")
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=20260, show_default=True,
+    "--seed",
+    type=click.IntRange(min=0),
+    default=20260,
+    show_default=True,
     help="Of the replay; never the model's training seed.",
-)  # fmt: skip
+)
 @click.option("--model", default="sr2cnn-zeroshot", show_default=True, help="Bundle, or a shipped model.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @json_options
@@ -70,8 +79,7 @@ def demo(out, frames_per_key, snrs, seed, model, device, json_output):
         "tkr": report["tkr"],
         "tur": report["tur"],
         "new_classes": [
-            {**new, "description": bundle.describe(centers[new["label"]])}
-            for new in report["new_classes"]
+            {**new, "description": bundle.describe(centers[new["label"]])} for new in report["new_classes"]
         ],
         "frames_per_second": report["frames"] / seconds,
     }
@@ -181,9 +189,12 @@ def _truth(tags, n_frames, frame_len):
 
 def _live_table(bundle, report, seconds):
     table = Table(
-        "truth", "frames", "most labelled", "share",
+        "truth",
+        "frames",
+        "most labelled",
+        "share",
         title=f"{report['frames']} frames, {report['frames'] / seconds:.0f} a second",
-    )  # fmt: skip
+    )
     confusion = report["confusion"]
     for truth in sorted(confusion, key=lambda name: (name not in bundle.classes, name)):
         given = confusion[truth]

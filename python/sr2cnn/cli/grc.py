@@ -10,7 +10,9 @@ from sr2cnn_learn.doctor import blocks_folder
 
 
 @click.command()
-@click.argument("flowgraphs", nargs=-1, type=click.Path(exists=True, dir_okay=False), metavar="[FLOWGRAPH]...")
+@click.argument(
+    "flowgraphs", nargs=-1, type=click.Path(exists=True, dir_okay=False), metavar="[FLOWGRAPH]..."
+)
 def grc(flowgraphs):
     """GNU Radio Companion with the blocks of this module.
 

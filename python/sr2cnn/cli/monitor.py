@@ -90,9 +90,13 @@ def _take_config(ctx, param, path):
 
 @click.command()
 @click.option(
-    "--config", type=FILE, is_eager=True, expose_value=False, callback=_take_config,
-    help="TOML file of these options, as freq = \"868.95M\"; the command line wins.",
-)  # fmt: skip
+    "--config",
+    type=FILE,
+    is_eager=True,
+    expose_value=False,
+    callback=_take_config,
+    help='TOML file of these options, as freq = "868.95M"; the command line wins.',
+)
 @click.option("--source", "address", metavar="SOURCE", required=True, help="Where from; see above.")
 @click.option("--freq", type=FREQUENCY, help="Center frequency, as 868.95MHz; wins over a recording's.")
 @click.option("--rate", type=RATE, help="Sample rate, as 1.6M; wins over a recording's.")
@@ -101,9 +105,11 @@ def _take_config(ctx, param, path):
 @click.option("--fast", is_flag=True, help="A file as fast as it goes, not paced at its sample rate.")
 @click.option("--model", default="sr2cnn", show_default=True, help="Bundle, or a shipped model.")
 @click.option(
-    "--condition/--no-condition", default=True, show_default=True,
+    "--condition/--no-condition",
+    default=True,
+    show_default=True,
     help="Find the bursts, center and resample them first; else take the samples as they are.",
-)  # fmt: skip
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--duration", type=Quantity(), metavar="SECONDS", help="End after that time.")
 @click.option("--out", type=NEW_FILE_OR_STDOUT, metavar="FILE", help="JSON lines of all events; - is stdout.")

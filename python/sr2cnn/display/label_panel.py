@@ -28,10 +28,31 @@ NOTICE = 10.0  # seconds that one is shown
 FAINTEST = 0.3  # opacity of a class with few of a bin's frames
 # Told apart, and from light and dark grounds. Classes get them in the order in which they are heard.
 COLOURS = [
-    "#1f77d4", "#f08a00", "#2ca02c", "#d62f3c", "#9a5cd0", "#8c6239", "#e060b0", "#00a8b0", "#a8a000",
-    "#5a6acf", "#c98bd9", "#00c070", "#b04a6a", "#70a8f0", "#e8907a", "#607a30", "#c04000", "#808090",
-    "#40c8d8", "#b08040", "#c00080", "#007850", "#b8b878", "#7048a0",
-]  # fmt: skip
+    "#1f77d4",
+    "#f08a00",
+    "#2ca02c",
+    "#d62f3c",
+    "#9a5cd0",
+    "#8c6239",
+    "#e060b0",
+    "#00a8b0",
+    "#a8a000",
+    "#5a6acf",
+    "#c98bd9",
+    "#00c070",
+    "#b04a6a",
+    "#70a8f0",
+    "#e8907a",
+    "#607a30",
+    "#c04000",
+    "#808090",
+    "#40c8d8",
+    "#b08040",
+    "#c00080",
+    "#007850",
+    "#b8b878",
+    "#7048a0",
+]
 SHADES = (100, 145, 75)  # of them, in percent of darkness, when they run out
 UNHEARD = "#909090"
 WARNING = "#b3131f", "#ff7a80"  # on a light ground, on a dark one
@@ -211,9 +232,10 @@ class LabelPanel(QtWidgets.QWidget):
             figure.show_text(text)
         self.figures["dropped"].warn(self.statistics.dropping)
         self.header.show_figures(
-            figure for caption, figure in self.figures.items()
+            figure
+            for caption, figure in self.figures.items()
             if caption != "waiting" or "frames_waiting" in status
-        )  # fmt: skip
+        )
 
         if self.statistics.error and self.statistics.error_at != self._error_at:
             self._error_at = self.statistics.error_at
@@ -622,9 +644,10 @@ class _Plane(_Plot):
             for name, kept_free in itertools.product(dict.fromkeys((whole, short)), (marks, heard)):
                 boxes = _boxes_beside(at[k], metrics.horizontalAdvance(name) + 4, metrics.height())
                 free = [
-                    box for box in boxes
+                    box
+                    for box in boxes
                     if room.contains(box) and not any(map(box.intersects, taken + kept_free))
-                ]  # fmt: skip
+                ]
                 if free or not colour:  # of what is not heard, a name covers no mark and is not cut
                     break
             text.setVisible(bool(free))

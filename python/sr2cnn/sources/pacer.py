@@ -26,9 +26,7 @@ class pacer(sync_block):
     """
 
     def __init__(self, sample_rate):
-        sync_block.__init__(
-            self, name="SR2CNN Pacer", in_sig=[np.complex64], out_sig=[np.complex64]
-        )
+        sync_block.__init__(self, name="SR2CNN Pacer", in_sig=[np.complex64], out_sig=[np.complex64])
         if not 0 < sample_rate < float("inf"):
             raise ValueError(f"sample rate is {sample_rate!r}, expected more than 0 Hz")
         self._sample_rate = sample_rate

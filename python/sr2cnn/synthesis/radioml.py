@@ -318,10 +318,7 @@ def build(synthesize_key, arguments, modulations, snrs, jobs, progress):
         jobs or os.cpu_count(), mp_context=get_context("spawn"), initializer=_follow_parent
     )
     try:
-        futures = {
-            pool.submit(synthesize_key, *key, *arguments): key
-            for key in keys
-        }
+        futures = {pool.submit(synthesize_key, *key, *arguments): key for key in keys}
         for future in as_completed(futures):
             dataset[futures[future]] = future.result()
             if progress:

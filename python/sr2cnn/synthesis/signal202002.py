@@ -105,9 +105,7 @@ def synthesize(modulation, snr, n_frames, seed):
     return interleaved(frames)
 
 
-def signal202002(
-    frames_per_key=1000, snrs=SNRS, seed=0, modulations=None, jobs=None, progress=None
-):
+def signal202002(frames_per_key=1000, snrs=SNRS, seed=0, modulations=None, jobs=None, progress=None):
     """A data set in the layout and after the recipe of SIGNAL-202002.
 
     Args:

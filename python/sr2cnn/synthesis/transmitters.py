@@ -146,9 +146,7 @@ class gfsk(transmitter):
     def __init__(self):
         super().__init__()
         self.chain(
-            digital.gfsk_mod(
-                samples_per_symbol=SAMPLES_PER_SYMBOL, sensitivity=0.1, bt=0.35, do_unpack=False
-            )
+            digital.gfsk_mod(samples_per_symbol=SAMPLES_PER_SYMBOL, sensitivity=0.1, bt=0.35, do_unpack=False)
         )
 
 
@@ -391,9 +389,7 @@ class gmsk(transmitter):
 
     def __init__(self, bt=0.3):
         super().__init__()
-        self.chain(
-            digital.gmsk_mod(samples_per_symbol=SAMPLES_PER_SYMBOL, bt=bt, do_unpack=False)
-        )
+        self.chain(digital.gmsk_mod(samples_per_symbol=SAMPLES_PER_SYMBOL, bt=bt, do_unpack=False))
 
 
 class inverse_dft(sync_block):

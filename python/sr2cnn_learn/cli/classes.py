@@ -190,9 +190,12 @@ def forget(registry, which):
 @click.argument("which", metavar="[CLASS…]", nargs=-1)
 @click.option("--out", type=FOLDER, required=True, help="Folder.")
 @click.option(
-    "--format", type=click.Choice(EXPORT_FORMATS), default="sigmf", show_default=True,
+    "--format",
+    type=click.Choice(EXPORT_FORMATS),
+    default="sigmf",
+    show_default=True,
     help="SigMF recordings, or numpy's .npz.",
-)  # fmt: skip
+)
 def export(registry, which, out, format):
     """Write the sample frames of classes, one file a class; of all that have any, if none is given.
 

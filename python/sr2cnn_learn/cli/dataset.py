@@ -63,9 +63,12 @@ def info(file, json_output):
 @click.option("--snr", "snrs", type=Snrs(), help="SNRs to look at; default: all.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the split.")
 @click.option(
-    "--test-frames", type=click.IntRange(min=1), default=500, show_default=True,
+    "--test-frames",
+    type=click.IntRange(min=1),
+    default=500,
+    show_default=True,
     help="Test frames to look at, drawn at random.",
-)  # fmt: skip
+)
 @MAX_PER_KEY
 @json_options
 def leakage(file, snrs, seed, test_frames, max_per_key, json_output):

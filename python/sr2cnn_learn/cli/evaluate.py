@@ -18,14 +18,21 @@ from .output import progress_bar, stderr_console, stdout_console
 @click.option("--snr", "snrs", type=Snrs(), help="SNRs to use, e.g. 16,18; default: all.")
 @MAX_PER_KEY
 @click.option(
-    "--orders", type=click.IntRange(min=1), default=10, show_default=True,
+    "--orders",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
     help="Random stream orders that discovery is measured in.",
-)  # fmt: skip
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the orders.")
 @click.option(
-    "--vote", metavar="M", type=click.IntRange(min=1), default=1, show_default=True,
+    "--vote",
+    metavar="M",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
     help="Above 1: figures at burst level, too.",
-)  # fmt: skip
+)
 @DEVICE
 @json_options
 def evaluate(bundle, data, snrs, max_per_key, orders, seed, vote, device, json_output):

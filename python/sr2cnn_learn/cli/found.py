@@ -48,7 +48,9 @@ class FoundCommands(click.Group):
             if not point.module.startswith(f"{RADIO}."):
                 raise
             absent = error.name in (RADIO, f"{RADIO}.sr2cnn")
-            return _missing(name, "which pip does not install" if absent else f"which does not load ({error})")
+            return _missing(
+                name, "which pip does not install" if absent else f"which does not load ({error})"
+            )
 
 
 def _missing(name, why):

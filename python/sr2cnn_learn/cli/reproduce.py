@@ -80,7 +80,9 @@ class _Name(click.ParamType):
 
 @click.command(cls=_Reproduce, short_help=HELP.partition("\n")[0])
 @click.argument("names", metavar="[NAME]...", nargs=-1, type=_Name())
-@click.option("--list", "listing", is_flag=True, help="List the experiments; so does the command without NAME.")
+@click.option(
+    "--list", "listing", is_flag=True, help="List the experiments; so does the command without NAME."
+)
 @click.option("--data", type=FILE, help="Data file; default: one is built.")
 @click.option("--snr", "snrs", type=Snrs(), default="16,18", show_default=True, help="SNRs to use.")
 @click.option(

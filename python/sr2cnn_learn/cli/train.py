@@ -15,27 +15,26 @@ from .output import progress_bar, stderr_console
 @click.command()
 @click.option("--data", type=DATA, required=True, help="Data file or folder to train on.")
 @click.option("--out", type=NEW_FILE, required=True, help="Model bundle to write (.pt).")
+@click.option("--unknown", type=Names(), default=(), help="Classes held out whole, e.g. AM-SSB,GFSK.")
 @click.option(
-    "--unknown", type=Names(), default=(), help="Classes held out whole, e.g. AM-SSB,GFSK."
-)
-@click.option(
-    "--preset", default="best", show_default=True,
+    "--preset",
+    default="best",
+    show_default=True,
     help="Training recipe: best, lite (half the cost) or paper (SR2CNN as published).",
-)  # fmt: skip
+)
 @click.option(
-    "--background", type=DATA,
+    "--background",
+    type=DATA,
     help="Data of classes that are trained along but are no targets; preset best only.",
-)  # fmt: skip
-@click.option(
-    "--teacher", help="Bundle of the same classes to learn from, too; not with preset paper."
 )
+@click.option("--teacher", help="Bundle of the same classes to learn from, too; not with preset paper.")
 @click.option(
-    "--channels", type=click.IntRange(min=1), nargs=3,
+    "--channels",
+    type=click.IntRange(min=1),
+    nargs=3,
     help="Of the encoder's three stages, instead of the preset's; preset lite only.",
-)  # fmt: skip
-@click.option(
-    "--epochs", type=click.IntRange(min=1), help="Number of epochs; the preset's if not given."
 )
+@click.option("--epochs", type=click.IntRange(min=1), help="Number of epochs; the preset's if not given.")
 @click.option("--snr", "snrs", type=Snrs(), help="SNRs to use, e.g. 16,18; default: all.")
 @MAX_PER_KEY
 @click.option(
@@ -67,9 +66,7 @@ def train(data, out, preset, epochs, channels, device, decoder, json_output, **o
         from ..training import train as train_network
 
     if preset not in PRESETS:
-        raise click.BadParameter(
-            f"{preset!r}, expected one of {', '.join(PRESETS)}", param_hint="--preset"
-        )
+        raise click.BadParameter(f"{preset!r}, expected one of {', '.join(PRESETS)}", param_hint="--preset")
     if channels and preset != "lite":
         raise click.BadParameter(f"preset {preset} has its own", param_hint="--channels")
     with progress_bar(console) as progress:

@@ -145,8 +145,6 @@ def save_radioml(path: str | Path, mapping: Mapping[tuple[str, int], np.ndarray]
 
 def _check_pairs(path, key, frames, frame_len) -> None:
     if frames.ndim != 3 or frames.shape[1] != 2 or frames.shape[2] < frame_len:
-        raise ValueError(
-            f"{path}: {key} has shape {frames.shape}, expected (n, 2, {frame_len} or more)"
-        )
+        raise ValueError(f"{path}: {key} has shape {frames.shape}, expected (n, 2, {frame_len} or more)")
     if frames.dtype.kind != "f":
         raise ValueError(f"{path}: {key} has dtype {frames.dtype}, expected float32")

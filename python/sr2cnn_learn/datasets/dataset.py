@@ -49,9 +49,7 @@ class Dataset:
     @property
     def keys(self) -> dict[tuple[str, int], int]:
         """(modulation, SNR) -> number of frames, in order."""
-        pairs, counts = np.unique(
-            np.rec.fromarrays([self.labels, self.snrs]), return_counts=True
-        )
+        pairs, counts = np.unique(np.rec.fromarrays([self.labels, self.snrs]), return_counts=True)
         return {(str(m), int(s)): int(n) for (m, s), n in zip(pairs, counts)}
 
     def summary(self) -> dict:
@@ -160,9 +158,7 @@ def _select(path, present, modulations, snrs) -> list[tuple[str, int]]:
         asked = set(asked)
         absent = sorted(asked - present)
         if absent:
-            raise ValueError(
-                f"{path}: no {what} {absent[0]}; it has {', '.join(map(str, sorted(present)))}"
-            )
+            raise ValueError(f"{path}: no {what} {absent[0]}; it has {', '.join(map(str, sorted(present)))}")
         return asked
 
     names = wanted(modulations, {m for m, _ in present}, "modulation")

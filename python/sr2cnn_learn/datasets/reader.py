@@ -88,7 +88,9 @@ def check_samples_per_symbol(source, value):
     """
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not 0 < value <= MOST_SAMPLES_PER_SYMBOL:
-        raise ValueError(f"{source}: samples_per_symbol is {shown(repr(value), 60)}, expected a positive number")
+        raise ValueError(
+            f"{source}: samples_per_symbol is {shown(repr(value), 60)}, expected a positive number"
+        )
     return value
 
 

@@ -51,9 +51,7 @@ class SigMFFolder(Reader):
                 if len(starts):
                     stated.add(samples_per_symbol)
                     self._starts.setdefault((label, snr), []).append((recording, starts))
-        self.counts = {
-            key: sum(len(starts) for _, starts in parts) for key, parts in self._starts.items()
-        }
+        self.counts = {key: sum(len(starts) for _, starts in parts) for key, parts in self._starts.items()}
 
         if len(stated) == 1:
             (self.samples_per_symbol,) = stated

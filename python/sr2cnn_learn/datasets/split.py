@@ -53,8 +53,7 @@ def split(
     absent = sorted(unknown - set(dataset.modulations))
     if absent:
         raise ValueError(
-            f"unknown class {absent[0]!r} is not in the data set; "
-            f"it has {', '.join(dataset.modulations)}"
+            f"unknown class {absent[0]!r} is not in the data set; it has {', '.join(dataset.modulations)}"
         )
     if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
         raise ValueError(f"fractions {fractions}, expected three that sum to 1")

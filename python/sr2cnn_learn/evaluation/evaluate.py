@@ -174,9 +174,7 @@ def figures_of(bundle, z, truth, orders, seed, progress):
         runs.append(found)
         open_set.append(metrics)
         named = np.where(ids >= 0, classes[np.maximum(ids, 0)], "")
-        per_class.append(
-            {str(c): np.mean(named[truth == c] == c) for c in classes if (truth == c).any()}
-        )
+        per_class.append({str(c): np.mean(named[truth == c] == c) for c in classes if (truth == c).any()})
         if progress:
             progress(1)
 
@@ -186,9 +184,7 @@ def figures_of(bundle, z, truth, orders, seed, progress):
         **_means(open_set),
         **score_metrics(scores, unknown, named_right(logits, true)),
         discrimination_interval=(
-            discrimination_interval(scores * bundle.lambda1, unknown)
-            if bundle.thresholds is None
-            else None
+            discrimination_interval(scores * bundle.lambda1, unknown) if bundle.thresholds is None else None
         ),
         discovery={key: _spread([run[key] for run in runs]) for key in runs[0]},
     )

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Explanations of what a network says, a method a file: `registry.explanation` gives one its name, `explain` asks it."""
+"""Explanations of what a network says, a method a file: `registry.explanation` gives one its name,
+`explain` asks it."""
 
 from importlib import import_module
 from pkgutil import iter_modules

@@ -130,9 +130,7 @@ class ResidualNet(nn.Module):
         self.remove_phase = remove_phase
         self.evidence_weight = float(evidence_weight)
         self.embedding_dim = dim - (n_background > 0)
-        self.stem = nn.Sequential(
-            conv(FEATURES, first, STEM_KERNEL, 2), nn.BatchNorm2d(first), nn.ReLU()
-        )
+        self.stem = nn.Sequential(conv(FEATURES, first, STEM_KERNEL, 2), nn.BatchNorm2d(first), nn.ReLU())
         stages = [ResidualBlock(first, first, 1)]
         for channels_in, channels_out in zip(channels, others):
             stages.append(ResidualBlock(channels_in, channels_out, 2))

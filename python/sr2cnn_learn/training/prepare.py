@@ -109,9 +109,7 @@ def prepare(data, recipe, device):
     labels = class_indices(dataset.labels, classes)
     labels[labels < 0] = HELD_OUT
     labels[parts.unlabelled] = UNLABELLED
-    prepared = Prepared(
-        dataset, parts, classes, sorted(data.unknown), data.seed, labels, samples_per_symbol
-    )
+    prepared = Prepared(dataset, parts, classes, sorted(data.unknown), data.seed, labels, samples_per_symbol)
     frame_len = dataset.frames.shape[1]
     prepared.about["data_sha256"] = dataset.sha256
     if data.max_per_key is not None:

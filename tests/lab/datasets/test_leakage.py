@@ -37,10 +37,7 @@ def test_independent_noise_stays_low(noise):
 def test_against_numpy_s_own_correlation(noise):
     train, test = noise[:3, :17], noise[3:5, :17]
     expected = [
-        max(
-            np.abs(np.correlate(x, y, "full")).max() / np.linalg.norm(x) / np.linalg.norm(y)
-            for y in train
-        )
+        max(np.abs(np.correlate(x, y, "full")).max() / np.linalg.norm(x) / np.linalg.norm(y) for y in train)
         for x in test
     ]
     found = nearest_correlation(interleaved(train), interleaved(test))

@@ -67,9 +67,7 @@ def test_python_2_protocols(read):
     binary = (
         b"\x80\x02}U\x04QPSKK\x02\x86cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n"
         b"K\x00\x85U\x01b\x87R(K\x01K\x03\x85cnumpy\ndtype\nU\x02f4K\x00K\x01\x87R"
-        b"(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89U\x0c"
-        + array.tobytes()
-        + b"tbs."
+        b"(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89U\x0c" + array.tobytes() + b"tbs."
     )
     for data in (text, binary):
         np.testing.assert_array_equal(read(data)["QPSK", 2], array)

@@ -21,7 +21,9 @@ def test_mixed_stream_orders_vectors_and_labels_alike():
     stream = mixed_stream(known, unknown, seed=3)
     assert sorted(stream) == [*known, *unknown]
     assert stream[:20].max() >= 100  # mixed
-    assert np.array_equal(mixed_stream(known[:, None] * [1, 2], unknown[:, None] * [1, 2], 3)[:, 1], 2 * stream)
+    assert np.array_equal(
+        mixed_stream(known[:, None] * [1, 2], unknown[:, None] * [1, 2], 3)[:, 1], 2 * stream
+    )
     assert not np.array_equal(mixed_stream(known, unknown, seed=4), stream)
 
 

@@ -30,9 +30,7 @@ def test_figures_are_those_of_the_reference(data, tmp_path):
     indices, part = untrained_frames(bundle, dataset)
     assert part == "all frames" and len(indices) == 440
     figures = evaluate(bundle, dataset, indices, orders=3)
-    ids = Discriminator(**bundle.discriminator_options()).predict(
-        bundle.encode(dataset.frames)
-    )
+    ids = Discriminator(**bundle.discriminator_options()).predict(bundle.encode(dataset.frames))
     expected = open_set_metrics(dataset.labels, ids, bundle.classes)
     for key in ("known_accuracy", "tkr", "tur", "known_precision"):
         assert figures[key] == pytest.approx(expected[key])
@@ -45,9 +43,7 @@ def test_figures_are_those_of_the_reference(data, tmp_path):
 
 def test_never_on_frames_that_were_trained_on(data, tmp_path):
     dataset = load_dataset(data)
-    path = write_small_bundle(
-        tmp_path / "small.pt", data_sha256=dataset.sha256, unknown=UNKNOWN, seed=4
-    )
+    path = write_small_bundle(tmp_path / "small.pt", data_sha256=dataset.sha256, unknown=UNKNOWN, seed=4)
     indices, part = untrained_frames(Bundle.read(path), dataset)
     parts = split(dataset, UNKNOWN, 4)
     assert part.startswith("test part")
@@ -84,9 +80,7 @@ def plane(**points):
 def test_figures_of_bursts_by_hand():
     """A and B overlap in their single frames, and so do B and U; their means do not."""
     x, y = [-4.0, 2, -4, 2, -4], [2.0, 8, 2, 8, 2]
-    dataset = plane(
-        A=[(v, 0) for v in x], B=[(-v, 0) for v in x], U=[(0, v) for v in y]
-    )
+    dataset = plane(A=[(v, 0) for v in x], B=[(-v, 0) for v in x], U=[(0, v) for v in y])
     steps = []
     shuffled = np.random.default_rng(0).permutation(15)
     figures = evaluate(PlaneBundle(), dataset, shuffled, 3, progress=steps.append, vote=2)

@@ -45,9 +45,7 @@ def write_tones(path, frequencies, seed):
         x = x + 0.2 * (rng.standard_normal((N_FRAMES, 128, 2)) @ [1, 1j])
         return interleaved(x)
 
-    save_radioml(
-        path, {(name, snr): frames(f) for name, f in frequencies.items() for snr in (16, 18)}
-    )
+    save_radioml(path, {(name, snr): frames(f) for name, f in frequencies.items() for snr in (16, 18)})
     return path
 
 

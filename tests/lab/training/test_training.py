@@ -69,9 +69,7 @@ def train(data, out, preset="best", epochs=None, overrides=None, **options):
 
 
 def test_killed_run_goes_on_with_the_same_result(data, tmp_path):
-    arguments = dict(
-        data=data, unknown=["noise"], preset="paper", epochs=3, seed=5, device="cpu"
-    )
+    arguments = dict(data=data, unknown=["noise"], preset="paper", epochs=3, seed=5, device="cpu")
     epochs = []
     card = train(out=tmp_path / "whole.pt", on_epoch=epochs.append, **arguments)
     assert [e.number for e in epochs] == [1, 2, 3]
@@ -96,9 +94,10 @@ def test_killed_run_goes_on_with_the_same_result(data, tmp_path):
     assert card["provenance"]["data_sha256"] == load_dataset(data).sha256
     assert card["provenance"]["unknown"] == ["noise"]
     assert set(card["provenance"]["metrics"]) >= {"known_accuracy", "tkr", "tur", "auroc"}
-    assert card["provenance"]["best_epoch"] == max(
-        epochs, key=lambda e: (e.validation_accuracy, -e.number)
-    ).number
+    assert (
+        card["provenance"]["best_epoch"]
+        == max(epochs, key=lambda e: (e.validation_accuracy, -e.number)).number
+    )
 
 
 def test_checkpoint_of_another_run_is_refused(data, tmp_path):
@@ -199,9 +198,7 @@ def test_semantics_by_hand():
 
 
 def test_overrides_of_the_recipe(data, tmp_path):
-    card = train(
-        data, tmp_path / "b.pt", epochs=1, device="cpu", overrides=dict(center_weight=0.0, dim=32)
-    )
+    card = train(data, tmp_path / "b.pt", epochs=1, device="cpu", overrides=dict(center_weight=0.0, dim=32))
     assert card["dim"] == 32
     assert card["provenance"]["recipe"]["center_weight"] == 0
     with pytest.raises(ValueError, match="overrides has 'centre_weight'.*center_weight"):

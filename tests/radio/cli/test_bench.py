@@ -24,8 +24,13 @@ def test_every_part_as_typed(tmp_path, tiny_bundle):
     assert result.returncode == 0, result.stderr
     rows = json.loads(out.read_text())["rows"]
     assert {row["part"] for row in rows} == {
-        "machine", "encoder", "discriminator", "framer and queue", "flowgraph", "latency",
-    }  # fmt: skip
+        "machine",
+        "encoder",
+        "discriminator",
+        "framer and queue",
+        "flowgraph",
+        "latency",
+    }
     for row in rows:
         assert np.isfinite(row["value"])
     spent = [row["ratio"] for row in rows if row["unit"] == "s in work"]
@@ -105,10 +110,12 @@ def test_best_rate_takes_the_fastest():
 def test_cells():
     assert cells(Row("a", "b", 1.5e9, "FLOP/s")) == ("a", "b", "1.5 GFLOP/s", "", "", "")
     assert cells(Row("a", "b", 8200.0, "frames/s", 0.5, "c", 0.9))[2:] == (
-        "8.2 k frames/s", "0.5", "c", "≥ 0.9  missed",
-    )  # fmt: skip
+        "8.2 k frames/s",
+        "0.5",
+        "c",
+        "≥ 0.9  missed",
+    )
     assert cells(Row("a", "b", 12.0, "ms", at_most=20))[5] == "≤ 20"
-
 
 
 def test_the_benchmarks_signal_is_loud():

@@ -272,7 +272,10 @@ def test_a_full_disk_keeps_what_is_finished(bundle, samples, tmp_path):
     long.write_bytes(samples.tobytes() * 100)
     command = f"ulimit -f 2; {sys.executable} {APP} classify {short} {long} --no-condition --model {bundle}"
     result = subprocess.run(
-        ["bash", "-c", f"trap '' XFSZ; {command} --out {out}"], capture_output=True, text=True, timeout=PATIENCE
+        ["bash", "-c", f"trap '' XFSZ; {command} --out {out}"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
     assert result.returncode == 1 and "Traceback" not in result.stderr
     assert "holds 1 of 2 recordings" in result.stderr

@@ -23,14 +23,28 @@ def test_demo(bundle, tmp_path):
     pytest.importorskip("gnuradio")
     out, figures_path = tmp_path / "out", tmp_path / "demo.json"
     result = run_cli(
-        "demo", "--model", bundle, "--out", out, "--frames-per-key", 20, "--snr", "18",
-        "--json-file", figures_path,
-    )  # fmt: skip
+        "demo",
+        "--model",
+        bundle,
+        "--out",
+        out,
+        "--frames-per-key",
+        20,
+        "--snr",
+        "18",
+        "--json-file",
+        figures_path,
+    )
     assert result.returncode == 0, result.stderr
     figures = json.loads(figures_path.read_text())
     assert set(figures) == {
-        "frames", "known_accuracy", "tkr", "tur", "new_classes", "frames_per_second",
-    }  # fmt: skip
+        "frames",
+        "known_accuracy",
+        "tkr",
+        "tur",
+        "new_classes",
+        "frames_per_second",
+    }
     assert figures["frames"] == 220 and figures["frames_per_second"] > 0
     for line in ("known accuracy", "TKR", "TUR", "frames"):
         assert line in result.stderr

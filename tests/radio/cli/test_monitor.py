@@ -111,7 +111,14 @@ class Publisher:
 @pytest.mark.parametrize("fast", [True, False])
 def test_a_recording(fast, recording, model):
     result = run_cli(
-        "monitor", "--source", f"file:{recording}", "--model", model, RAW, "--out", "-",
+        "monitor",
+        "--source",
+        f"file:{recording}",
+        "--model",
+        model,
+        RAW,
+        "--out",
+        "-",
         *["--fast"] * fast,
     )
     assert result.returncode == 0, result.stderr
@@ -133,9 +140,20 @@ def test_frequency_and_rate_of_a_file(kind, recording, samples, model, tmp_path)
         file = tmp_path / "air.ci8"
         np.round(samples.view(np.float32) * 20).astype("i1").tofile(file)
     result = run_cli(
-        "monitor", "--source", f"file:{file}", "--freq", "433.92 MHz", "--rate", "250kHz",
-        "--model", model, RAW, "--fast", "--out", "-",
-    )  # fmt: skip
+        "monitor",
+        "--source",
+        f"file:{file}",
+        "--freq",
+        "433.92 MHz",
+        "--rate",
+        "250kHz",
+        "--model",
+        model,
+        RAW,
+        "--fast",
+        "--out",
+        "-",
+    )
     assert result.returncode == 0, result.stderr
     labels = [event for event in events(result.stdout) if event["event"] == "label"]
     assert labels
@@ -159,9 +177,19 @@ def test_a_capture_as_it_was_received(model):
 
 def test_a_pipe(samples, model):
     process = start(
-        "--source", "stdin:cf32", "--rate", "100k", "--freq", "868.95M", "--model", model, RAW, "--out", "-",
+        "--source",
+        "stdin:cf32",
+        "--rate",
+        "100k",
+        "--freq",
+        "868.95M",
+        "--model",
+        model,
+        RAW,
+        "--out",
+        "-",
         stdin=subprocess.PIPE,
-    )  # fmt: skip
+    )
     stdout, stderr = process.communicate(samples.tobytes() + b"\x01", timeout=PATIENCE)
     assert process.returncode == 0, stderr
     lines = events(stdout.decode())
@@ -255,9 +283,19 @@ def test_a_publisher_that_goes_away_and_comes_back(samples, model, tmp_path):
 
 def test_duration(model, tmp_path):
     result = run_cli(
-        "monitor", "--source", "zmq:tcp://127.0.0.1:9", "--rate", "1M", "--model", model, RAW,
-        "--out", tmp_path / "out", "--duration", "0.5",
-    )  # fmt: skip
+        "monitor",
+        "--source",
+        "zmq:tcp://127.0.0.1:9",
+        "--rate",
+        "1M",
+        "--model",
+        model,
+        RAW,
+        "--out",
+        tmp_path / "out",
+        "--duration",
+        "0.5",
+    )
     assert result.returncode == 0, result.stderr
 
 
@@ -268,9 +306,16 @@ def test_table_on_a_terminal(recording, model):
     ours, theirs = pty.openpty()
     environment = dict(os.environ, TERM="xterm", COLUMNS="150", LINES="40")
     process = start(
-        "--source", f"file:{recording}", "--model", model, RAW,
-        stdin=theirs, stdout=theirs, stderr=theirs, env=environment,
-    )  # fmt: skip
+        "--source",
+        f"file:{recording}",
+        "--model",
+        model,
+        RAW,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment,
+    )
     os.close(theirs)
     shown = b""
     try:
@@ -302,9 +347,18 @@ def test_publishes_and_serves_metrics_on_loopback(samples, model):
         subscriber.subscribe("labels")
         subscriber.connect(f"tcp://127.0.0.1:{ports[0]}")
         process = start(
-            "--source", f"zmq:{publisher.endpoint}", "--rate", "1M", "--model", model, RAW,
-            "--zmq", ports[0], "--prometheus", ports[1],
-        )  # fmt: skip
+            "--source",
+            f"zmq:{publisher.endpoint}",
+            "--rate",
+            "1M",
+            "--model",
+            model,
+            RAW,
+            "--zmq",
+            ports[0],
+            "--prometheus",
+            ports[1],
+        )
         topic, event = subscriber.recv_multipart()
         with urllib.request.urlopen(f"http://127.0.0.1:{ports[1]}/metrics", timeout=PATIENCE) as reply:
             assert b"sr2cnn_label_frames_total" in reply.read()
@@ -324,9 +378,19 @@ def test_publishes_and_serves_metrics_on_loopback(samples, model):
 def test_annotations_and_rotation(recording, model, tmp_path):
     out = tmp_path / "labels.jsonl"
     result = run_cli(
-        "monitor", "--source", f"file:{recording}", "--model", model, RAW, "--fast", "--sigmf",
-        "--out", out, "--rotate", "1k",
-    )  # fmt: skip
+        "monitor",
+        "--source",
+        f"file:{recording}",
+        "--model",
+        model,
+        RAW,
+        "--fast",
+        "--sigmf",
+        "--out",
+        out,
+        "--rotate",
+        "1k",
+    )
     assert result.returncode == 0, result.stderr
     annotations = sigmf.sigmffile.fromfile(str(recording)).get_annotations()
     assert sum(a["core:sample_count"] for a in annotations) == N_FRAMES * FRAME_LEN
@@ -338,9 +402,18 @@ def test_registry(recording, model, tmp_path):
     found = []
     for _ in range(2):
         result = run_cli(
-            "monitor", "--source", f"file:{recording}", "--model", model, RAW, "--fast", "--out", "-",
-            "--registry", tmp_path / "classes",
-        )  # fmt: skip
+            "monitor",
+            "--source",
+            f"file:{recording}",
+            "--model",
+            model,
+            RAW,
+            "--fast",
+            "--out",
+            "-",
+            "--registry",
+            tmp_path / "classes",
+        )
         assert result.returncode == 0, result.stderr
         found.append([e["label"] for e in events(result.stdout) if e["event"] == "novel"])
     assert found[0] and found[1] == []  # what was discovered is known as such
@@ -349,9 +422,15 @@ def test_registry(recording, model, tmp_path):
 def test_window(recording, model):
     pytest.importorskip("PyQt5.QtWidgets")
     result = run_cli(
-        "monitor", "--source", f"file:{recording}", "--model", model, RAW, "--gui",
+        "monitor",
+        "--source",
+        f"file:{recording}",
+        "--model",
+        model,
+        RAW,
+        "--gui",
         env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
-    )  # fmt: skip
+    )
     assert result.returncode == 0, result.stderr
     assert "Traceback" not in result.stderr
 

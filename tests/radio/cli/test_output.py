@@ -222,10 +222,14 @@ def on_a_full_disk(*arguments, cwd, stdout, size=1000):
     with open(stdout, "w") as file:
         result = subprocess.run(
             [sys.executable, str(APP), *map(str, arguments)],
-            stdout=file, stderr=subprocess.PIPE, text=True, cwd=cwd, timeout=PATIENCE,
+            stdout=file,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=cwd,
+            timeout=PATIENCE,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},  # as in many containers
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
-        )  # fmt: skip
+        )
     assert result.returncode == 1 and "Traceback" not in result.stderr, result.stderr
     return result.stderr.rpartition("Error: ")[2]
 

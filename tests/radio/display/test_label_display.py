@@ -67,8 +67,17 @@ def until(application, condition, seconds=30):
 
 def label(id, name=None, n=1, start=0, **more):
     name = name or (f"K{id}" if id >= 0 else f"unknown_{-id}")
-    return dict(event="label", label=name, class_id=id, known=id >= 0, score=0.5, n_frames=n,
-                start_sample=start, n_samples=128 * n, **more)  # fmt: skip
+    return dict(
+        event="label",
+        label=name,
+        class_id=id,
+        known=id >= 0,
+        score=0.5,
+        n_frames=n,
+        start_sample=start,
+        n_samples=128 * n,
+        **more,
+    )
 
 
 def pdu(event, vector=(0.0, 1.0, 2.0)):
@@ -219,8 +228,10 @@ def test_grc_flowgraph_shows_the_panel(application, replay, tiny_bundle, tmp_pat
     environment = {**os.environ, "GRC_BLOCKS_PATH": str(ROOT / "grc")}
     subprocess.run(
         ["grcc", "-o", tmp_path, ROOT / "examples" / "label_display.grc"],
-        env=environment, check=True, capture_output=True,
-    )  # fmt: skip
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
     spec = importlib.util.spec_from_file_location("generated", tmp_path / "label_display_grc.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -249,7 +260,9 @@ def test_without_an_application_it_says_so():
     assert done.returncode == 1 and "RuntimeError: there is no QApplication" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [dict(window=0), dict(window="much"), dict(sample_rate=-1.0), dict(sample_rate="no")])
+@pytest.mark.parametrize(
+    "arguments", [dict(window=0), dict(window="much"), dict(sample_rate=-1.0), dict(sample_rate="no")]
+)
 def test_arguments_are_checked(make, arguments):
     with pytest.raises(ValueError, match=str(next(iter(arguments.values())))):
         make(**arguments)
@@ -394,8 +407,15 @@ def test_editing_is_not_disturbed(make):
 
 def test_figures(make):
     display = make()
-    status = dict(frames_in=1100, frames_out=1000, frames_dropped=100, n_discovered=2, model="sr2cnn",
-                  latency_ms_p50=1.5, latency_ms_p99=20.0)  # fmt: skip
+    status = dict(
+        frames_in=1100,
+        frames_out=1000,
+        frames_dropped=100,
+        n_discovered=2,
+        model="sr2cnn",
+        latency_ms_p50=1.5,
+        latency_ms_p99=20.0,
+    )
     shown(display, ("status", pmt.to_pmt(status)))
     texts = {caption: figure.text() for caption, figure in display.widget().figures.items()}
     assert texts["dropped"] == "100 (9.1%)"
@@ -434,7 +454,14 @@ def test_names_on_the_map_do_not_overlap(make, application):
 
 LEGIBLE = 4.5  # contrast of text and ground, of WCAG 2 level AA
 THEMES = Path(gr.prefix()) / "share" / "gnuradio" / "themes"
-NAMES = {0: "QPSK", 1: "AM-DSB", 2: "PI4-DQPSK", -1: "unknown_1", -2: "hopper", -3: "a name of many words, " * 2}
+NAMES = {
+    0: "QPSK",
+    1: "AM-DSB",
+    2: "PI4-DQPSK",
+    -1: "unknown_1",
+    -2: "hopper",
+    -3: "a name of many words, " * 2,
+}
 
 
 @pytest.fixture(params=["", "plain", "dark", "alt", "projector"])
@@ -455,8 +482,15 @@ def filled(display, application, size):
         event = label(id, name, n=10 + k, start=12800 * k, sample_rate=12800.0)
         shown(display, ("labels", pdu(event, vector)))
     for out, dropped in ((1000, 0), (2000, 10)):
-        status = dict(frames_out=out, frames_dropped=dropped, n_discovered=3, model="tiny",
-                      latency_ms_p50=1.5, latency_ms_p99=20.0, frames_waiting=0)  # fmt: skip
+        status = dict(
+            frames_out=out,
+            frames_dropped=dropped,
+            n_discovered=3,
+            model="tiny",
+            latency_ms_p50=1.5,
+            latency_ms_p99=20.0,
+            frames_waiting=0,
+        )
         shown(display, ("status", pmt.to_pmt(status)))
     panel.tell("something to say")
     for _ in range(5):  # the layout, then what is placed in it
@@ -577,10 +611,19 @@ def test_a_theme_may_come_while_it_runs(make, application):
 
 @pytest.mark.parametrize(
     "message",
-    [pmt.PMT_NIL, pmt.PMT_T, pmt.intern("x"), pmt.make_dict(), pmt.cons(pmt.make_dict(), pmt.from_long(1)),
-     pmt.to_pmt({"label": "<b>x</b>", "class_id": 1, "n_frames": 1, "known": True}),
-     pdu(label(0, "Q" * 500)), pdu(label(0, "a\nb")), pdu(label(-1), [float("nan")] * 3), pdu(label(-1), ())],
-)  # fmt: skip
+    [
+        pmt.PMT_NIL,
+        pmt.PMT_T,
+        pmt.intern("x"),
+        pmt.make_dict(),
+        pmt.cons(pmt.make_dict(), pmt.from_long(1)),
+        pmt.to_pmt({"label": "<b>x</b>", "class_id": 1, "n_frames": 1, "known": True}),
+        pdu(label(0, "Q" * 500)),
+        pdu(label(0, "a\nb")),
+        pdu(label(-1), [float("nan")] * 3),
+        pdu(label(-1), ()),
+    ],
+)
 def test_nothing_that_a_message_holds_breaks_it(make, message):
     display = make()
     for port in PORTS:
@@ -730,14 +773,34 @@ def test_frames_a_second_and_new_drops():
 
 
 values = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=70),
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=70),
     st.lists(st.floats(), max_size=3),
-    st.dictionaries(st.sampled_from(["rename", "id", "from", "into"]), st.integers(-3, 1) | st.integers(),
-                    max_size=2),
+    st.dictionaries(
+        st.sampled_from(["rename", "id", "from", "into"]), st.integers(-3, 1) | st.integers(), max_size=2
+    ),
     st.lists(st.integers(-3, 1), max_size=3),
-)  # fmt: skip
-keys = ["event", "merged", "forgotten", "label", "class_id", "n_frames", "n_samples", "start_sample", "sample_rate", "score",
-        "vector", "error", "command", "frames_out", "frames_dropped"]  # fmt: skip
+)
+keys = [
+    "event",
+    "merged",
+    "forgotten",
+    "label",
+    "class_id",
+    "n_frames",
+    "n_samples",
+    "start_sample",
+    "sample_rate",
+    "score",
+    "vector",
+    "error",
+    "command",
+    "frames_out",
+    "frames_dropped",
+]
 
 
 @given(st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys(keys, values)), max_size=8), st.booleans())
@@ -764,8 +827,9 @@ def apart(space, ids, centers):
     at = space.classes()
     return all(
         np.linalg.norm(at[a] - at[b]) >= space.scale * np.linalg.norm(centers[a] - centers[b]) * (1 - 1e-6)
-        for k, a in enumerate(ids) for b in ids[:k]
-    )  # fmt: skip
+        for k, a in enumerate(ids)
+        for b in ids[:k]
+    )
 
 
 def test_class_off_the_plane_is_seen_apart():

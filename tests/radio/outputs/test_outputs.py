@@ -88,8 +88,11 @@ def test_rotation(tmp_path):
     for n in range(100):
         output.write("status", {"n": n, "text": "x" * 40})
     assert sorted(file.name for file in tmp_path.iterdir()) == [
-        "events.jsonl", "events.jsonl.1", "events.jsonl.2", "events.jsonl.3",
-    ]  # fmt: skip
+        "events.jsonl",
+        "events.jsonl.1",
+        "events.jsonl.2",
+        "events.jsonl.3",
+    ]
     assert all(file.stat().st_size <= 200 for file in tmp_path.iterdir())
     kept = [event["n"] for event in read_json_lines(path)]
     assert kept == list(range(kept[0], 100)) and 9 <= len(kept) <= 12

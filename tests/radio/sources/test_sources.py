@@ -287,9 +287,13 @@ def heard(endpoint, reports):
 def test_messages_that_are_no_samples_are_left_out(mixed_samples):
     good = mixed_samples[:3000]
     hostile = [
-        [b"123"], [b""], [b"x" * 8001], [b"a", b"b", good.tobytes()],
-        [good.tobytes(), b"1234567"], [b"key", b""],
-    ]  # fmt: skip
+        [b"123"],
+        [b""],
+        [b"x" * 8001],
+        [b"a", b"b", good.tobytes()],
+        [good.tobytes(), b"1234567"],
+        [b"key", b""],
+    ]
     reports = []
     with zmq.Context() as context, context.socket(zmq.PUB) as publisher:
         publisher.linger = 0

@@ -29,9 +29,7 @@ def test_frames_are_normalised_and_the_seeds(modulation, spread):
 @pytest.mark.parametrize("spread", [False, True])
 def test_a_key_does_not_depend_on_what_is_built_along_with_it(spread):
     alone = synthesize("QPSK", -4, 60, seed=3, spread=spread)
-    dataset = radioml2016(
-        60, (-4, 18), seed=3, modulations=("BPSK", "QPSK"), spread=spread, jobs=2
-    )
+    dataset = radioml2016(60, (-4, 18), seed=3, modulations=("BPSK", "QPSK"), spread=spread, jobs=2)
     assert list(dataset) == [("BPSK", -4), ("BPSK", 18), ("QPSK", -4), ("QPSK", 18)]
     assert np.array_equal(dataset["QPSK", -4], alone)
     assert not np.array_equal(synthesize("QPSK", -4, 60, seed=4, spread=spread), alone)
@@ -79,13 +77,16 @@ def test_fsk_symbol_rate_is_an_eighth(modulation):
     assert periods[coherence.argmax()] == 8 and coherence.max() > 0.8
 
 
-@pytest.mark.parametrize("modulation, low, high", [
-    *((m, 0.065, 0.09) for m in ("8PSK", "BPSK", "PAM4", "QAM16", "QAM64", "QPSK")),
-    ("CPFSK", 0.06, 0.11),
-    ("GFSK", 0.03, 0.065),
-    ("AM-DSB", 0, 0.03),
-    ("WBFM", 0.25, 0.5),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "modulation, low, high",
+    [
+        *((m, 0.065, 0.09) for m in ("8PSK", "BPSK", "PAM4", "QAM16", "QAM64", "QPSK")),
+        ("CPFSK", 0.06, 0.11),
+        ("GFSK", 0.03, 0.065),
+        ("AM-DSB", 0, 0.03),
+        ("WBFM", 0.25, 0.5),
+    ],
+)
 def test_occupied_bandwidth(modulation, low, high):
     """Half of the band that holds 99 % of the power, over the sample rate; (1 + 0.35) / 16 by the RRC."""
     power = np.mean(np.abs(np.fft.fft(complex_frames(modulation, 400) * np.hanning(128))) ** 2, 0)

@@ -16,9 +16,22 @@ from sr2cnn_learn.modulations import RADIOML2016
 
 LINEAR = [m for m, t in TRANSMITTERS.items() if issubclass(t, linear_transmitter)]
 STATES = {
-    "BPSK": 2, "QPSK": 4, "8PSK": 8, "PAM4": 4, "QAM16": 16, "QAM64": 64, "OOK": 2, "4ASK": 4,
-    "16PSK": 16, "16APSK": 16, "32APSK": 32, "QAM32": 32, "QAM128": 128, "QAM256": 256,
-    "PI4-DQPSK": 8, "OQPSK": 4,
+    "BPSK": 2,
+    "QPSK": 4,
+    "8PSK": 8,
+    "PAM4": 4,
+    "QAM16": 16,
+    "QAM64": 64,
+    "OOK": 2,
+    "4ASK": 4,
+    "16PSK": 16,
+    "16APSK": 16,
+    "32APSK": 32,
+    "QAM32": 32,
+    "QAM128": 128,
+    "QAM256": 256,
+    "PI4-DQPSK": 8,
+    "OQPSK": 4,
 }
 
 
@@ -75,9 +88,7 @@ def tone(frequency, n=20_000):
 
 
 def test_the_eleven_of_radioml_come_first():
-    assert tuple(
-        "8PSK AM-DSB AM-SSB BPSK CPFSK GFSK PAM4 QAM16 QAM64 QPSK WBFM".split()
-    ) == RADIOML2016
+    assert tuple("8PSK AM-DSB AM-SSB BPSK CPFSK GFSK PAM4 QAM16 QAM64 QPSK WBFM".split()) == RADIOML2016
     assert tuple(TRANSMITTERS)[:11] == RADIOML2016 and len(TRANSMITTERS) == 31
 
 
@@ -116,10 +127,13 @@ def test_linear_constellation_behind_the_matched_filter(modulation):
     assert set(distance.argmin(1)) == set(range(len(points)))
 
 
-@pytest.mark.parametrize("modulation, counts, ratios", [
-    ("16APSK", (4, 12), (2.7,)),
-    ("32APSK", (4, 12, 16), (2.84, 5.27)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "modulation, counts, ratios",
+    [
+        ("16APSK", (4, 12), (2.7,)),
+        ("32APSK", (4, 12, 16), (2.84, 5.27)),
+    ],
+)
 def test_apsk_rings(modulation, counts, ratios):
     symbols = received(modulation, transmit(modulation, bits(15_000)))
     radii = np.sort(np.abs(symbols))
@@ -131,11 +145,14 @@ def test_apsk_rings(modulation, counts, ratios):
     assert measured == pytest.approx(ratios, rel=0.02)
 
 
-@pytest.mark.parametrize("modulation, rows", [
-    ("QAM32", (4, 6, 6, 6, 6, 4)),
-    ("QAM128", (8, 8, *[12] * 8, 8, 8)),
-    ("QAM256", (16,) * 16),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "modulation, rows",
+    [
+        ("QAM32", (4, 6, 6, 6, 6, 4)),
+        ("QAM128", (8, 8, *[12] * 8, 8, 8)),
+        ("QAM256", (16,) * 16),
+    ],
+)
 def test_large_qam_points_in_each_row(modulation, rows):
     per_symbol = TRANSMITTERS[modulation].bits_per_symbol
     symbols = received(modulation, transmit(modulation, bits(6000 * per_symbol)))
@@ -165,9 +182,7 @@ def test_pi4_dqpsk_turns_by_odd_multiples_of_45_degrees():
 
 def test_oqpsk_never_comes_near_the_origin():
     """I and Q do not change sign together, as they do in QPSK."""
-    smallest = {
-        m: np.abs(transmit(m, bits(8000))[200:-200]).min() for m in ("QPSK", "OQPSK")
-    }
+    smallest = {m: np.abs(transmit(m, bits(8000))[200:-200]).min() for m in ("QPSK", "OQPSK")}
     assert smallest["QPSK"] < 0.05 and smallest["OQPSK"] > 0.3
 
 

@@ -14,9 +14,7 @@ from ..sr2cnn.printed import UNKNOWN_SETS, printed
 from .unseen_channels import FIGURES, MEAN, OTHERS, figures_of_set, never_seen
 
 PLAIN = ("auroc", "major_classes")
-TARGETS = dict(
-    auroc="≥ 0.995", tur_at_tkr95="≥ 97 %", hungarian_accuracy="≥ 95 %", major_classes="{true}"
-)
+TARGETS = dict(auroc="≥ 0.995", tur_at_tkr95="≥ 97 %", hungarian_accuracy="≥ 95 %", major_classes="{true}")
 NOT_RUN = "not run"
 
 

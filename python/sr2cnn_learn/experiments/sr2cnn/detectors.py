@@ -89,9 +89,7 @@ def _outlier_detector(make, inputs):
     """A detector of scikit-learn on semantic vectors; the class is the classifier's."""
     model = make(inputs.seed).fit(inputs.train)
     predicted = inputs.logits[2].argmax(1)
-    return _detection(
-        lambda z: -model.score_samples(z), [inputs.validation], [inputs.test], predicted
-    )
+    return _detection(lambda z: -model.score_samples(z), [inputs.validation], [inputs.test], predicted)
 
 
 def _openmax(inputs):
@@ -128,9 +126,7 @@ DETECTORS = {
         lambda seed: make_pipeline(PCA(VARIANCE_KEPT), EllipticEnvelope(random_state=seed)),
     ),
     "OneClassSVM": partial(_outlier_detector, lambda seed: OneClassSVM(nu=1 - TKR)),
-    "LocalOutlierFactor": partial(
-        _outlier_detector, lambda seed: LocalOutlierFactor(novelty=True)
-    ),
+    "LocalOutlierFactor": partial(_outlier_detector, lambda seed: LocalOutlierFactor(novelty=True)),
     "OpenMax": _openmax,
     "MDL4OW": _mdl4ow,
     "SR2CNN": _sr2cnn,

@@ -30,9 +30,7 @@ def table5(setup):
         shows=f"All on one network, {held_out(laboratory.unknown)} held out.",
         columns=["detector", "TKR, paper", "TUR, paper", *(NAMES[key] for key in keys)],
         rows=rows,
-        draw=partial(
-            draw_bars, groups=[NAMES[key] for key in drawn], labels=list(results), values=values
-        ),
+        draw=partial(draw_bars, groups=[NAMES[key] for key in drawn], labels=list(results), values=values),
         size=(10, 5),
         remarks=[
             "Each threshold keeps 95 % of the known validation frames; no detector has seen an unknown "
