@@ -12,14 +12,6 @@
 namespace gr {
 namespace sr2cnn {
 
-inline const std::string& checked_emit(const std::string& emit)
-{
-    if (emit != "change" && emit != "every" && emit != "unknown")
-        throw std::invalid_argument("emit is '" + emit +
-                                    "', expected one of change, every, unknown");
-    return emit;
-}
-
 inline int checked_frame_len(int frame_len)
 {
     if (frame_len < 1)

@@ -6,6 +6,7 @@
 #include <gnuradio/block_detail.h>
 #include <gnuradio/buffer_reader.h>
 #include <gnuradio/io_signature.h>
+#include <gnuradio/sr2cnn/discriminator.h>
 #include <algorithm>
 
 namespace gr {
@@ -21,6 +22,14 @@ const auto KEY_FRAME_START = pmt::intern("frame_start");
 const auto KEY_STREAM_START = pmt::intern("stream_start");
 const auto KEY_RX_TIME = pmt::intern("rx_time");
 const auto KEY_CLASS_ID = pmt::intern("class_id");
+
+// It may be what a discriminator's may.
+std::string checked_emit(const std::string& emit)
+{
+    discriminator_reporting reporting;
+    set_parameter(reporting, "emit", emit);
+    return reporting.emit;
+}
 
 } // namespace
 

@@ -7,10 +7,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from sr2cnn_learn.bundle import Bundle
-from sr2cnn_learn.datasets import save_radioml
-from sr2cnn_learn.iq import interleaved
 from sr2cnn_learn.training import TrainingData, recipe_of, train
 from sr2cnn_learn.training.recipes import PRESETS
+from tones import write_tones
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
@@ -25,19 +24,8 @@ class Killed(Exception):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    rng = np.random.default_rng(3)
-    t = np.arange(128)
-
-    def frames(frequency):
-        phase = rng.uniform(0, 2 * np.pi, (N_EACH, 1))
-        x = np.exp(1j * (2 * np.pi * frequency * t + phase)) * (frequency > 0)
-        x = x + 0.3 * (rng.standard_normal((N_EACH, 128, 2)) @ [1, 1j])
-        x /= np.abs(x).sum(1, keepdims=True)
-        return interleaved(x)
-
     path = tmp_path_factory.mktemp("data") / "tones.npz"
-    save_radioml(path, {(name, 16): frames(frequency) for name, frequency in TONES.items()})
-    return path
+    return write_tones(path, TONES, 3, N_EACH, noise=0.3, snrs=(16,))
 
 
 @pytest.mark.parametrize("preset", PRESETS)

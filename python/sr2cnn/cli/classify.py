@@ -8,7 +8,7 @@ import click
 from rich.table import Table
 from sr2cnn_learn.atomic import is_stream, output_file
 from sr2cnn_learn.attributes import in_words
-from sr2cnn_learn.cli.common import FILE, FREQUENCY, NEW_FILE_OR_STDOUT, RATE
+from sr2cnn_learn.cli.common import DEVICE, FILE, FREQUENCY, NEW_FILE_OR_STDOUT, RATE
 from sr2cnn_learn.cli.output import check_reader, progress_bar, stderr_console
 from sr2cnn_learn.discriminator import INVALID
 from sr2cnn_learn.names import label_of, shown
@@ -38,7 +38,7 @@ MOST_ROWS = 30  # of the table of bursts
     show_default=True,
     help="Find the bursts, center and resample them first; else take the samples as they are.",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@DEVICE
 @click.option(
     "--out", type=NEW_FILE_OR_STDOUT, default="-", show_default=True, help="File for the events, - is stdout."
 )

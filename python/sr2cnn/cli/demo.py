@@ -9,7 +9,7 @@ import numpy as np
 from rich.live import Live
 from rich.table import Table
 from sr2cnn_learn.attributes import in_words
-from sr2cnn_learn.cli.common import FOLDER, Snrs, json_options
+from sr2cnn_learn.cli.common import DEVICE, FOLDER, Snrs, json_options
 from sr2cnn_learn.cli.output import progress_bar, stderr_console
 from sr2cnn_learn.modulations import RADIOML2016
 from sr2cnn_learn.names import label_of
@@ -44,7 +44,7 @@ MAX_PARTS = 4  # true classes named in a row
     help="Of the replay; never the model's training seed.",
 )
 @click.option("--model", default="sr2cnn-zeroshot", show_default=True, help="Bundle, or a shipped model.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@DEVICE
 @json_options
 def demo(out, frames_per_key, snrs, seed, model, device, json_output):
     """Watch a model name what it knows and discover what it does not.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 from rich.live import Live
-from sr2cnn_learn.cli.common import FILE, FREQUENCY, NEW_FILE_OR_STDOUT, RATE
+from sr2cnn_learn.cli.common import DEVICE, FILE, FREQUENCY, NEW_FILE_OR_STDOUT, RATE
 from sr2cnn_learn.cli.output import check_reader, stderr_console
 from sr2cnn_learn.names import shown
 from sr2cnn_learn.quantities import parse_quantity
@@ -110,7 +110,7 @@ def _take_config(ctx, param, path):
     show_default=True,
     help="Find the bursts, center and resample them first; else take the samples as they are.",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@DEVICE
 @click.option("--duration", type=Quantity(), metavar="SECONDS", help="End after that time.")
 @click.option("--out", type=NEW_FILE_OR_STDOUT, metavar="FILE", help="JSON lines of all events; - is stdout.")
 @click.option("--rotate", type=Size(), help="Size at which FILE becomes FILE.1, and so on to FILE.5.")

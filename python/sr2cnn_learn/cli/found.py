@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from importlib.metadata import entry_points
 
 import click
@@ -13,6 +14,7 @@ MAKERS = "sr2cnn.makers"  # functions that make data sets
 RADIO = "gnuradio"
 
 
+@functools.cache
 def found(group: str) -> dict:
     """The entry points of a group by name, of two of one name (an installed and a built copy) one."""
     return {point.name: point for point in entry_points(group=group)}

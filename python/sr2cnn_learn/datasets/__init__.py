@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Data sets of labelled frames: read, write, split."""
 
-from importlib import import_module
-from pkgutil import iter_modules
-
+from ..plugins import import_all
 from .arrays import save_radioml
 from .dataset import FRAME_LEN, Dataset, load_dataset
 from .leakage import leakage, nearest_correlation
@@ -13,8 +11,7 @@ from .reader import READERS, Reader, file_sha256, reader
 from .sigmf_folder import SNR_NOT_STATED
 from .split import HELD_OUT, UNLABELLED, Split, split
 
-for _module in iter_modules(__path__):  # each may have a reader
-    import_module(f"{__name__}.{_module.name}")
+import_all(__name__, __path__)  # each may have a reader
 
 __all__ = [
     "FRAME_LEN",

@@ -4,18 +4,9 @@
 Data in, tables and pictures out. Trainings are kept in a work folder and shared (`laboratory`).
 """
 
-from importlib import import_module
-from pkgutil import walk_packages
-
+from ..plugins import import_all
 from .registry import EXPERIMENTS, Experiment, experiment
 
+import_all(__name__, __path__)
 
-def find():
-    """Import all that lies in this package's folders."""
-    for module in walk_packages(__path__, f"{__name__}."):
-        import_module(module.name)
-
-
-find()
-
-__all__ = ["EXPERIMENTS", "Experiment", "experiment", "find"]
+__all__ = ["EXPERIMENTS", "Experiment", "experiment"]

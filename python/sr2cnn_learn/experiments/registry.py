@@ -4,6 +4,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..plugins import add
+
 EXPERIMENTS = {}
 
 
@@ -34,8 +36,7 @@ def experiment(name, what, paper=None, data=("radioml2016",), preset="paper"):
 
     def register(function):
         made = Experiment(name, what, paper, tuple(data), preset, function)
-        if EXPERIMENTS.setdefault(name, made) is not made:
-            raise ValueError(f"there is an experiment {name!r} already")
+        add(EXPERIMENTS, name, made, "an experiment")
         return function
 
     return register

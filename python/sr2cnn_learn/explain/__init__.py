@@ -2,12 +2,9 @@
 """Explanations of what a network says, a method a file: `registry.explanation` gives one its name,
 `explain` asks it."""
 
-from importlib import import_module
-from pkgutil import iter_modules
-
+from ..plugins import import_all
 from .registry import EXPLANATIONS, Explanation, explain, explanation
 
-for _module in iter_modules(__path__):
-    import_module(f"{__name__}.{_module.name}")
+import_all(__name__, __path__)
 
 __all__ = ["EXPLANATIONS", "Explanation", "explain", "explanation"]

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ..iq import interleaved
+from ..plugins import add
 
 EXPLANATIONS = {}
 
@@ -40,8 +41,7 @@ def explanation(name):
     """
 
     def register(function):
-        if EXPLANATIONS.setdefault(name, function) is not function:
-            raise ValueError(f"there is an explanation {name!r} already")
+        add(EXPLANATIONS, name, function, "an explanation")
         return function
 
     return register

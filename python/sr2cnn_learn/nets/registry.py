@@ -3,6 +3,8 @@
 
 import torch
 
+from ..plugins import add
+
 NETWORKS = {}
 
 
@@ -21,8 +23,7 @@ def network(name):
     """
 
     def register(cls):
-        if NETWORKS.setdefault(name, cls) is not cls:
-            raise ValueError(f"there is a network {name!r} already")
+        add(NETWORKS, name, cls, "a network")
         cls.network_name = name
         return cls
 

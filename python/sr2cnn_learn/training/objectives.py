@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ..plugins import add
 from . import losses
 
 OBJECTIVES = {}
@@ -66,8 +67,7 @@ def objective(name):
     """Class decorator: makes an `Objective` known by the name that recipes have for it."""
 
     def register(cls):
-        if OBJECTIVES.setdefault(name, cls) is not cls:
-            raise ValueError(f"there is an objective {name!r} already")
+        add(OBJECTIVES, name, cls, "an objective")
         return cls
 
     return register

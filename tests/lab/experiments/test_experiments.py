@@ -27,6 +27,7 @@ from sr2cnn_learn.experiments.sr2cnn.printed import UNKNOWN_SETS, printed
 from sr2cnn_learn.experiments.sr2cnn.table2 import _dominant_shares
 from sr2cnn_learn.iq import interleaved
 from sr2cnn_learn.nets.sr2cnn import normalise
+from sr2cnn_learn.plugins import import_all
 from sr2cnn_learn.training import PRESETS, TrainingData, recipe_of
 
 N_FRAMES = 20
@@ -264,7 +265,7 @@ def test_a_new_experiment_is_a_file(data, tmp_path, monkeypatch):
     (tmp_path / "toys" / "__init__.py").touch()
     (tmp_path / "toys" / "toy.py").write_text(TOY)
     monkeypatch.setattr(experiments, "__path__", [*experiments.__path__, str(tmp_path)])
-    experiments.find()
+    import_all(experiments.__name__, experiments.__path__)
     try:
         runner = CliRunner()
         assert "  toy     how many frames each class has" in runner.invoke(reproduce, ["--help"]).output

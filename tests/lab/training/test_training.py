@@ -10,10 +10,9 @@ import pytest
 import torch
 from scipy.spatial.distance import pdist
 from sr2cnn_learn.bundle import Bundle
-from sr2cnn_learn.datasets import HELD_OUT, UNLABELLED, load_dataset, save_radioml, split, write_making
+from sr2cnn_learn.datasets import HELD_OUT, UNLABELLED, load_dataset, split, write_making
 from sr2cnn_learn.discriminator import Discriminator
 from sr2cnn_learn.evaluation.evaluate import evaluate, untrained_frames
-from sr2cnn_learn.iq import interleaved
 from sr2cnn_learn.nets import NETWORKS, network
 from sr2cnn_learn.semantics import class_semantics
 from sr2cnn_learn.training import TrainingData, recipe_of
@@ -21,24 +20,7 @@ from sr2cnn_learn.training import train as train_on
 from sr2cnn_learn.training.objectives import OBJECTIVES, Objective, objective
 from sr2cnn_learn.training.prepare import prepare
 from sr2cnn_learn.training.recipes import BestRecipe, Recipe
-
-N_FRAMES = 40
-
-
-def write_tones(path, tones, seed=0):
-    """A data file of tones in noise, {name: cycles a sample}; 0 is noise alone."""
-    rng = np.random.default_rng(seed)
-    t = np.arange(128)
-
-    def frames(frequency):
-        phase = rng.uniform(0, 2 * np.pi, (N_FRAMES, 1))
-        x = np.exp(1j * (2 * np.pi * frequency * t + phase)) * (frequency > 0)
-        x = x + 0.1 * (rng.standard_normal((N_FRAMES, 128, 2)) @ [1, 1j])
-        x /= np.abs(x).sum(1, keepdims=True)
-        return interleaved(x)
-
-    save_radioml(path, {(name, snr): frames(f) for name, f in tones.items() for snr in (16, 18)})
-    return path
+from tones import write_tones
 
 
 @pytest.fixture(scope="module")

@@ -61,6 +61,11 @@ def recording(tmp_path, samples):
     return path
 
 
+def on(source, model):
+    """Options of a monitor that takes the samples as they are."""
+    return "--source", source, "--model", model, RAW
+
+
 def start(*arguments, **options):
     command = [sys.executable, str(APP), "monitor", *map(str, arguments)]
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
@@ -110,17 +115,7 @@ class Publisher:
 
 @pytest.mark.parametrize("fast", [True, False])
 def test_a_recording(fast, recording, model):
-    result = run_cli(
-        "monitor",
-        "--source",
-        f"file:{recording}",
-        "--model",
-        model,
-        RAW,
-        "--out",
-        "-",
-        *["--fast"] * fast,
-    )
+    result = run_cli("monitor", *on(f"file:{recording}", model), "--out", "-", *["--fast"] * fast)
     assert result.returncode == 0, result.stderr
     lines = events(result.stdout)
     assert frames_of(lines) == N_FRAMES
@@ -141,15 +136,11 @@ def test_frequency_and_rate_of_a_file(kind, recording, samples, model, tmp_path)
         np.round(samples.view(np.float32) * 20).astype("i1").tofile(file)
     result = run_cli(
         "monitor",
-        "--source",
-        f"file:{file}",
+        *on(f"file:{file}", model),
         "--freq",
         "433.92 MHz",
         "--rate",
         "250kHz",
-        "--model",
-        model,
-        RAW,
         "--fast",
         "--out",
         "-",
@@ -177,18 +168,7 @@ def test_a_capture_as_it_was_received(model):
 
 def test_a_pipe(samples, model):
     process = start(
-        "--source",
-        "stdin:cf32",
-        "--rate",
-        "100k",
-        "--freq",
-        "868.95M",
-        "--model",
-        model,
-        RAW,
-        "--out",
-        "-",
-        stdin=subprocess.PIPE,
+        *on("stdin:cf32", model), "--rate", "100k", "--freq", "868.95M", "--out", "-", stdin=subprocess.PIPE
     )
     stdout, stderr = process.communicate(samples.tobytes() + b"\x01", timeout=PATIENCE)
     assert process.returncode == 0, stderr
@@ -200,7 +180,7 @@ def test_a_pipe(samples, model):
 def test_a_file_of_another_monitor(samples, model, tmp_path):
     """The second is refused; one that comes later goes on behind what is there."""
     out = tmp_path / "labels.jsonl"
-    command = ["--source", "stdin:cf32", "--rate", "100k", "--model", model, RAW, "--out", out]
+    command = [*on("stdin:cf32", model), "--rate", "100k", "--out", out]
     with start(*command, stdin=subprocess.PIPE) as first:
         first.stdin.write(samples.tobytes())
         first.stdin.flush()
@@ -230,9 +210,7 @@ def test_a_pipe_of_something_else(samples, model):
 def test_a_publisher_until_a_signal(number, samples, model, tmp_path):
     out = tmp_path / "labels.jsonl"
     with Publisher(samples) as publisher:
-        process = start(
-            "--source", f"zmq:{publisher.endpoint}", "--rate", "1M", "--model", model, RAW, "--out", out
-        )
+        process = start(*on(f"zmq:{publisher.endpoint}", model), "--rate", "1M", "--out", out)
         wait_for(lambda: out.exists() and frames_of(read_json_lines(out)) > 100, process)
         process.send_signal(number)
         stdout, stderr = process.communicate(timeout=PATIENCE)
@@ -258,9 +236,7 @@ def test_a_publisher_that_goes_away_and_comes_back(samples, model, tmp_path):
         return sum(event["event"] == kind for event in read_json_lines(out)) if out.exists() else 0
 
     with Publisher(samples) as publisher:
-        process = start(
-            "--source", f"zmq:{publisher.endpoint}", "--rate", "1M", "--model", model, RAW, "--out", out
-        )
+        process = start(*on(f"zmq:{publisher.endpoint}", model), "--rate", "1M", "--out", out)
         wait_for(lambda: n_events("label") > 2, process)
     stderr = [process.stderr.readline()]
     while b"no samples" not in stderr[-1]:  # for five seconds
@@ -284,13 +260,9 @@ def test_a_publisher_that_goes_away_and_comes_back(samples, model, tmp_path):
 def test_duration(model, tmp_path):
     result = run_cli(
         "monitor",
-        "--source",
-        "zmq:tcp://127.0.0.1:9",
+        *on("zmq:tcp://127.0.0.1:9", model),
         "--rate",
         "1M",
-        "--model",
-        model,
-        RAW,
         "--out",
         tmp_path / "out",
         "--duration",
@@ -306,15 +278,7 @@ def test_table_on_a_terminal(recording, model):
     ours, theirs = pty.openpty()
     environment = dict(os.environ, TERM="xterm", COLUMNS="150", LINES="40")
     process = start(
-        "--source",
-        f"file:{recording}",
-        "--model",
-        model,
-        RAW,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env=environment,
+        *on(f"file:{recording}", model), stdin=theirs, stdout=theirs, stderr=theirs, env=environment
     )
     os.close(theirs)
     shown = b""
@@ -331,9 +295,7 @@ def test_table_on_a_terminal(recording, model):
 
 
 def test_quiet_without_a_terminal(recording, model, tmp_path):
-    result = run_cli(
-        "monitor", "--source", f"file:{recording}", "--model", model, RAW, "--out", tmp_path / "out", "--fast"
-    )
+    result = run_cli("monitor", *on(f"file:{recording}", model), "--out", tmp_path / "out", "--fast")
     assert result.returncode == 0 and result.stdout == ""
     assert all(":info:" in line for line in result.stderr.splitlines())
 
@@ -347,13 +309,9 @@ def test_publishes_and_serves_metrics_on_loopback(samples, model):
         subscriber.subscribe("labels")
         subscriber.connect(f"tcp://127.0.0.1:{ports[0]}")
         process = start(
-            "--source",
-            f"zmq:{publisher.endpoint}",
+            *on(f"zmq:{publisher.endpoint}", model),
             "--rate",
             "1M",
-            "--model",
-            model,
-            RAW,
             "--zmq",
             ports[0],
             "--prometheus",
@@ -378,18 +336,7 @@ def test_publishes_and_serves_metrics_on_loopback(samples, model):
 def test_annotations_and_rotation(recording, model, tmp_path):
     out = tmp_path / "labels.jsonl"
     result = run_cli(
-        "monitor",
-        "--source",
-        f"file:{recording}",
-        "--model",
-        model,
-        RAW,
-        "--fast",
-        "--sigmf",
-        "--out",
-        out,
-        "--rotate",
-        "1k",
+        "monitor", *on(f"file:{recording}", model), "--fast", "--sigmf", "--out", out, "--rotate", "1k"
     )
     assert result.returncode == 0, result.stderr
     annotations = sigmf.sigmffile.fromfile(str(recording)).get_annotations()
@@ -403,11 +350,7 @@ def test_registry(recording, model, tmp_path):
     for _ in range(2):
         result = run_cli(
             "monitor",
-            "--source",
-            f"file:{recording}",
-            "--model",
-            model,
-            RAW,
+            *on(f"file:{recording}", model),
             "--fast",
             "--out",
             "-",
@@ -423,11 +366,7 @@ def test_window(recording, model):
     pytest.importorskip("PyQt5.QtWidgets")
     result = run_cli(
         "monitor",
-        "--source",
-        f"file:{recording}",
-        "--model",
-        model,
-        RAW,
+        *on(f"file:{recording}", model),
         "--gui",
         env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
     )
