@@ -52,11 +52,6 @@ class Address:
     def __str__(self):
         return f"{self.kind}:{self.argument}"
 
-    @property
-    def is_live(self):
-        """Whether samples come when they come, and are lost when nobody takes them."""
-        return self.kind in RADIOS or self.kind == "zmq"
-
     def check_tuning(self, rate, freq, gain):
         """Check that what such a source needs is there, and is a number in range.
 
