@@ -27,36 +27,21 @@ pytest.importorskip("gnuradio")
 
 import pmt
 from gnuradio import blocks, gr, sr2cnn
-from registry_support import MODEL, UNKNOWN, make, run, stream
+from registry_support import (
+    CENTERS,
+    DIM,
+    FRAME_LEN,
+    MODEL,
+    UNKNOWN,
+    filled,
+    make,
+    plane,
+    run,
+    small,
+    stream,
+    told,
+)
 from waiting import until
-
-DIM, FRAME_LEN = 2, 8
-CENTERS = np.array([[0.0, 0], [10, 0], [0, 20]])
-
-
-def plane():
-    return sr2cnn.discriminator_kernel(CENTERS, np.ones((3, 2)), lambda1=0.5, lambda2=0)
-
-
-def small(**options):
-    return Registry("plane", fingerprint(CENTERS), DIM, FRAME_LEN, **options)
-
-
-def told(registry, kernel, z, now=1.8e9):
-    """The kernel judges z, the registry gets frames that hold the number of their vector."""
-    ids = kernel.predict(z)
-    frames = np.repeat(np.arange(len(z), dtype=np.complex64)[:, None], FRAME_LEN, axis=1)
-    registry.offer(ids, frames, now)
-    registry.update(kernel.state(), kernel.merged, now)
-    return ids
-
-
-def filled(n=40, **options):
-    registry, kernel = small(**options), plane()
-    z = np.array([[-30.0, 0], [300, 1], [0, 0]])[np.arange(n) % 3]
-    told(registry, kernel, z + 0.01 * np.arange(n)[:, None])
-    registry.rename(-2, "Prüfsender [7]")
-    return registry
 
 
 def about(registry):

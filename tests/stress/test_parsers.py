@@ -103,8 +103,8 @@ def test_wav(tmp_path):
 
 def test_registries(tmp_path):
     pytest.importorskip("gnuradio")
+    from registry_support import filled
     from sr2cnn_learn.registry import Registry
-    from test_registry import filled
 
     filled().save(tmp_path / "classes")
     survives(Registry.load, tmp_path / "classes", (tmp_path / "classes").read_bytes(), 6)

@@ -8,6 +8,7 @@ from gnuradio import blocks, gr, sr2cnn
 from gnuradio.sr2cnn.synthesis.radioml import synthesize
 from places import ROOT
 from sr2cnn_learn.iq import as_complex
+from sr2cnn_learn.registry import Registry, fingerprint
 
 MODEL = ROOT / "models" / "sr2cnn-zeroshot.pt"
 KNOWN, UNKNOWN = ("QPSK", "BPSK"), ("GFSK", "AM-SSB")  # to that model
@@ -43,3 +44,34 @@ def run(recognizer, frames=None):
     top.connect(blocks.vector_source_c(frames.ravel()), recognizer, sink)
     top.run()
     return np.array(sink.data())
+
+
+# -- a registry of three known classes on a plane --
+
+DIM, FRAME_LEN = 2, 8
+CENTERS = np.array([[0.0, 0], [10, 0], [0, 20]])
+
+
+def plane():
+    return sr2cnn.discriminator_kernel(CENTERS, np.ones((3, 2)), lambda1=0.5, lambda2=0)
+
+
+def small(**options):
+    return Registry("plane", fingerprint(CENTERS), DIM, FRAME_LEN, **options)
+
+
+def told(registry, kernel, z, now=1.8e9):
+    """The kernel judges z, the registry gets frames that hold the number of their vector."""
+    ids = kernel.predict(z)
+    frames = np.repeat(np.arange(len(z), dtype=np.complex64)[:, None], FRAME_LEN, axis=1)
+    registry.offer(ids, frames, now)
+    registry.update(kernel.state(), kernel.merged, now)
+    return ids
+
+
+def filled(n=40, **options):
+    registry, kernel = small(**options), plane()
+    z = np.array([[-30.0, 0], [300, 1], [0, 0]])[np.arange(n) % 3]
+    told(registry, kernel, z + 0.01 * np.arange(n)[:, None])
+    registry.rename(-2, "Prüfsender [7]")
+    return registry

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """GNU Radio Companion itself, on a display that nobody sees: keys are pressed as a user presses them."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -48,13 +49,24 @@ class Companion:
     """`sr2cnn grc FLOWGRAPH`, with keys to press."""
 
     def __init__(self, flowgraph, environment):
-        self.environment = environment
+        self.environment, self._title = environment, f"{flowgraph.stem}.grc"
         command = [sys.executable, str(APP), "grc", str(flowgraph)]
-        self.process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
-        )
-        title = f"{flowgraph.stem}.grc"
-        self.window = until(lambda: self.windows(title), "no window of GNU Radio Companion")[0]
+        self._log = flowgraph.with_suffix(".log")
+        with open(self._log, "wb") as log:  # no pipe, which would be full one day
+            self.process = subprocess.Popen(
+                command, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+
+    def wait_for_window(self):
+        def shown():
+            assert self.process.poll() is None, self._log.read_text()
+            return self.windows(self._title)
+
+        try:
+            self.window = until(shown, "no window of GNU Radio Companion")[0]
+        except AssertionError:
+            print(self._log.read_text())  # pytest shows it
+            raise
 
     def xdotool(self, *words):
         done = subprocess.run(
@@ -78,8 +90,9 @@ class Companion:
         return until(pressed, what)
 
     def end(self):
-        os.killpg(self.process.pid, signal.SIGKILL)  # with terminals and flowgraphs
-        self.process.communicate()
+        with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+            os.killpg(self.process.pid, signal.SIGKILL)  # with terminals and flowgraphs
+        self.process.wait()
 
 
 def running(script):
@@ -103,8 +116,9 @@ def companion(display, tmp_path):
     running = []
 
     def start(flowgraph):
-        running.append(Companion(flowgraph, environment))
-        return running[-1]
+        running.append(one := Companion(flowgraph, environment))  # it ends even if it shows nothing
+        one.wait_for_window()
+        return one
 
     yield start
     for one in running:
