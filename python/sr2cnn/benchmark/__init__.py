@@ -6,7 +6,10 @@ Each takes the command's model, device, rate (Hz) and seconds (of a measurement)
 
 import os
 
-os.environ.setdefault("GR_CONF_PERFCOUNTERS_ON", "True")  # before GNU Radio makes the first block
+
+def _count_performance():
+    """Before GNU Radio makes the first block."""
+    os.environ["GR_CONF_PERFCOUNTERS_ON"] = "True"
 
 
 def discriminator(seconds, **_):
@@ -18,16 +21,19 @@ def discriminator(seconds, **_):
 def framing(seconds, **_):
     from .parts import framing
 
+    _count_performance()
     return framing(2 * seconds)
 
 
 def flowgraph(model, device, seconds, **_):
     from .flowgraph import flowgraph
 
+    _count_performance()
     return flowgraph(model, device, 4 * seconds)
 
 
 def latency(model, device, rate, seconds):
     from .flowgraph import latency
 
+    _count_performance()
     return latency(model, rate, device, 10 * seconds)

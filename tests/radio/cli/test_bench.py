@@ -2,6 +2,7 @@
 """`sr2cnn bench` as typed, and its yardsticks against what they are to measure."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -41,6 +42,11 @@ def test_every_part_as_typed(tmp_path, tiny_bundle):
     assert named in result.stdout
     products = {row["what"] for row in rows if row["part"] == "machine"} - {named}
     assert products == {"torch.mm", "oneDNN convolution", "ONNX Runtime MatMul", "numpy.matmul"}
+
+
+def test_to_import_it_changes_nothing_for_others():
+    """GNU Radio counts what blocks take in a benchmark alone, not in each program that imports a part of one."""
+    assert "GR_CONF_PERFCOUNTERS_ON" not in os.environ
 
 
 def test_wrong_part_is_named():

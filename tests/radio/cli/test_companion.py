@@ -111,7 +111,12 @@ def companion(display, tmp_path):
     """Starts GNU Radio Companion with a flowgraph, as someone who has never used it."""
     home = tmp_path / "home"
     (home / ".gnuradio").mkdir(parents=True)
-    environment = {**display, "HOME": str(home), "GRC_HIER_PATH": str(tmp_path / "blocks")}
+    environment = {
+        **display,
+        "HOME": str(home),
+        "GRC_HIER_PATH": str(tmp_path / "blocks"),
+        "PYTHONFAULTHANDLER": "1",  # where it crashes, if it does
+    }
     (tmp_path / "blocks").mkdir()
     running = []
 
