@@ -27,7 +27,7 @@ ARGS ?=
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
-PYTHON_FILES = python tests examples docs apps/sr2cnn
+PYTHON_FILES = python tests examples docs apps/sr2cnn apps/grc_companion
 
 .PHONY: build demo test lint format stress sanitize bench grc screenshots clean
 

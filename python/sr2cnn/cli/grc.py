@@ -30,12 +30,14 @@ def grc(flowgraphs):
         raise click.ClickException("gnuradio-companion is not on the PATH: install Debian's gnuradio")
     environment = dict(os.environ)
     environment.pop("GR_CONF_LOG_LOG_FILE", None)  # this program's own
+    command = [companion, *flowgraphs]
     folder = blocks_folder()
     if folder:
+        programs = folder.parents[3] / "libexec/sr2cnn"
+        command.insert(0, str(programs / "grc_companion"))
         others = environment.get("GRC_BLOCKS_PATH", "")
         environment["GRC_BLOCKS_PATH"] = os.pathsep.join(filter(None, [str(folder), others]))
-        terminal = folder.parents[3] / "libexec/sr2cnn/grc_terminal"
-        if terminal.exists() and shutil.which("x-terminal-emulator"):
-            environment.setdefault("GR_CONF_GRC_XTERM_EXECUTABLE", str(terminal))
+        if shutil.which("x-terminal-emulator"):
+            environment.setdefault("GR_CONF_GRC_XTERM_EXECUTABLE", str(programs / "grc_terminal"))
     sys.stdout.flush()
-    os.execve(sys.executable, [sys.executable, companion, *flowgraphs], environment)
+    os.execve(sys.executable, [sys.executable, *command], environment)

@@ -170,6 +170,27 @@ def test_what_a_flowgraph_said_stays_to_be_read(recording, companion, tmp_path):
     until(lambda: not grc.windows("^Flowgraph$"), "the terminal did not close")
 
 
+def test_documentation_reaches_the_list_of_blocks_in_the_main_thread():
+    """Of two threads that write to GTK's lists one crashes, in one start of sixty."""
+    code = """
+import runpy, sys, threading
+from gi.repository import GLib
+from gnuradio.grc.core.utils.extract_docs import SubprocessLoader
+runpy.run_path(sys.argv[1])
+loop = GLib.MainLoop()
+def loaded():
+    print(threading.current_thread() is threading.main_thread())
+    GLib.idle_add(loop.quit)
+loader = SubprocessLoader(callback_query_result=print, callback_finished=loaded)
+loader.start()
+loader.finish()
+loop.run()
+"""
+    command = [sys.executable, "-c", code, str(ROOT / "apps/grc_companion")]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=GENEROUS)
+    assert result.stdout == "True\n", result.stderr
+
+
 HIER = """
 options:
   parameters:
