@@ -97,7 +97,7 @@ class _Name(click.ParamType):
     type=click.Choice(["quick", "full"]),
     default="quick",
     show_default=True,
-    help="Epochs of each training. quick: 6, undertrained; full: the paper's 250, and 8 of the preset best, "
+    help="Epochs of each training. quick: 6, undertrained; full: the paper's 250, and 8 of the preset residual, "
     "which open-world trains for 8 in any case.",
 )
 @click.option("--epochs", type=click.IntRange(min=1), help="In place of the budget's.")
@@ -110,7 +110,7 @@ class _Name(click.ParamType):
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="open-world: trainings of the preset best, with seeds from --seed on.",
+    help="open-world: trainings of the preset residual, with seeds from --seed on.",
 )
 @click.option("--work", type=FOLDER, default="out/reproduce", show_default=True, help="For trainings.")
 @click.option("--out", type=FOLDER, default="out/reproduce", show_default=True, help="For results.")

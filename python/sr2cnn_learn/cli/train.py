@@ -18,14 +18,14 @@ from .output import progress_bar, stderr_console
 @click.option("--unknown", type=Names(), default=(), help="Classes held out whole, e.g. AM-SSB,GFSK.")
 @click.option(
     "--preset",
-    default="best",
+    default="residual",
     show_default=True,
-    help="Training recipe: best, lite (half the cost) or paper (SR2CNN as published).",
+    help="Training recipe: residual, lite (half the cost) or paper (SR2CNN as published).",
 )
 @click.option(
     "--background",
     type=DATA,
-    help="Data of classes that are trained along but are no targets; preset best only.",
+    help="Data of classes that are trained along but are no targets; preset residual only.",
 )
 @click.option("--teacher", help="Bundle of the same classes to learn from, too; not with preset paper.")
 @click.option(
@@ -62,9 +62,10 @@ def train(data, out, preset, epochs, channels, device, decoder, json_output, **o
     """
     console = stderr_console()
     with console.status("reading the data"):
-        from ..training import PRESETS, TrainingData, recipe_of
+        from ..training import FORMER_NAMES, PRESETS, TrainingData, recipe_of
         from ..training import train as train_network
 
+    preset = FORMER_NAMES.get(preset, preset)
     if preset not in PRESETS:
         raise click.BadParameter(f"{preset!r}, expected one of {', '.join(PRESETS)}", param_hint="--preset")
     if channels and preset != "lite":

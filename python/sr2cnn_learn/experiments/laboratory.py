@@ -20,7 +20,7 @@ from ..evaluation.metrics import open_set_metrics
 from ..evaluation.separation import discrimination_interval
 from ..evaluation.stream import mixed_stream
 from ..machine import machine
-from ..training import PRESETS, recipe_of, train
+from ..training import FORMER_NAMES, PRESETS, recipe_of, train
 
 
 class Watcher:
@@ -69,7 +69,8 @@ class Laboratory:
             raise ValueError(f"epochs is {epochs}, expected at least 1")
         self.data, self.work = data, Path(work)
         self.unknown, self.seed = tuple(data.unknown), data.seed
-        self.epochs, self.preset, self.sweep_test = epochs, preset, sweep_test
+        self.epochs, self.sweep_test = epochs, sweep_test
+        self.preset = FORMER_NAMES.get(preset, preset)
         self.device = str(torch_device(device))
         self.watcher = watcher or Watcher()
         self.dataset = load_dataset(data.path, snrs=data.snrs) if dataset is None else dataset
@@ -125,15 +126,20 @@ class Laboratory:
     def _digest(self, unknown, overrides):
         """The name of a training's files: a hash of all that decides its result."""
         recipe = recipe_of(self.preset, self.epochs, **overrides)
+        former = {name: before for before, name in FORMER_NAMES.items()}
         key = dict(
-            recipe=asdict(recipe),
+            recipe=dict(asdict(recipe), preset=former.get(recipe.preset, recipe.preset)),
             data_sha256=self.dataset.sha256,
             snrs=np.unique(self.dataset.snrs).tolist(),
             unknown=unknown,
             seed=self.seed,
         )
-        if self.data.background is not None:
-            key["background_sha256"] = file_sha256(self.data.background)
+        for name in ("background", "teacher"):
+            if file := getattr(self.data, name):
+                key[f"{name}_sha256"] = file_sha256(file)
+        for name in ("max_per_key", "samples_per_symbol", "unlabelled"):  # in the name where they are used
+            if value := getattr(self.data, name):
+                key[name] = value
         return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The network of the presets ``best`` and ``lite``: a small residual encoder over the frame in time.
+"""The network of the presets ``residual`` and ``lite``: a small residual encoder over the frame in time.
 
 It sees each frame at unit power, its carrier phase taken out as far as the fourth power shows it, as I, Q,
 envelope and phase step from sample to sample. Mean and standard deviation over time (statistics pooling)
@@ -92,7 +92,7 @@ class ResidualBlock(nn.Module):
 
 @network("residual")
 class ResidualNet(nn.Module):
-    """F and C of the presets ``best`` and ``lite``; the former's has 7.1 MFLOP a frame of 128 samples.
+    """F and C of the presets ``residual`` and ``lite``; the former's has 7.1 MFLOP a frame of 128 samples.
 
     Args:
         n_classes: number of known classes K

@@ -3,7 +3,7 @@
 
 from .fit import Epoch
 from .prepare import TrainingData
-from .recipes import PRESETS, Recipe, recipe_of
+from .recipes import FORMER_NAMES, PRESETS, Recipe, recipe_of
 from .train import train
 
-__all__ = ["PRESETS", "Epoch", "Recipe", "TrainingData", "recipe_of", "train"]
+__all__ = ["FORMER_NAMES", "PRESETS", "Epoch", "Recipe", "TrainingData", "recipe_of", "train"]

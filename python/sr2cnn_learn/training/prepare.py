@@ -141,9 +141,9 @@ def run_of(prepared, recipe):
 
 def _check_company(data, recipe):
     if data.background is not None and not recipe.takes_background:
-        raise ValueError(f"preset {recipe.preset!r} takes no background classes, 'best' does")
+        raise ValueError(f"preset {recipe.preset!r} takes no background classes, 'residual' does")
     if data.teacher is not None and not recipe.takes_teacher:
-        raise ValueError(f"preset {recipe.preset!r} takes no teacher, 'best' and 'lite' do")
+        raise ValueError(f"preset {recipe.preset!r} takes no teacher, 'residual' and 'lite' do")
     if data.background is not None and data.teacher is not None:
         raise ValueError("background and teacher are both given, expected one of them")
 

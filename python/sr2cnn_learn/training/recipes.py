@@ -60,8 +60,8 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class BestRecipe(Recipe):
-    """The ``best`` preset: what measurement says is better at every point (docs/results.md has the ablation).
+class ResidualRecipe(Recipe):
+    """The ``residual`` preset: what measurement says is better at every point (docs/results.md has the ablation).
 
     A small residual encoder, trained on frames turned, mirrored and reversed at random; cross-entropy and a
     light center loss; AdamW with one cycle of the learning rate. Background classes may be trained along: they
@@ -70,7 +70,7 @@ class BestRecipe(Recipe):
     unknown frame is needed.
     """
 
-    preset: str = "best"
+    preset: str = "residual"
     epochs: int = 8
     batch_size: int = 256
     learning_rate: float = 8e-3  # the cycle's peak
@@ -106,13 +106,13 @@ class BestRecipe(Recipe):
 
 
 @dataclass(frozen=True)
-class LiteRecipe(BestRecipe):
+class LiteRecipe(ResidualRecipe):
     """A network of less than half the cost; a teacher makes up for most of what that loses."""
 
     preset: str = "lite"
     channels: tuple[int, int, int] = (32, 48, 96)
 
-    network_fields: ClassVar[tuple] = (*BestRecipe.network_fields, "channels")
+    network_fields: ClassVar[tuple] = (*ResidualRecipe.network_fields, "channels")
 
 
 @dataclass(frozen=True)
@@ -147,20 +147,22 @@ class PaperRecipe(Recipe):
     stores_half: ClassVar[bool] = True  # of 25 MB
 
 
-PRESETS = {"best": BestRecipe(), "lite": LiteRecipe(), "paper": PaperRecipe()}
+PRESETS = {"residual": ResidualRecipe(), "lite": LiteRecipe(), "paper": PaperRecipe()}
+FORMER_NAMES = {"best": "residual"}
 
 
 def recipe_of(preset, epochs=None, **overrides):
     """A preset's recipe, some of its fields replaced.
 
     Args:
-        preset: name in ``PRESETS``
+        preset: name in ``PRESETS``, or one that such a preset had before
         epochs: number of epochs; None: the preset's
         overrides: other fields, e.g. ``center_weight=0``
 
     Raises:
         ValueError: no such preset or field, or less than one epoch
     """
+    preset = FORMER_NAMES.get(preset, preset)
     if preset not in PRESETS:
         raise ValueError(f"preset is {preset!r}, expected one of {', '.join(PRESETS)}")
     recipe = PRESETS[preset]

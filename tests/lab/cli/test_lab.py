@@ -170,7 +170,7 @@ def test_train(data, tmp_path):
     bundle = Bundle.read(out)
     assert bundle.classes == ["BPSK", "QPSK"] and bundle.card == card
     assert card["provenance"]["seed"] == 4
-    assert card["provenance"]["recipe"]["preset"] == "best"
+    assert card["provenance"]["recipe"]["preset"] == "residual"
     assert card["provenance"]["background"] == ["OOK"]
     assert card["provenance"]["data"] == recipe
     assert "background_data" not in card["provenance"]

@@ -121,9 +121,9 @@ def test_second_run_trains_nothing(data, work, monkeypatch):
     [
         (dict(preset="paper", epochs=3, seed=1), ("AM-SSB", "GFSK"), {}, "04228c0e117a6d82"),
         (dict(preset="paper", epochs=6), ("AM-SSB", "GFSK"), dict(center_weight=0.0), "2df317dd8bf50a36"),
-        (dict(preset="best", epochs=8, seed=1), ("AM-SSB", "GFSK"), {}, "514fdeab16f5bd33"),
+        (dict(preset="residual", epochs=8, seed=1), ("AM-SSB", "GFSK"), {}, "514fdeab16f5bd33"),
         (
-            dict(preset="best", epochs=8, seed=1, background="others.npz"),
+            dict(preset="residual", epochs=8, seed=1, background="others.npz"),
             ("AM-SSB", "CPFSK"),
             {},
             "0552fa4e0ca4b6af",
@@ -134,7 +134,7 @@ def test_trainings_are_found_again(options, unknown, overrides, name, monkeypatc
     """The names of trainings that took hours: whoever changes them, or a recipe, loses them."""
     data = dict(
         paper="c9b6874bbe15fea793ffdf59c574ac23f527257d14a79af4d07c0b7f6f38c3bb",
-        best="59af00014583cc58ae8a078cf7bef56cfb49dca0b1786b53f09c7351c42175df",
+        residual="59af00014583cc58ae8a078cf7bef56cfb49dca0b1786b53f09c7351c42175df",
     )[options["preset"]]
     background = "0c2edadb359575ab4e7b542e5361e0fee8012e014a75973d20d2b8fba2aa9e94"
     monkeypatch.setattr("sr2cnn_learn.experiments.laboratory.file_sha256", lambda file: background)
@@ -143,6 +143,15 @@ def test_trainings_are_found_again(options, unknown, overrides, name, monkeypatc
     preset, epochs = options.pop("preset"), options.pop("epochs")
     lab = Laboratory(TrainingData("data.npz", **options), "work", epochs, preset, dataset=dataset)
     assert lab._digest(unknown, overrides) == name
+
+
+@pytest.mark.parametrize(
+    "other", [dict(max_per_key=5), dict(samples_per_symbol=4), dict(unlabelled=0.5), dict(teacher="t.pt")]
+)
+def test_all_that_decides_a_training_is_in_its_name(other, data, work, monkeypatch):
+    monkeypatch.setattr("sr2cnn_learn.experiments.laboratory.file_sha256", lambda file: "a" * 64)
+    plain, changed = (Laboratory(TrainingData(data, **which), work, 1) for which in ({}, other))
+    assert changed._digest((), {}) != plain._digest((), {})
 
 
 def test_killed_training_goes_on(data, tmp_path, monkeypatch):
@@ -295,7 +304,7 @@ def test_errors(data, work):
 
 @pytest.fixture(scope="module")
 def others(tmp_path_factory):
-    """Files for the preset best: background classes, a test set, and modulations never seen."""
+    """Files for the preset residual: background classes, a test set, and modulations never seen."""
     folder = tmp_path_factory.mktemp("others")
     tones = {
         "background": {"OOK": 0.15, "NBFM": 0.3},
@@ -308,18 +317,18 @@ def others(tmp_path_factory):
     }
 
 
-def best_laboratories(data, work, others):
+def residual_laboratories(data, work, others):
     """As open-world has them: one seed without background, two with; and the list of their trainings."""
     watcher, background = Noting(), others["background"]
     alone, *two = (
-        laboratory(data, work, watcher, "best", background=file, seed=seed)
+        laboratory(data, work, watcher, "residual", background=file, seed=seed)
         for file, seed in ((None, 0), (background, 0), (background, 1))
     )
     return {"alone": [alone], "two": two}, watcher.asked
 
 
 def test_open_world(data, work, others, tmp_path, monkeypatch):
-    labs, asked = best_laboratories(data, work, others)
+    labs, asked = residual_laboratories(data, work, others)
     steps = []
     test, unseen = load_dataset(others["test"]), load_dataset(others["unseen"])
     report = compare(labs, test, unseen, orders=2, progress=steps.append)
@@ -368,28 +377,28 @@ def test_open_world(data, work, others, tmp_path, monkeypatch):
     about = provenance(all_three, "sr2cnn reproduce open-world --repeats 2")
     assert (about["seed"], about["λ1 and distance"]) == ("0; 1", "chosen on the validation part")
     assert about["data"].count("sha256") == 1
-    assert about["epochs"] == "2: **undertrained**, preset best has 8"
-    assert about["trainings"].count("best, seed 0, without") == len(UNKNOWN_SETS)
-    assert about["trainings"].count("best with background, seed 1, without") == len(UNKNOWN_SETS)
+    assert about["epochs"] == "2: **undertrained**, preset residual has 8"
+    assert about["trainings"].count("residual, seed 0, without") == len(UNKNOWN_SETS)
+    assert about["trainings"].count("residual with background, seed 1, without") == len(UNKNOWN_SETS)
     names = [t.bundle.name for lab in all_three for t in lab.used.values()]
     assert len(set(names)) == 12 and all(f"(`{name}`, best epoch 2, " in about["trainings"] for name in names)
 
     monkeypatch.setattr("sr2cnn_learn.experiments.laboratory.train", None)
-    labs, asked = best_laboratories(data, work, others)
+    labs, asked = residual_laboratories(data, work, others)
     assert compare(labs, test, unseen, orders=2).rows == report.rows
     assert len(asked) == 4 * 3 and all(kept for _, kept in asked)
 
 
 def test_ablation(data, work, others, tmp_path):
-    labs, asked = best_laboratories(data, work, others)
-    (alone,), (best, _) = labs.values()
-    report = leave_out(best, alone, load_dataset(others["test"]), load_dataset(others["unseen"]))
-    report.write(tmp_path, "ablation", provenance([best, alone], "sr2cnn reproduce ablation"))
+    labs, asked = residual_laboratories(data, work, others)
+    (alone,), (residual, _) = labs.values()
+    report = leave_out(residual, alone, load_dataset(others["test"]), load_dataset(others["unseen"]))
+    report.write(tmp_path, "ablation", provenance([residual, alone], "sr2cnn reproduce ablation"))
     assert (tmp_path / "ablation.png").read_bytes().startswith(b"\x89PNG")
     assert [row[0] for row in report.rows] == [*ABLATION, "no background classes"]
     assert all(len(row) == len(report.columns) and all(row) for row in report.rows)
     assert len(asked) == len(report.rows)
-    recipes = [t.bundle.card["provenance"]["recipe"] for t in best.used.values()]
+    recipes = [t.bundle.card["provenance"]["recipe"] for t in residual.used.values()]
     for recipe, fields in zip(recipes, ABLATION.values()):
         assert recipe | fields == recipe
     assert alone.used["without AM-SSB, GFSK"].bundle.card["provenance"]["recipe"] == recipes[0]

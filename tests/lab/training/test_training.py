@@ -19,7 +19,7 @@ from sr2cnn_learn.training import TrainingData, recipe_of
 from sr2cnn_learn.training import train as train_on
 from sr2cnn_learn.training.objectives import OBJECTIVES, Objective, objective
 from sr2cnn_learn.training.prepare import prepare
-from sr2cnn_learn.training.recipes import BestRecipe, Recipe
+from sr2cnn_learn.training.recipes import ResidualRecipe, Recipe
 from tones import write_tones
 
 
@@ -44,7 +44,7 @@ class Killed(Exception):
 DATA = {field.name for field in dataclasses.fields(TrainingData)}
 
 
-def train(data, out, preset="best", epochs=None, overrides=None, **options):
+def train(data, out, preset="residual", epochs=None, overrides=None, **options):
     """`sr2cnn_learn.training.train` with all that tells trainings apart in one line."""
     data = TrainingData(data, **{name: options.pop(name) for name in DATA & set(options)})
     return train_on(data, recipe_of(preset, epochs, **(overrides or {})), out, **options)
@@ -95,10 +95,14 @@ def test_checkpoint_of_another_run_is_refused(data, tmp_path):
         train(data, tmp_path / "b.pt", epochs=1, seed=1)
 
 
+def test_former_name_of_a_preset_is_understood():
+    assert recipe_of("best", dim=5) == recipe_of("residual", dim=5)
+
+
 @pytest.mark.parametrize(
     "changes, message",
     [
-        (dict(preset="fast"), "'fast'.*best, lite, paper"),
+        (dict(preset="fast"), "'fast'.*residual, lite, paper"),
         (dict(epochs=0), "epochs is 0"),
         (dict(unknown=["QPSK"]), "QPSK"),
         (dict(unknown=["slow", "middle", "fast"]), "1 known"),
@@ -137,7 +141,7 @@ def test_unlabelled_frames_are_left_out_of_the_batches(data, tmp_path):
             return 0 * outputs["z"].sum()
 
     @dataclasses.dataclass(frozen=True)
-    class Looking(BestRecipe):
+    class Looking(ResidualRecipe):
         objectives: ClassVar = ("cross_entropy", "center", "looks at labels")
         whole_batches: ClassVar = False
 
@@ -150,7 +154,7 @@ def test_unlabelled_frames_are_left_out_of_the_batches(data, tmp_path):
     assert Bundle.read(tmp_path / "b.pt").counts.tolist() == [14, 14, 14]  # of 56 training frames of each
     assert torch.cat(given).bincount().tolist() == [14, 14, 14]
 
-    prepared = prepare(what, recipe_of("best"), torch.device("cpu"))
+    prepared = prepare(what, recipe_of("residual"), torch.device("cpu"))
     frames, labels = prepared.tensors("unlabelled")
     assert frames.shape == (126, 128, 2) and set(labels.tolist()) == {UNLABELLED}
     assert set(prepared.labels[prepared.dataset.labels == "noise"]) == {HELD_OUT} != {UNLABELLED}
@@ -206,23 +210,23 @@ def test_without_cross_entropy_the_last_epoch_is_kept(data, tmp_path):
     assert last.loss == pytest.approx(sum(weight * last.losses[name] for name, weight in weights.items()))
 
 
-#: Of the preset best on so few frames: batches small enough for some tens of steps.
+#: Of the preset residual on so few frames: batches small enough for some tens of steps.
 FEW_FRAMES = dict(unknown=["noise"], seed=5, device="cpu", overrides=dict(batch_size=32, tkr=0.9))
 
 
 @pytest.fixture(scope="module")
-def best(data, background, tmp_path_factory):
-    """Bundle of the preset best with background classes, its card and its epochs."""
-    path, epochs = tmp_path_factory.mktemp("best") / "whole.pt", []
+def residual(data, background, tmp_path_factory):
+    """Bundle of the preset residual with background classes, its card and its epochs."""
+    path, epochs = tmp_path_factory.mktemp("residual") / "whole.pt", []
     card = train(data, path, background=background, on_epoch=epochs.append, **FEW_FRAMES)
     return Bundle.load(path), card, epochs
 
 
-def test_best_killed_run_goes_on_with_the_same_result(best, data, background, tmp_path):
+def test_residual_killed_run_goes_on_with_the_same_result(residual, data, background, tmp_path):
     """Both runs do the same sums. The tolerances are for their order, which is the machine's: in bfloat16
     a product rounded the other way differs by 2⁻⁸, and what the loss averages over hundreds of frames by
     a tenth of that; the whitening magnifies it. Axes may swap, distances between centers may not."""
-    whole, card, epochs = best
+    whole, card, epochs = residual
 
     def kill(epoch):
         if epoch.number == 3:
@@ -241,13 +245,13 @@ def test_best_killed_run_goes_on_with_the_same_result(best, data, background, tm
     assert again["provenance"]["best_epoch"] == card["provenance"]["best_epoch"] == 8
 
 
-def test_best_on_one_batch_an_epoch(data, tmp_path):
+def test_residual_on_one_batch_an_epoch(data, tmp_path):
     """Five steps put the cycle's peak at the very first one."""
     card = train(data, tmp_path / "b.pt", epochs=5, device="cpu")
     assert card["provenance"]["best_epoch"] == 5
 
 
-def test_best_checkpoint_with_background_is_not_resumed_without(data, background, tmp_path):
+def test_residual_checkpoint_with_background_is_not_resumed_without(data, background, tmp_path):
     def kill(epoch):
         raise Killed
 
@@ -257,9 +261,9 @@ def test_best_checkpoint_with_background_is_not_resumed_without(data, background
         train(data, tmp_path / "b.pt", **FEW_FRAMES)
 
 
-def test_best_round_trip(best, data):
+def test_residual_round_trip(residual, data):
     """Trained, evaluated, loaded and used, each for itself."""
-    bundle, card, epochs = best
+    bundle, card, epochs = residual
     assert [set(e.losses) for e in epochs] == [{"cross_entropy", "center"}] * 8
     assert bundle.classes == ["fast", "middle", "slow"] and not bundle.has_decoder
     assert bundle.dim == 65 and bundle.distance == "euclidean" and bundle.attribute_weights is not None
@@ -279,8 +283,8 @@ def test_best_round_trip(best, data):
         assert np.mean(named == truth) > 0.9, turn
 
 
-def test_best_lambda1_keeps_its_share_of_validation_frames(best, data):
-    bundle, card, _ = best
+def test_residual_lambda1_keeps_its_share_of_validation_frames(residual, data):
+    bundle, card, _ = residual
     dataset = load_dataset(data)
     validation = split(dataset, ["noise"], 5).validation
     z = bundle.encode(dataset.frames[validation])
@@ -290,8 +294,8 @@ def test_best_lambda1_keeps_its_share_of_validation_frames(best, data):
     assert card["provenance"]["metrics"]["constraints_met"] is None
 
 
-def test_card_names_the_network_and_what_it_takes(best):
-    bundle, card, _ = best
+def test_card_names_the_network_and_what_it_takes(residual):
+    bundle, card, _ = residual
     assert card["network"]["name"] == "residual"
     arguments = bundle.card["network"]["arguments"]
     assert arguments["n_background"] == 2 and arguments["evidence_weight"] == 10
@@ -312,11 +316,11 @@ def test_card_names_the_network_and_what_it_takes_without_decoder(data, tmp_path
         assert bundle.has_decoder == hasattr(bundle.module(), "reconstruct") == decoder
 
 
-def test_card_names_the_background(best, background):
-    provenance = best[1]["provenance"]
+def test_card_names_the_background(residual, background):
+    provenance = residual[1]["provenance"]
     assert provenance["background"] == ["faster", "slower"]
     assert provenance["background_sha256"] == load_dataset(background).sha256
-    assert provenance["recipe"]["preset"] == "best"
+    assert provenance["recipe"]["preset"] == "residual"
 
 
 def test_checkpoint_with_another_background_is_refused(data, background, tmp_path):
@@ -349,14 +353,14 @@ def test_paper_takes_no_background(data, background, tmp_path):
         train(data, tmp_path / "b.pt", preset="paper", background=background)
 
 
-def test_paper_takes_no_teacher(best, data, tmp_path):
+def test_paper_takes_no_teacher(residual, data, tmp_path):
     with pytest.raises(ValueError, match="'paper' takes no teacher"):
-        train(data, tmp_path / "b.pt", preset="paper", unknown=["noise"], teacher=best[0].path)
+        train(data, tmp_path / "b.pt", preset="paper", unknown=["noise"], teacher=residual[0].path)
 
 
-def test_teacher_of_other_classes_is_refused(best, data, tmp_path):
+def test_teacher_of_other_classes_is_refused(residual, data, tmp_path):
     with pytest.raises(ValueError, match="teacher .*its classes"):
-        train(data, tmp_path / "b.pt", preset="lite", teacher=best[0].path)
+        train(data, tmp_path / "b.pt", preset="lite", teacher=residual[0].path)
     assert not (tmp_path / "b.pt").exists()
 
 

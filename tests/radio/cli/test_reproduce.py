@@ -64,7 +64,7 @@ def test_open_world_as_typed(asked, tmp_path, monkeypatch):
     assert result.exit_code == 0, result.output
     text = (tmp_path / "open-world.md").read_text()
     assert (tmp_path / "open-world.png").read_bytes().startswith(b"\x89PNG")
-    for column in ("paper, 1 epoch", "best, no background", "best, 1 seed"):
+    for column in ("paper, 1 epoch", "residual, no background", "residual, 1 seed"):
         assert f"| {column} |" in text
     assert "`sr2cnn reproduce open-world --snr 18 --epochs 1`" in text
     for name in NEVER_SEEN:
@@ -79,9 +79,11 @@ def test_open_world_as_typed(asked, tmp_path, monkeypatch):
     assert not trained_on & modulations["unseen"]
     assert not modulations["train"] & modulations["background"]
     assert len(asked) == 5 and len({seed for _, seed, _ in asked}) == 4  # radioml2016 and train share one
-    assert len(list((tmp_path / "work").glob("*.pt"))) == 4 + 1 + 4  # paper, best without background, best
+    assert (
+        len(list((tmp_path / "work").glob("*.pt"))) == 4 + 1 + 4
+    )  # paper, residual without background, residual
 
-    assert "paper, seed 0, without" in text and "best with background, seed 0, without" in text
+    assert "paper, seed 0, without" in text and "residual with background, seed 0, without" in text
 
     monkeypatch.setattr(laboratory, "train", None)
     again = runner.invoke(reproduce, arguments, catch_exceptions=False)
@@ -98,8 +100,8 @@ def test_ablation_as_typed(asked, tmp_path, monkeypatch):
     arguments += ["--work", str(tmp_path / "work"), "--out", str(tmp_path)]
     result = CliRunner().invoke(reproduce, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    assert "1 epoch a training: the networks are undertrained, preset best has 8" in result.output
+    assert "1 epoch a training: the networks are undertrained, preset residual has 8" in result.output
     files = {path.name.partition("_")[0] for path in (tmp_path / "work").glob("*.npz")}
     assert files == {"background", "test", "train", "unseen"}
     text = (tmp_path / "ablation.md").read_text()
-    assert "best with background, seed 0, without AM-SSB, GFSK, whiten = False" in text
+    assert "residual with background, seed 0, without AM-SSB, GFSK, whiten = False" in text

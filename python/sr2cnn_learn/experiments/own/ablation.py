@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The preset ``best`` without one of its parts at a time."""
+"""The preset ``residual`` without one of its parts at a time."""
 
 from functools import partial
 
@@ -23,9 +23,9 @@ ABLATION = {
 
 @experiment(
     "ablation",
-    "the preset best without one of its parts at a time",
+    "the preset residual without one of its parts at a time",
     data=["train", "background", "test", "unseen"],
-    preset="best",
+    preset="residual",
 )
 def ablation(setup):
     """On the first set of unknown classes."""
@@ -66,7 +66,7 @@ def leave_out(laboratory, alone, test, unseen):
     labels = [FIGURES["upper_bound"], FIGURES["tur_at_tkr95"], f"{MEAN} {FIGURES['tur_at_tkr95']}"]
 
     return Report(
-        title="The best preset without one part at a time",
+        title="The residual preset without one part at a time",
         shows=f"{', '.join(unknown)} held out; one training each.",
         columns=["recipe", "UB", "known accuracy", "AUROC", "TUR at TKR 95 %", "never seen, mean"],
         rows=rows,

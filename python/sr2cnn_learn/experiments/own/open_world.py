@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ``best`` preset beside the paper's: its four sets of unknown classes, and modulations that are in no
+"""The ``residual`` preset beside the paper's: its four sets of unknown classes, and modulations that are in no
 training set at all, not even as background."""
 
 from functools import partial
@@ -20,21 +20,21 @@ NOT_RUN = "not run"
 
 @experiment(
     "open-world",
-    "the preset best beside the paper's",
+    "the preset residual beside the paper's",
     data=["radioml2016", "train", "background", "test", "unseen"],
 )
 def open_world(setup):
-    """On a test set of channels that no training saw; the preset best has its own number of epochs."""
+    """On a test set of channels that no training saw; the preset residual has its own number of epochs."""
     paper, seeds = setup.laboratory(), setup.options.repeats
 
-    def best(**options):
-        return setup.laboratory("train", "best", PRESETS["best"].epochs, **options)
+    def residual(**options):
+        return setup.laboratory("train", "residual", PRESETS["residual"].epochs, **options)
 
-    plain = "best, no background"
+    plain = "residual, no background"
     columns = {
         f"paper, {_count(paper.epochs, 'epoch')}": [paper],
-        plain: [best()],
-        f"best, {_count(seeds, 'seed')}": [best(background="background", i=i) for i in range(seeds)],
+        plain: [residual()],
+        f"residual, {_count(seeds, 'seed')}": [residual(background="background", i=i) for i in range(seeds)],
     }
     return compare(
         columns,
@@ -78,7 +78,7 @@ def compare(laboratories, test, unseen, first_only=(), orders=10, progress=None)
         for column in laboratories
     ]
     return Report(
-        title="The best preset beside the paper's",
+        title="The residual preset beside the paper's",
         shows="On a test set of a seed and channels that no training saw. Mean ± standard deviation "
         "where there is more than one training seed.",
         columns=["figure", "the paper prints", *laboratories, "target"],
