@@ -28,6 +28,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
 PYTHON_FILES = python tests examples docs apps/sr2cnn apps/grc_companion
+CPP_FILES = $(wildcard include/gnuradio/sr2cnn/*.h lib/*.cc lib/*.h python/sr2cnn/bindings/*.cc python/sr2cnn/bindings/*.h)
 
 .PHONY: build demo test lint format stress sanitize bench grc screenshots clean
 
@@ -68,10 +69,12 @@ test: build
 lint: build
 	$(BIN)/ruff check $(PYTHON_FILES)
 	$(BIN)/ruff format --check $(PYTHON_FILES)
+	$(BIN)/clang-format --dry-run -Werror $(CPP_FILES)
 
 format: build
 	$(BIN)/ruff check --fix --exit-zero $(PYTHON_FILES)
 	$(BIN)/ruff format $(PYTHON_FILES)
+	$(BIN)/clang-format -i $(CPP_FILES)
 
 stress: build
 	STRESS=full $(BIN)/python -m pytest tests/stress $(ARGS)

@@ -11,7 +11,8 @@
 
 // One function for each instruction set; which one, the machine decides when the library is loaded.
 // All of them round alike: the library is compiled without fused multiplications and additions.
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && !defined(SR2CNN_SANITIZE)
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(SR2CNN_SANITIZE)
 #define SR2CNN_FOR_ANY_CPU __attribute__((target_clones("default", "avx2", "avx512f")))
 #else
 #define SR2CNN_FOR_ANY_CPU
@@ -33,13 +34,10 @@ constexpr double MERGE_REACH = 1.5;      // largest distance of their centers ov
 
 constexpr double RELATIVE_FLOOR = 1e-3; // "floor": share of the class's mean variance
 constexpr double ABSOLUTE_FLOOR = 1e-12;
-constexpr double RELATIVE_ZERO = 1e-12; // "ignore": below this share counts as zero
+constexpr double RELATIVE_ZERO = 1e-12;  // "ignore": below this share counts as zero
 constexpr double ABSOLUTE_ZERO = 1e-200; // and below this, whose inverse could not be squared
 
-[[noreturn]] void fail(const std::string& message)
-{
-    throw std::invalid_argument(message);
-}
+[[noreturn]] void fail(const std::string& message) { throw std::invalid_argument(message); }
 
 std::string shape_of(const ndarray& array)
 {
@@ -73,11 +71,9 @@ void check_covariances(const ndarray& covariances, std::size_t n_known, std::siz
     }
     check_values("covariances", covariances.values);
     for (std::size_t k = 0; k < n_known; k++) {
-        Eigen::Map<const Eigen::MatrixXd> own(
-            covariances.values.data() + k * dim * dim, dim, dim);
+        Eigen::Map<const Eigen::MatrixXd> own(covariances.values.data() + k * dim * dim, dim, dim);
         const auto which = "covariance of class " + std::to_string(k);
-        if ((own - own.transpose()).cwiseAbs().maxCoeff() >
-            1e-9 * own.cwiseAbs().maxCoeff())
+        if ((own - own.transpose()).cwiseAbs().maxCoeff() > 1e-9 * own.cwiseAbs().maxCoeff())
             fail(which + " is not symmetric");
         if (own.diagonal().minCoeff() < 0)
             fail(which + " has a negative variance");
@@ -90,8 +86,7 @@ void check_variances(const ndarray& variances, std::size_t n_known, std::size_t 
         fail("variances have shape " + shape_of(variances) + ", expected (" +
              std::to_string(n_known) + ", " + std::to_string(dim) + ") as of the centers");
     check_values("variances", variances.values);
-    const double least =
-        *std::min_element(variances.values.begin(), variances.values.end());
+    const double least = *std::min_element(variances.values.begin(), variances.values.end());
     if (least < 0)
         fail("variances hold " + shown_number(least) + ", expected none below 0");
 }
@@ -103,7 +98,8 @@ void check_thresholds(const ndarray& thresholds, std::size_t n_known)
              std::to_string(n_known) + ")");
     for (double threshold : thresholds.values)
         if (!(threshold > 0 && threshold <= LARGEST))
-            fail("thresholds hold a value that is no number above 0 and up to " + shown_number(LARGEST));
+            fail("thresholds hold a value that is no number above 0 and up to " +
+                 shown_number(LARGEST));
 }
 
 void check_labels(const std::vector<std::string>& labels, std::size_t n_known)
@@ -147,8 +143,8 @@ double squared_distance(const double* __restrict a, const double* __restrict b, 
     lanes even = {}, odd = {};
     std::size_t j = 0;
     for (; j + 2 * LANES <= t; j += 2 * LANES) {
-        const lanes first = *reinterpret_cast<const lanes*>(a + j) -
-                            *reinterpret_cast<const lanes*>(b + j);
+        const lanes first =
+            *reinterpret_cast<const lanes*>(a + j) - *reinterpret_cast<const lanes*>(b + j);
         const lanes second = *reinterpret_cast<const lanes*>(a + j + LANES) -
                              *reinterpret_cast<const lanes*>(b + j + LANES);
         even += first * first;
@@ -231,9 +227,8 @@ void sum_turned_squares(const double* __restrict block,
     *reinterpret_cast<lanes*>(sums) = sum;
 }
 
-Eigen::VectorXd inverse_deviation(const Eigen::VectorXd& variances,
-                                  std::size_t k,
-                                  const std::string& zero_variance)
+Eigen::VectorXd
+inverse_deviation(const Eigen::VectorXd& variances, std::size_t k, const std::string& zero_variance)
 {
     const double mean = variances.mean();
     if (zero_variance == "floor") {
@@ -268,8 +263,8 @@ discriminator_core::discriminator_core(const discriminator_options& options) : d
             fail("distance '" + distance + "' needs variances (K, dim)");
         if (options.covariances) {
             check_covariances(*options.covariances, n_known, dim);
-            spread = Eigen::Map<const matrix>(
-                options.covariances->values.data(), n_known * dim, dim);
+            spread =
+                Eigen::Map<const matrix>(options.covariances->values.data(), n_known * dim, dim);
             if (distance != "mahalanobis") {
                 matrix variances(n_known, dim);
                 for (std::size_t k = 0; k < n_known; k++)
@@ -278,8 +273,7 @@ discriminator_core::discriminator_core(const discriminator_options& options) : d
             }
         } else {
             check_variances(*options.variances, n_known, dim);
-            spread = Eigen::Map<const matrix>(
-                options.variances->values.data(), n_known, dim);
+            spread = Eigen::Map<const matrix>(options.variances->values.data(), n_known, dim);
         }
     }
     set_whitening(spread);
@@ -303,15 +297,15 @@ discriminator_core::discriminator_core(const discriminator_options& options) : d
 
 void discriminator_core::set_whitening(const matrix& spread)
 {
-    const auto& [distance, zero_variance] = std::tie(d_parameters.distance, d_parameters.zero_variance);
+    const auto& [distance, zero_variance] =
+        std::tie(d_parameters.distance, d_parameters.zero_variance);
     const auto dim = d_centers.cols();
     for (std::size_t k = 0; k < n_known(); k++) {
         if (distance == "mahalanobis") {
             Eigen::SelfAdjointEigenSolver<matrix> eigen(spread.middleRows(k * dim, dim));
             const Eigen::VectorXd variances = eigen.eigenvalues();
             if (variances.minCoeff() < -1e-9 * variances.cwiseAbs().maxCoeff())
-                fail("covariance of class " + std::to_string(k) +
-                     " is not positive semidefinite");
+                fail("covariance of class " + std::to_string(k) + " is not positive semidefinite");
             const Eigen::MatrixXd whiten =
                 inverse_deviation(variances, k, zero_variance).asDiagonal() *
                 eigen.eigenvectors().transpose();
@@ -322,8 +316,7 @@ void discriminator_core::set_whitening(const matrix& spread)
             Eigen::VectorXd variances = spread.row(k);
             if (distance == "isotropic")
                 variances.setConstant(variances.mean());
-            d_whitening.emplace_back(
-                inverse_deviation(variances, k, zero_variance).transpose());
+            d_whitening.emplace_back(inverse_deviation(variances, k, zero_variance).transpose());
         }
     }
 }
@@ -398,14 +391,10 @@ void discriminator_core::predict(const T* z,
     }
 }
 
-template void discriminator_core::predict(const float*,
-                                          std::size_t,
-                                          decision*,
-                                          const merge_listener&);
-template void discriminator_core::predict(const double*,
-                                          std::size_t,
-                                          decision*,
-                                          const merge_listener&);
+template void
+discriminator_core::predict(const float*, std::size_t, decision*, const merge_listener&);
+template void
+discriminator_core::predict(const double*, std::size_t, decision*, const merge_listener&);
 
 // Eq. 8 for the frames of d_block and all known classes, and their squared lengths.
 void discriminator_core::compute_distances()
@@ -505,11 +494,11 @@ double discriminator_core::theta2_of(const double* z)
         d_sorted[k] = std::sqrt(squared_distance(z, d_centers.row(k).data(), dim()));
     std::sort(d_sorted.begin(), d_sorted.end());
     const auto n = d_sorted.size();
-    const double typical =
-        d_parameters.theta2 == "median"
-            ? (d_sorted[(n - 1) / 2] + d_sorted[n / 2]) / 2
-            : std::accumulate(d_sorted.begin(), d_sorted.end(), 0.0) / double(n);
-    const double theta2 = (d_sorted.front() + d_parameters.lambda2 * typical) / (1 + d_parameters.lambda2);
+    const double typical = d_parameters.theta2 == "median"
+                               ? (d_sorted[(n - 1) / 2] + d_sorted[n / 2]) / 2
+                               : std::accumulate(d_sorted.begin(), d_sorted.end(), 0.0) / double(n);
+    const double theta2 =
+        (d_sorted.front() + d_parameters.lambda2 * typical) / (1 + d_parameters.lambda2);
     if (d_parameters.theta2_limit == 0)
         return theta2;
     return std::min(theta2, d_parameters.theta2_limit * theta1());
@@ -528,9 +517,7 @@ void discriminator_core::record(const double* z, std::int64_t frame)
 }
 
 // Takes a frame among the last members of a class, in place of the first of them.
-void discriminator_core::remember(discovered_class& known,
-                                  const double* z,
-                                  std::int64_t frame)
+void discriminator_core::remember(discovered_class& known, const double* z, std::int64_t frame)
 {
     auto& frames = known.recent_frames;
     const auto n = frames.size();

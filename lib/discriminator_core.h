@@ -5,11 +5,11 @@
 #define INCLUDED_SR2CNN_DISCRIMINATOR_CORE_H
 
 #include "names.h"
-#include <gnuradio/sr2cnn/discriminator_options.h>
 #include <Eigen/Dense>
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <gnuradio/sr2cnn/discriminator_options.h>
 #include <map>
 #include <utility>
 
@@ -21,11 +21,11 @@ constexpr std::int64_t MOST_FRAMES = std::int64_t(1) << 53;
 
 //! What is decided about one frame.
 struct decision {
-    int id;          //!< >= 0 known class, < 0 discovered class, INVALID neither
+    int id; //!< >= 0 known class, < 0 discovered class, INVALID neither
     //! min d_k/Θ_k, but 1 where a rival took a frame with less: below 1 means known, and nothing
     //! else does. NaN if the frame could not be compared with the known classes.
     double score;
-    double distance; //!< the d_k of that class, Eq. 8
+    double distance;      //!< the d_k of that class, Eq. 8
     std::int64_t support; //!< members of the discovered class, this frame included; or 0
 };
 
@@ -161,8 +161,8 @@ private:
     std::vector<double> d_offset;    // (dim, LANES) z - S_k
     std::vector<double> d_distances; // (K, LANES)
     std::vector<double> d_squares;   // (LANES) |z|²
-    std::vector<double> d_frame;                             // (dim) one frame
-    std::vector<double> d_sorted;                            // (K)
+    std::vector<double> d_frame;     // (dim) one frame
+    std::vector<double> d_sorted;    // (K)
 };
 
 } // namespace sr2cnn

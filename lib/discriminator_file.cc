@@ -44,15 +44,13 @@ void append(std::string& text, T value, char separator)
 class reader
 {
 public:
-    explicit reader(const std::string& text)
-        : d_at(text.data()), d_end(text.data() + text.size())
+    explicit reader(const std::string& text) : d_at(text.data()), d_end(text.data() + text.size())
     {
     }
 
     void expect(const std::string& text)
     {
-        if (std::size_t(d_end - d_at) < text.size() ||
-            std::string(d_at, text.size()) != text)
+        if (std::size_t(d_end - d_at) < text.size() || std::string(d_at, text.size()) != text)
             throw std::runtime_error("'" + text.substr(0, text.find('\n')) +
                                      "' is missing, the file is damaged or cut short");
         d_at += text.size();
@@ -121,10 +119,7 @@ std::string discriminator_core::state() const
     return text + "end\n";
 }
 
-void discriminator_core::save(const std::string& path) const
-{
-    write_whole_file(path, state());
-}
+void discriminator_core::save(const std::string& path) const { write_whole_file(path, state()); }
 
 std::vector<std::string> discriminator_core::load(const std::string& path)
 {
@@ -133,8 +128,7 @@ std::vector<std::string> discriminator_core::load(const std::string& path)
     const auto status = fs::status(path, error);
     if (!fs::exists(status))
         throw std::runtime_error(path + ": no such file");
-    const std::size_t largest =
-        1024 + MAX_UNKNOWN * (LONGEST_NAME + (dim() + 4) * LONGEST_NUMBER);
+    const std::size_t largest = 1024 + MAX_UNKNOWN * (LONGEST_NAME + (dim() + 4) * LONGEST_NUMBER);
     if (!fs::is_regular_file(status) || fs::file_size(path, error) > largest || error)
         throw std::runtime_error(path + ": is not a file of discovered classes");
 
@@ -178,8 +172,7 @@ std::vector<std::string> discriminator_core::restore(const std::string& text)
             throw std::runtime_error("holds " + std::to_string(count) +
                                      " classes, max_unknown is " + std::to_string(most));
         if (next_id > -1 || next_id < -MAX_UNKNOWN - 1)
-            throw std::runtime_error("next id " + std::to_string(next_id) +
-                                     " is out of range");
+            throw std::runtime_error("next id " + std::to_string(next_id) + " is out of range");
 
         loaded.d_discovered.clear();
         std::int64_t left = frames; // that are not a member yet
@@ -195,9 +188,8 @@ std::vector<std::string> discriminator_core::restore(const std::string& text)
                 if (!(std::abs(center[j]) <= LARGEST))
                     throw std::runtime_error("a center is not finite, or too large");
             }
-            if (id >= 0 || id <= next_id || members < 1 || members > left ||
-                first < 0 || last < first || last >= frames ||
-                (i > 0 && id >= loaded.d_discovered.back().id))
+            if (id >= 0 || id <= next_id || members < 1 || members > left || first < 0 ||
+                last < first || last >= frames || (i > 0 && id >= loaded.d_discovered.back().id))
                 throw std::runtime_error("class " + std::to_string(id) +
                                          " is out of order or range");
             loaded.d_next_id = id;

@@ -4,10 +4,10 @@
 #include "discriminator_impl.h"
 #include "counts.h"
 #include "parameters.h"
-#include <gnuradio/io_signature.h>
-#include <gnuradio/sr2cnn/input_ended.h>
 #include <algorithm>
 #include <cmath>
+#include <gnuradio/io_signature.h>
+#include <gnuradio/sr2cnn/input_ended.h>
 #include <stdexcept>
 
 namespace gr {
@@ -103,8 +103,8 @@ discriminator_impl::discriminator_impl(const std::vector<std::string>& classes,
 {
     if (classes.size() != d_core.n_known())
         throw std::invalid_argument("classes are " + std::to_string(classes.size()) +
-                                    " labels, expected " +
-                                    std::to_string(d_core.n_known()) + ", one a center");
+                                    " labels, expected " + std::to_string(d_core.n_known()) +
+                                    ", one a center");
     for (const auto& label : classes)
         d_labels.push_back(pmt::intern(label));
     check_parameters(d_reporting);
@@ -167,8 +167,7 @@ int discriminator_impl::general_work(int noutput_items,
     const int n = std::min(noutput_items, ninput_items[0]);
     const auto* z = static_cast<const float*>(input_items[0]);
     auto* ids = static_cast<std::int16_t*>(output_items[0]);
-    auto* scores =
-        output_items.size() > 1 ? static_cast<float*>(output_items[1]) : nullptr;
+    auto* scores = output_items.size() > 1 ? static_cast<float*>(output_items[1]) : nullptr;
 
     d_decisions.resize(std::max<std::size_t>(d_decisions.size(), n));
     d_tags.clear();
@@ -185,18 +184,18 @@ int discriminator_impl::general_work(int noutput_items,
         for (; told < end; told++)
             tell_frame(told, z + told * d_dim, ids, scores);
     };
-    d_core.predict(
-        z, n, d_decisions.data(), [&](std::size_t decided, int from, int into) {
-            tell(decided);
-            end_run(); // the merge changes what a label means
-            publish_merge(from, into);
-        });
+    d_core.predict(z, n, d_decisions.data(), [&](std::size_t decided, int from, int into) {
+        tell(decided);
+        end_run(); // the merge changes what a label means
+        publish_merge(from, into);
+    });
     tell(n);
     d_rate.count(next_id - d_core.next_id(), now);
     if (refused == 0 && d_core.refused() > 0)
-        d_logger->warn("more than {} classes discovered in a minute: frames that would be the first of "
-                       "one more get no class; status counts them as discoveries_refused",
-                       *d_rate.limit());
+        d_logger->warn(
+            "more than {} classes discovered in a minute: frames that would be the first of "
+            "one more get no class; status counts them as discoveries_refused",
+            *d_rate.limit());
 
     d_frames_out += n;
     if (std::chrono::steady_clock::now() >= d_status_due)
@@ -280,8 +279,7 @@ bool discriminator_impl::follow_tags(std::uint64_t offset)
         else if (pmt::eq(tag.key, KEY_RX_RATE))
             now.rate = tag.value;
         else if (pmt::eq(tag.key, KEY_RX_TIME) && pmt::is_tuple(tag.value) &&
-                 pmt::length(tag.value) == 2 &&
-                 as_unsigned(pmt::tuple_ref(tag.value, 0)) &&
+                 pmt::length(tag.value) == 2 && as_unsigned(pmt::tuple_ref(tag.value, 0)) &&
                  pmt::is_real(pmt::tuple_ref(tag.value, 1))) {
             now.time = time_spec{ *as_unsigned(pmt::tuple_ref(tag.value, 0)),
                                   pmt::to_double(pmt::tuple_ref(tag.value, 1)) };
@@ -292,8 +290,8 @@ bool discriminator_impl::follow_tags(std::uint64_t offset)
     const auto differ = [](const pmt::pmt_t& a, const pmt::pmt_t& b) {
         return bool(a) != bool(b) || (a && !pmt::equal(a, b));
     };
-    bool broken = start != d_next_start || differ(d_radio.freq, now.freq) ||
-                  differ(d_radio.rate, now.rate);
+    bool broken =
+        start != d_next_start || differ(d_radio.freq, now.freq) || differ(d_radio.rate, now.rate);
     if (timed) {
         now.time_sample = start;
         if (const auto expected = d_radio.time_at(start)) {
@@ -318,8 +316,7 @@ pmt::pmt_t discriminator_impl::label_of(int id) const
     return id >= 0 ? d_labels[id] : pmt::intern(d_core.discovered()[d_core.find(id)].name);
 }
 
-pmt::pmt_t
-discriminator_impl::describe(int id, double score, std::uint64_t n_samples) const
+pmt::pmt_t discriminator_impl::describe(int id, double score, std::uint64_t n_samples) const
 {
     auto meta = pmt::make_dict();
     meta = pmt::dict_add(meta, KEY_LABEL, label_of(id));
@@ -333,10 +330,10 @@ pmt::pmt_t discriminator_impl::add_radio(pmt::pmt_t meta, std::uint64_t start_sa
 {
     meta = pmt::dict_add(meta, KEY_START_SAMPLE, pmt::from_uint64(start_sample));
     if (const auto time = d_radio.time_at(start_sample))
-        meta = pmt::dict_add(meta,
-                             KEY_RX_TIME,
-                             pmt::make_tuple(pmt::from_uint64(time->seconds),
-                                             pmt::from_double(time->fraction)));
+        meta = pmt::dict_add(
+            meta,
+            KEY_RX_TIME,
+            pmt::make_tuple(pmt::from_uint64(time->seconds), pmt::from_double(time->fraction)));
     if (d_radio.freq)
         meta = pmt::dict_add(meta, KEY_RX_FREQ, d_radio.freq);
     if (d_radio.rate)
@@ -360,8 +357,9 @@ void discriminator_impl::end_run()
     const auto n = d_run.n_frames;
     if (n == 0)
         return;
-    auto meta = describe(
-        d_run.id, rounded_score<double>(d_run.score / n, d_run.id), (n - 1) * std::int64_t(d_hop) + d_frame_len);
+    auto meta = describe(d_run.id,
+                         rounded_score<double>(d_run.score / n, d_run.id),
+                         (n - 1) * std::int64_t(d_hop) + d_frame_len);
     meta = pmt::dict_add(meta, KEY_N_FRAMES, pmt::from_long(n));
     meta = pmt::dict_add(meta, KEY_DISTANCE, pmt::from_double(d_run.distance / n));
     std::vector<float> mean(d_dim);
@@ -380,9 +378,8 @@ void discriminator_impl::announce(const decision& decided, std::uint64_t start_s
     meta = pmt::dict_add(meta, KEY_N_FRAMES, pmt::from_long(decided.support));
     meta = pmt::dict_add(meta, KEY_DISTANCE, pmt::from_double(decided.distance));
     const std::vector<float> values(center, center + d_dim);
-    message_port_pub(
-        PORT_NOVEL,
-        pmt::cons(add_radio(meta, start_sample), pmt::init_f32vector(d_dim, values)));
+    message_port_pub(PORT_NOVEL,
+                     pmt::cons(add_radio(meta, start_sample), pmt::init_f32vector(d_dim, values)));
 }
 
 void discriminator_impl::handle_upstream(const pmt::pmt_t& message)

@@ -4,10 +4,10 @@
 #ifndef INCLUDED_SR2CNN_DISCRIMINATOR_IMPL_H
 #define INCLUDED_SR2CNN_DISCRIMINATOR_IMPL_H
 
-#include "discriminator_core.h"
 #include "discovery_rate.h"
-#include <gnuradio/sr2cnn/discriminator.h>
+#include "discriminator_core.h"
 #include <chrono>
+#include <gnuradio/sr2cnn/discriminator.h>
 #include <mutex>
 #include <set>
 
@@ -124,7 +124,7 @@ private:
     std::set<int> d_announced;
     discovery_rate d_rate;
     std::uint64_t d_frames_out = 0; // since start()
-    pmt::pmt_t d_upstream; // status of the blocks before this one
+    pmt::pmt_t d_upstream;          // status of the blocks before this one
     std::chrono::steady_clock::time_point d_status_due;
     bool d_finished = true;
 };

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 #include "frame_queue_core.h"
+#include <algorithm>
 #include <boost/thread/lock_guard.hpp>
 #include <boost/thread/lock_types.hpp>
-#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 
@@ -24,16 +24,14 @@ std::size_t checked_capacity(int capacity)
 bool checked_drop(const std::string& overload)
 {
     if (overload != "block" && overload != "drop")
-        throw std::invalid_argument("overload is '" + overload +
-                                    "', expected one of block, drop");
+        throw std::invalid_argument("overload is '" + overload + "', expected one of block, drop");
     return overload == "drop";
 }
 
 // Place of the tag with that key.
 auto find(std::vector<frame_tag>& tags, const std::string& key)
 {
-    return std::find_if(
-        tags.begin(), tags.end(), [&](const auto& tag) { return tag.key == key; });
+    return std::find_if(tags.begin(), tags.end(), [&](const auto& tag) { return tag.key == key; });
 }
 
 } // namespace
@@ -50,13 +48,11 @@ frame_queue_core::frame_queue_core(std::size_t frame_bytes,
 {
 }
 
-std::size_t
-frame_queue_core::write(const void* frames, frame_info* infos, std::size_t n)
+std::size_t frame_queue_core::write(const void* frames, frame_info* infos, std::size_t n)
 {
     boost::unique_lock<boost::mutex> lock(d_mutex);
     if (!d_drop)
-        d_changed.wait(
-            lock, [this] { return d_counts.frames_waiting < capacity() || !d_reading; });
+        d_changed.wait(lock, [this] { return d_counts.frames_waiting < capacity() || !d_reading; });
     if (!d_reading)
         return 0;
 
@@ -87,8 +83,7 @@ frame_queue_core::write(const void* frames, frame_info* infos, std::size_t n)
     return taken;
 }
 
-std::size_t
-frame_queue_core::read(void* frames, std::vector<frame_info>& infos, std::size_t n)
+std::size_t frame_queue_core::read(void* frames, std::vector<frame_info>& infos, std::size_t n)
 {
     boost::unique_lock<boost::mutex> lock(d_mutex);
     auto& waiting = d_counts.frames_waiting;
@@ -99,9 +94,8 @@ frame_queue_core::read(void* frames, std::vector<frame_info>& infos, std::size_t
     auto* bytes = static_cast<unsigned char*>(frames);
     for (std::size_t i = 0; i < given;) {
         const auto rows = std::min(given - i, capacity() - d_first);
-        std::memcpy(bytes + i * d_frame_bytes,
-                    &d_frames[d_first * d_frame_bytes],
-                    rows * d_frame_bytes);
+        std::memcpy(
+            bytes + i * d_frame_bytes, &d_frames[d_first * d_frame_bytes], rows * d_frame_bytes);
         const auto first = d_infos.begin() + d_first;
         std::move(first, first + rows, infos.begin() + i);
         d_first = (d_first + rows) % capacity();

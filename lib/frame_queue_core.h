@@ -4,9 +4,9 @@
 #ifndef INCLUDED_SR2CNN_FRAME_QUEUE_CORE_H
 #define INCLUDED_SR2CNN_FRAME_QUEUE_CORE_H
 
+#include <any>
 #include <boost/thread/condition_variable.hpp>
 #include <boost/thread/mutex.hpp>
-#include <any>
 #include <cstddef>
 #include <cstdint>
 #include <string>

@@ -5,10 +5,10 @@
 #include "counts.h"
 #include "parameters.h"
 #include "unowned.h"
-#include <gnuradio/block_detail.h>
-#include <gnuradio/io_signature.h>
 #include <algorithm>
 #include <cmath>
+#include <gnuradio/block_detail.h>
+#include <gnuradio/io_signature.h>
 
 namespace gr {
 namespace sr2cnn {
@@ -58,9 +58,7 @@ pmt::pmt_t later(const pmt::pmt_t& time, double n_samples, double rate)
 // -- sink ---------------------------------------------------------------------------------
 
 frame_queue_sink::frame_queue_sink(int frame_len, int hop, const frame_ring& ring)
-    : sync_block("sr2cnn_frame_queue_sink",
-                 frames_of(frame_len),
-                 io_signature::make(0, 0, 0)),
+    : sync_block("sr2cnn_frame_queue_sink", frames_of(frame_len), io_signature::make(0, 0, 0)),
       d_hop(checked_hop(hop, frame_len)),
       d_ring(ring)
 {
@@ -126,9 +124,7 @@ void frame_queue_sink::publish_status()
 // -- source -------------------------------------------------------------------------------
 
 frame_queue_source::frame_queue_source(int frame_len, int hop, const frame_ring& ring)
-    : sync_block("sr2cnn_frame_queue_source",
-                 io_signature::make(0, 0, 0),
-                 frames_of(frame_len)),
+    : sync_block("sr2cnn_frame_queue_source", io_signature::make(0, 0, 0), frames_of(frame_len)),
       d_hop(checked_hop(hop, frame_len)),
       d_ring(ring)
 {
@@ -175,8 +171,7 @@ void frame_queue_source::put_tags(std::uint64_t offset, const frame_info& info)
             told = told || said.start == info.start;
     }
     if (!told)
-        add_item_tag(
-            0, offset, KEY_FRAME_START, pmt::from_uint64(info.start), alias_pmt());
+        add_item_tag(0, offset, KEY_FRAME_START, pmt::from_uint64(info.start), alias_pmt());
 
     for (const auto& said : info.tags) {
         const auto& tag = std::any_cast<const tag_t&>(said.value);
@@ -206,8 +201,7 @@ frame_queue_impl::frame_queue_impl(int frame_len,
                                    const std::string& overload,
                                    int hop)
     : hier_block2("sr2cnn_frame_queue", frames_of(frame_len), frames_of(frame_len)),
-      d_ring(std::make_shared<frame_queue_core>(
-          sizeof(gr_complex) * frame_len, capacity, overload))
+      d_ring(std::make_shared<frame_queue_core>(sizeof(gr_complex) * frame_len, capacity, overload))
 {
     const auto sink = gnuradio::make_block_sptr<frame_queue_sink>(frame_len, hop, d_ring);
     const auto source = gnuradio::make_block_sptr<frame_queue_source>(frame_len, hop, d_ring);

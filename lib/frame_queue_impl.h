@@ -5,9 +5,9 @@
 #define INCLUDED_SR2CNN_FRAME_QUEUE_IMPL_H
 
 #include "frame_queue_core.h"
+#include <chrono>
 #include <gnuradio/sr2cnn/frame_queue.h>
 #include <gnuradio/sync_block.h>
-#include <chrono>
 
 namespace gr {
 namespace sr2cnn {

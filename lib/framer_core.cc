@@ -28,7 +28,8 @@ bool copy(float* out, const float* in, std::size_t n)
 } // namespace
 
 framer_core::framer_core(std::size_t frame_len, std::size_t hop)
-    : d_frame_len(frame_len), d_hop(hop)
+    : d_frame_len(frame_len),
+      d_hop(hop)
 {
 }
 
@@ -83,8 +84,8 @@ void framer_core::cut_before(std::uint64_t stop,
                              std::size_t room)
 {
     for (; d_next + d_frame_len <= stop && d_frames.size() < room; d_next += d_hop) {
-        const auto* from = d_next < d_begin ? &d_rest[d_next - d_rest_begin]
-                                            : samples + (d_next - d_begin);
+        const auto* from =
+            d_next < d_begin ? &d_rest[d_next - d_rest_begin] : samples + (d_next - d_begin);
         auto* to = out + d_frames.size() * d_frame_len;
         if (copy(reinterpret_cast<float*>(to),
                  reinterpret_cast<const float*>(from),

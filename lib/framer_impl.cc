@@ -4,9 +4,9 @@
 #include "framer_impl.h"
 #include "counts.h"
 #include "parameters.h"
-#include <gnuradio/io_signature.h>
-#include <boost/thread/lock_guard.hpp>
 #include <algorithm>
+#include <boost/thread/lock_guard.hpp>
+#include <gnuradio/io_signature.h>
 
 namespace gr {
 namespace sr2cnn {
@@ -82,8 +82,7 @@ int framer_impl::general_work(int noutput_items,
     for (const auto& tag : d_tags) {
         if (pmt::eq(tag.key, KEY_RX_TIME) && tag.offset > 0)
             d_restarts.push_back(tag.offset);
-        else if (pmt::eq(tag.key, KEY_STREAM_START) && tag.offset == 0 &&
-                 pmt::is_uint64(tag.value))
+        else if (pmt::eq(tag.key, KEY_STREAM_START) && tag.offset == 0 && pmt::is_uint64(tag.value))
             restart(pmt::to_uint64(tag.value));
     }
     const auto shift = d_core.end() - nitems_read(0); // from GNU Radio's index of a sample to ours
@@ -120,11 +119,8 @@ void framer_impl::put_tags()
 {
     const auto& frames = d_core.frames();
     if (d_tell_run && !frames.empty()) {
-        add_item_tag(0,
-                     nitems_written(0),
-                     KEY_STREAM_START,
-                     pmt::from_uint64(d_run_begin),
-                     alias_pmt());
+        add_item_tag(
+            0, nitems_written(0), KEY_STREAM_START, pmt::from_uint64(d_run_begin), alias_pmt());
         d_tell_run = false;
     }
     for (std::size_t i = 0; i < frames.size(); i++)
@@ -141,8 +137,7 @@ void framer_impl::put_tags()
         add_item_tag(0, nitems_written(0) + owner, tag.key, tag.value, tag.srcid);
         return true;
     };
-    d_waiting.erase(std::remove_if(d_waiting.begin(), d_waiting.end(), is_placed),
-                    d_waiting.end());
+    d_waiting.erase(std::remove_if(d_waiting.begin(), d_waiting.end(), is_placed), d_waiting.end());
 }
 
 void framer_impl::publish_status()
@@ -161,12 +156,10 @@ bool framer_impl::stop()
     publish_status();
     const auto counts = count();
     if (counts.samples_left)
-        d_debug_logger->debug("partial last frame: {:d} of {:d} samples left",
-                       counts.samples_left,
-                       d_frame_len);
+        d_debug_logger->debug(
+            "partial last frame: {:d} of {:d} samples left", counts.samples_left, d_frame_len);
     if (counts.frames_skipped)
-        d_logger->warn("{:d} frames left out: they hold NaN or infinity",
-                       counts.frames_skipped);
+        d_logger->warn("{:d} frames left out: they hold NaN or infinity", counts.frames_skipped);
     return true;
 }
 

@@ -5,9 +5,9 @@
 #define INCLUDED_SR2CNN_FRAMER_IMPL_H
 
 #include "framer_core.h"
-#include <gnuradio/sr2cnn/framer.h>
 #include <boost/thread/mutex.hpp>
 #include <chrono>
+#include <gnuradio/sr2cnn/framer.h>
 
 namespace gr {
 namespace sr2cnn {

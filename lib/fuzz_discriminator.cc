@@ -54,7 +54,8 @@ discriminator_options options_of(fuzz_input& in)
     options.centers = array_of({ n_known, dim }, in, false);
     if (options.distance == "mahalanobis" || in.draw(0, 15) == 0) {
         auto covariances = array_of({ n_known, dim, dim }, in, true);
-        if (covariances.shape.size() == 3 && in.draw(0, 15)) // most are covariances: those of one factor
+        if (covariances.shape.size() == 3 &&
+            in.draw(0, 15)) // most are covariances: those of one factor
             for (std::size_t k = 0; k < n_known; k++) {
                 double* own = covariances.values.data() + k * dim * dim;
                 const std::vector<double> factor(own, own + dim);

@@ -48,7 +48,8 @@ numbers checked(const numbers& data, const std::vector<frame_info>& infos, std::
         for (std::size_t j = 0; j < WORDS; j++)
             FUZZ_CHECK(data[i * WORDS + j] == infos[i].start);
         for (const auto& tag : infos[i].tags)
-            FUZZ_CHECK(std::any_cast<std::uint64_t>(tag.value) == tag.start && tag.start <= infos[i].start);
+            FUZZ_CHECK(std::any_cast<std::uint64_t>(tag.value) == tag.start &&
+                       tag.start <= infos[i].start);
     }
     return found;
 }
@@ -170,8 +171,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 {
     fuzz_input in(data, size);
     const bool drops = in.coin();
-    frame_queue_core queue(
-        WORDS * sizeof(std::uint64_t), in.draw(1, 10), drops ? "drop" : "block");
+    frame_queue_core queue(WORDS * sizeof(std::uint64_t), in.draw(1, 10), drops ? "drop" : "block");
     if (in.draw(0, 3) > 0)
         against_a_deque(queue, drops, in);
     else

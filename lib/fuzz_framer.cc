@@ -58,9 +58,8 @@ result cut(framer_core& framer,
         }
         waiting.erase(waiting.begin(), waiting.begin() + placed);
         all.frames.insert(all.frames.end(), framer.frames().begin(), framer.frames().end());
-        all.samples.insert(all.samples.end(),
-                           out.begin(),
-                           out.begin() + framer.frames().size() * frame_len);
+        all.samples.insert(
+            all.samples.end(), out.begin(), out.begin() + framer.frames().size() * frame_len);
         begin += taken;
         idle = taken ? 0 : idle + 1;
         if (pieces && pieces->at_end())
@@ -83,8 +82,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!stream.empty()) {
         const int last = stream.size() - 1;
         for (int k = in.draw(0, 6); k > 0; k--)
-            stream[in.draw(0, last)] = { 0, in.coin() ? std::numeric_limits<float>::quiet_NaN()
-                                                      : std::numeric_limits<float>::infinity() };
+            stream[in.draw(0, last)] = { 0,
+                                         in.coin() ? std::numeric_limits<float>::quiet_NaN()
+                                                   : std::numeric_limits<float>::infinity() };
         for (int k = in.draw(0, 8); k > 0; k--)
             restarts.insert(in.draw(0, last));
         for (int k = in.draw(0, 8); k > 0; k--)

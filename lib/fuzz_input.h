@@ -17,12 +17,12 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 //! Ends the program as a sanitizer does, whatever NDEBUG says.
-#define FUZZ_CHECK(condition)                                                          \
-    do {                                                                               \
-        if (!(condition)) {                                                            \
+#define FUZZ_CHECK(condition) \
+    do { \
+        if (!(condition)) { \
             std::fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition); \
-            std::abort();                                                              \
-        }                                                                              \
+            std::abort(); \
+        } \
     } while (false)
 
 namespace gr {
@@ -32,9 +32,7 @@ namespace sr2cnn {
 class fuzz_input
 {
 public:
-    fuzz_input(const std::uint8_t* data, std::size_t size) : d_at(data), d_end(data + size)
-    {
-    }
+    fuzz_input(const std::uint8_t* data, std::size_t size) : d_at(data), d_end(data + size) {}
 
     bool at_end() const { return d_at == d_end; }
 

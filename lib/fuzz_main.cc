@@ -31,13 +31,13 @@ int main(int argc, char** argv)
 {
     using clock = std::chrono::steady_clock;
     const auto seed = option(argc, argv, "seed", long(std::random_device()()));
-    const auto end =
-        clock::now() + std::chrono::seconds(option(argc, argv, "max_total_time", 10));
+    const auto end = clock::now() + std::chrono::seconds(option(argc, argv, "max_total_time", 10));
     std::fprintf(stderr, "%s: -seed=%ld\n", argv[0], seed);
     std::mt19937_64 random(seed);
     long runs = 0;
     do {
-        std::vector<std::uint8_t> bytes(std::uniform_int_distribution<std::size_t>(0, LONGEST)(random));
+        std::vector<std::uint8_t> bytes(
+            std::uniform_int_distribution<std::size_t>(0, LONGEST)(random));
         for (auto& byte : bytes)
             byte = random();
         LLVMFuzzerTestOneInput(bytes.data(), bytes.size());

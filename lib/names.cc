@@ -47,10 +47,11 @@ character character_at(const std::string& text, std::size_t at)
 
 bool is_printable(const character& c)
 {
-    const auto range = std::upper_bound(
-        std::begin(UNPRINTABLE), std::end(UNPRINTABLE), c.code, [](char32_t code, const auto& other) {
-            return code < other[0];
-        });
+    const auto range =
+        std::upper_bound(std::begin(UNPRINTABLE),
+                         std::end(UNPRINTABLE),
+                         c.code,
+                         [](char32_t code, const auto& other) { return code < other[0]; });
     return c.bytes && (range == std::begin(UNPRINTABLE) || c.code > (*std::prev(range))[1]);
 }
 
@@ -59,7 +60,8 @@ bool is_printable(const character& c)
 void check_class_name(const std::string& name)
 {
     const auto fail = [&](const std::string& expected) {
-        throw std::invalid_argument("'" + shown(name, 60) + "' is no class name: expected " + expected);
+        throw std::invalid_argument("'" + shown(name, 60) + "' is no class name: expected " +
+                                    expected);
     };
     bool printable = !name.empty() && name.front() != ' ' && name.back() != ' ';
     for (std::size_t at = 0; printable && at < name.size();) {

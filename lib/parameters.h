@@ -24,8 +24,7 @@ inline int checked_frame_len(int frame_len)
 inline int checked_hop(int hop, int frame_len)
 {
     if (hop < 0)
-        throw std::invalid_argument("hop is " + std::to_string(hop) +
-                                    ", expected at least 0");
+        throw std::invalid_argument("hop is " + std::to_string(hop) + ", expected at least 0");
     return hop ? hop : frame_len;
 }
 

@@ -39,8 +39,7 @@ std::vector<int> predict(discriminator_core& core, const std::vector<double>& z)
 
 void check_ids(const std::vector<int>& ids, const std::vector<int>& expected)
 {
-    BOOST_CHECK_EQUAL_COLLECTIONS(
-        ids.begin(), ids.end(), expected.begin(), expected.end());
+    BOOST_CHECK_EQUAL_COLLECTIONS(ids.begin(), ids.end(), expected.begin(), expected.end());
 }
 
 std::string error_of(const discriminator_options& options)
@@ -55,7 +54,8 @@ std::string error_of(const discriminator_options& options)
 
 } // namespace
 
-#if defined(__GLIBC__) && !defined(SR2CNN_SANITIZE) // counts what the standard library and Eigen take, both
+#if defined(__GLIBC__) && \
+    !defined(SR2CNN_SANITIZE) // counts what the standard library and Eigen take, both
 extern "C" void* __libc_malloc(std::size_t size);
 extern "C" void* malloc(std::size_t size) noexcept
 {
@@ -101,11 +101,10 @@ BOOST_AUTO_TEST_CASE(distances)
     options.lambda1 = 100;
     const double z[] = { 4, 1 };
     decision decided;
-    for (const auto& [distance, expected] :
-         { std::pair{ "mahalanobis", std::sqrt(6.0) },
-           { "diagonal", std::sqrt(4.5) },
-           { "isotropic", std::sqrt(4.5) },
-           { "euclidean", 3.0 } }) {
+    for (const auto& [distance, expected] : { std::pair{ "mahalanobis", std::sqrt(6.0) },
+                                              { "diagonal", std::sqrt(4.5) },
+                                              { "isotropic", std::sqrt(4.5) },
+                                              { "euclidean", 3.0 } }) {
         options.distance = distance;
         discriminator_core(options).predict(z, 1, &decided);
         BOOST_CHECK_CLOSE(decided.distance, expected, 1e-9);
@@ -137,18 +136,17 @@ BOOST_AUTO_TEST_CASE(a_class_in_two_halves)
     options.theta2_limit = 1;
     options.merge_separation = 4;
     discriminator_core core(options);
-    const std::vector<double> z{ 30, 40, 30, 43, 30, 41, 30, 42.3, 30, 39, 30, 44,
-                                 30, 41, 30, 42.3, 30, 41, 30, 42.4, 30, 42.4 };
+    const std::vector<double> z{ 30, 40, 30, 43, 30,   41, 30, 42.3, 30,   39, 30,
+                                 44, 30, 41, 30, 42.3, 30, 41, 30,   42.4, 30, 42.4 };
     std::vector<decision> decisions(11);
     int merges = 0;
-    core.predict(
-        z.data(), 11, decisions.data(), [&](std::size_t decided, int from, int into) {
-            merges++;
-            BOOST_CHECK_EQUAL(decided, 10u);
-            BOOST_CHECK_EQUAL(from, -2);
-            BOOST_CHECK_EQUAL(into, -1);
-            BOOST_CHECK_EQUAL(core.discovered().size(), 2u); // still
-        });
+    core.predict(z.data(), 11, decisions.data(), [&](std::size_t decided, int from, int into) {
+        merges++;
+        BOOST_CHECK_EQUAL(decided, 10u);
+        BOOST_CHECK_EQUAL(from, -2);
+        BOOST_CHECK_EQUAL(into, -1);
+        BOOST_CHECK_EQUAL(core.discovered().size(), 2u); // still
+    });
     BOOST_CHECK_EQUAL(merges, 1);
     BOOST_CHECK_EQUAL(decisions[9].id, -2);
     BOOST_CHECK_EQUAL(decisions[10].id, -1);
@@ -191,9 +189,8 @@ BOOST_AUTO_TEST_CASE(refused)
 {
     auto options = plane();
     options.centers.shape = { 6 };
-    BOOST_CHECK_EQUAL(
-        error_of(options),
-        "centers have shape (6), expected (K, dim) with K and dim at least 1");
+    BOOST_CHECK_EQUAL(error_of(options),
+                      "centers have shape (6), expected (K, dim) with K and dim at least 1");
     options = plane();
     options.variances->values[3] = -2;
     BOOST_CHECK_EQUAL(error_of(options), "variances hold -2, expected none below 0");
@@ -207,7 +204,8 @@ BOOST_AUTO_TEST_CASE(names)
     discriminator_core core(plane());
     predict(core, { -30, 0 });
     core.rename(-1, "Prüfsender 7");
-    for (const std::string bad : { "\xff", "\xc0\xaf", "\xed\xa0\x80", "\xe2\x82", "a\tb", "\u009b", "\u202e" })
+    for (const std::string bad :
+         { "\xff", "\xc0\xaf", "\xed\xa0\x80", "\xe2\x82", "a\tb", "\u009b", "\u202e" })
         BOOST_CHECK_THROW(core.rename(-1, bad), std::invalid_argument);
     BOOST_CHECK_THROW(core.rename(-1, std::string(1025, 'x')), std::invalid_argument);
     BOOST_CHECK_EQUAL(core.discovered()[0].name, "Prüfsender 7");
@@ -291,8 +289,10 @@ BOOST_AUTO_TEST_CASE(state_cut_short)
     const auto whole = core.state(), before = other.state();
     for (std::size_t n = 0; n < whole.size(); n++)
         BOOST_CHECK_THROW(other.restore(whole.substr(0, n)), std::invalid_argument);
-    for (const std::string wrong :
-         { "frames 1\n", "frames -1\n", "frames 9223372036854775807\n", "frames 9007199254740993\n" }) {
+    for (const std::string wrong : { "frames 1\n",
+                                     "frames -1\n",
+                                     "frames 9223372036854775807\n",
+                                     "frames 9007199254740993\n" }) {
         auto text = whole;
         text.replace(text.find("frames 2\n"), 9, wrong);
         BOOST_CHECK_THROW(other.restore(text), std::invalid_argument);

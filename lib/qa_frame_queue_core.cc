@@ -3,9 +3,9 @@
 
 #define BOOST_TEST_MODULE frame_queue_core
 #include "frame_queue_core.h"
+#include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <boost/thread/thread.hpp>
-#include <atomic>
 #include <numeric>
 #include <random>
 
@@ -47,8 +47,7 @@ struct queue : frame_queue_core {
         const auto data = numbered(first, n);
         auto infos = infos_of(first, n);
         for (const auto& [number, key] : tags)
-            infos[number - first].tags.push_back(
-                { key, int(number), infos[number - first].start });
+            infos[number - first].tags.push_back({ key, int(number), infos[number - first].start });
         return write(data.data(), infos.data(), n);
     }
 
@@ -267,8 +266,8 @@ outcome race(queue& core, std::uint64_t n, std::size_t most_written, std::size_t
             const auto own = (numbers[i] % 2 ? "odd" : "even") + std::to_string(numbers[i]) + " ";
             auto expected = own;
             if (!follows) // the other key's latest was on the frame before
-                expected = (numbers[i] % 2 ? "even" : "odd") +
-                           std::to_string(numbers[i] - 1) + " " + own;
+                expected =
+                    (numbers[i] % 2 ? "even" : "odd") + std::to_string(numbers[i] - 1) + " " + own;
             seen.tagged = seen.tagged && core.tags(i) == expected;
             seen.last = numbers[i];
             seen.read++;

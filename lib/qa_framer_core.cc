@@ -3,8 +3,8 @@
 
 #define BOOST_TEST_MODULE framer_core
 #include "framer_core.h"
-#include <boost/test/unit_test.hpp>
 #include <algorithm>
+#include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -92,8 +92,7 @@ BOOST_AUTO_TEST_CASE(any_stream_in_any_pieces)
                 if (restart >= done && restart < done + n)
                     restarts.push_back(restart);
             std::vector<sample> out(room * stream.frame_len);
-            const auto taken =
-                framer.cut(&stream.samples[done], n, restarts, out.data(), room);
+            const auto taken = framer.cut(&stream.samples[done], n, restarts, out.data(), room);
             BOOST_REQUIRE_LE(taken, n);
             BOOST_REQUIRE_LE(framer.frames().size(), room);
             idle = taken == 0 && framer.frames().empty() ? idle + 1 : 0;
@@ -132,7 +131,7 @@ BOOST_AUTO_TEST_CASE(a_tag_belongs_to_the_frame_that_holds_it_or_to_the_next)
     BOOST_CHECK_EQUAL(apart.owner(250), 1);
     BOOST_CHECK_EQUAL(apart.owner(850), 4);
 
-    framer_core overlapping(100, 30); // the last frame that holds it
+    framer_core overlapping(100, 30);                         // the last frame that holds it
     overlapping.cut(samples.data(), 160, {}, out.data(), 10); // frames at 0, 30, 60
     BOOST_CHECK_EQUAL(overlapping.owner(29), 0);
     BOOST_CHECK_EQUAL(overlapping.owner(30), 1);

@@ -3,19 +3,19 @@
 
 #define BOOST_TEST_MODULE whole_file
 #include "whole_file.h"
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <boost/test/unit_test.hpp>
 #include <csignal>
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <set>
 #include <stdexcept>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using gr::sr2cnn::write_whole_file;
 namespace fs = std::filesystem;
@@ -115,8 +115,7 @@ BOOST_AUTO_TEST_CASE(what_the_killed_leave_is_removed)
     const int file = ::open((here / at_work).c_str(), O_RDWR);
     BOOST_REQUIRE(::flock(file, LOCK_EX) == 0);
     write_whole_file(here / "a", "x");
-    BOOST_TEST((here.names() ==
-                names{ "a", at_work, ".ab.0123456789abcdef.part", ".a.x.part" }));
+    BOOST_TEST((here.names() == names{ "a", at_work, ".ab.0123456789abcdef.part", ".a.x.part" }));
     ::close(file);
     write_whole_file(here / "a", "x");
     BOOST_TEST((here.names() == names{ "a", ".ab.0123456789abcdef.part", ".a.x.part" }));

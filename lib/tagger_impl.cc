@@ -3,11 +3,11 @@
 
 #include "tagger_impl.h"
 #include "parameters.h"
+#include <algorithm>
 #include <gnuradio/block_detail.h>
 #include <gnuradio/buffer_reader.h>
 #include <gnuradio/io_signature.h>
 #include <gnuradio/sr2cnn/discriminator.h>
-#include <algorithm>
 
 namespace gr {
 namespace sr2cnn {
@@ -107,7 +107,8 @@ void tagger_impl::take_classes(int n)
         for (; tag != d_tags.end() && tag->offset == offset; ++tag)
             if (pmt::eq(tag->key, KEY_FRAME_START))
                 start = pmt::is_uint64(tag->value) ? pmt::to_uint64(tag->value) : start;
-            else if (pmt::eq(tag->key, KEY_STREAM_START) && !d_first_known && pmt::is_uint64(tag->value))
+            else if (pmt::eq(tag->key, KEY_STREAM_START) && !d_first_known &&
+                     pmt::is_uint64(tag->value))
                 d_first = pmt::to_uint64(tag->value);
         d_first_known = true;
         d_fresh = d_fresh || start != d_next_start;

@@ -4,8 +4,8 @@
 #ifndef INCLUDED_SR2CNN_TAGGER_IMPL_H
 #define INCLUDED_SR2CNN_TAGGER_IMPL_H
 
-#include <gnuradio/sr2cnn/tagger.h>
 #include <cstdint>
+#include <gnuradio/sr2cnn/tagger.h>
 #include <vector>
 
 namespace gr {
@@ -34,7 +34,7 @@ private:
     const int d_hop;
     const std::string d_emit;
 
-    std::uint64_t d_first = 0;      // index of the first sample since start(), as the framer counts
+    std::uint64_t d_first = 0; // index of the first sample since start(), as the framer counts
     bool d_first_known = false;
     std::uint64_t d_next_start = 0; // of the next frame, if no tag says otherwise
     std::uint64_t d_frame_end = 0;  // end of the last frame; before it none can begin anew

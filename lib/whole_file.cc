@@ -2,17 +2,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 #include "whole_file.h"
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
 #include <random>
 #include <stdexcept>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace gr {
 namespace sr2cnn {
@@ -55,10 +55,7 @@ std::runtime_error system_error(const std::string& path)
     return std::runtime_error(path + ": cannot be written: " + std::strerror(errno));
 }
 
-std::string prefix_of(const fs::path& target)
-{
-    return "." + target.filename().string() + ".";
-}
+std::string prefix_of(const fs::path& target) { return "." + target.filename().string() + "."; }
 
 // The path, behind all links, of the file that is replaced or made.
 fs::path replaceable(const std::string& path)
@@ -88,8 +85,7 @@ void remove_left_over(const fs::path& target, const fs::path& folder)
         if (name.size() != prefix.size() + RANDOM_DIGITS + PART.size() ||
             name.compare(0, prefix.size(), prefix) != 0 ||
             name.compare(prefix.size() + RANDOM_DIGITS, PART.size(), PART) != 0 ||
-            name.find_first_not_of(HEX_DIGITS, prefix.size()) !=
-                prefix.size() + RANDOM_DIGITS)
+            name.find_first_not_of(HEX_DIGITS, prefix.size()) != prefix.size() + RANDOM_DIGITS)
             continue;
         const descriptor part(entry->path(), O_RDWR | O_NOFOLLOW | O_NONBLOCK);
         if (part.is_open() && part.lock()) // its writer is no more
@@ -143,9 +139,8 @@ void write_whole_file(const std::string& path, const std::string& text)
         struct stat status;
         if (taken || (::fstat(file.number(), &status) == 0 && status.st_nlink == 0))
             continue; // another writer takes it for one that was left, and removes it
-        if (!write_all(file.number(), text) ||
-            !take_permissions(file.number(), target) || ::fsync(file.number()) != 0 ||
-            std::rename(part.c_str(), target.c_str()) != 0) {
+        if (!write_all(file.number(), text) || !take_permissions(file.number(), target) ||
+            ::fsync(file.number()) != 0 || std::rename(part.c_str(), target.c_str()) != 0) {
             const auto error = system_error(path);
             ::unlink(part.c_str());
             throw error;

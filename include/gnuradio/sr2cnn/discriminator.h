@@ -4,10 +4,10 @@
 #ifndef INCLUDED_SR2CNN_DISCRIMINATOR_H
 #define INCLUDED_SR2CNN_DISCRIMINATOR_H
 
+#include <cstdint>
 #include <gnuradio/block.h>
 #include <gnuradio/sr2cnn/api.h>
 #include <gnuradio/sr2cnn/discriminator_options.h>
-#include <cstdint>
 #include <map>
 
 namespace gr {

@@ -4,8 +4,8 @@
 #ifndef INCLUDED_SR2CNN_DISCRIMINATOR_OPTIONS_H
 #define INCLUDED_SR2CNN_DISCRIMINATOR_OPTIONS_H
 
-#include <gnuradio/sr2cnn/parameter.h>
 #include <cstddef>
+#include <gnuradio/sr2cnn/parameter.h>
 #include <optional>
 #include <string>
 #include <vector>

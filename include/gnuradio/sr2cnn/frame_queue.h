@@ -4,9 +4,9 @@
 #ifndef INCLUDED_SR2CNN_FRAME_QUEUE_H
 #define INCLUDED_SR2CNN_FRAME_QUEUE_H
 
+#include <cstdint>
 #include <gnuradio/hier_block2.h>
 #include <gnuradio/sr2cnn/api.h>
-#include <cstdint>
 #include <string>
 
 namespace gr {

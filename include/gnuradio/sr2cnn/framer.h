@@ -4,9 +4,9 @@
 #ifndef INCLUDED_SR2CNN_FRAMER_H
 #define INCLUDED_SR2CNN_FRAMER_H
 
+#include <cstdint>
 #include <gnuradio/block.h>
 #include <gnuradio/sr2cnn/api.h>
-#include <cstdint>
 
 namespace gr {
 namespace sr2cnn {

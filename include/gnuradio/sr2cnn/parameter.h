@@ -35,8 +35,14 @@ struct range {
     bool above_least; //!< not the least one itself
 };
 
-inline range at_least(double least) { return { least, std::numeric_limits<double>::infinity(), false }; }
-inline range above(double least) { return { least, std::numeric_limits<double>::infinity(), true }; }
+inline range at_least(double least)
+{
+    return { least, std::numeric_limits<double>::infinity(), false };
+}
+inline range above(double least)
+{
+    return { least, std::numeric_limits<double>::infinity(), true };
+}
 inline range between(double least, double most) { return { least, most, false }; }
 
 //! What a text may be.
@@ -70,11 +76,13 @@ inline void check_value(const std::string& name, int value, const range& allowed
         return;
     const auto least = shown_number(allowed.least);
     throw std::invalid_argument(name + " is " + std::to_string(value) + ", expected " +
-                                (std::isfinite(allowed.most) ? least + " to " + shown_number(allowed.most)
-                                                             : "at least " + least));
+                                (std::isfinite(allowed.most)
+                                     ? least + " to " + shown_number(allowed.most)
+                                     : "at least " + least));
 }
 
-inline void check_value(const std::string& name, const std::optional<int>& value, const range& allowed)
+inline void
+check_value(const std::string& name, const std::optional<int>& value, const range& allowed)
 {
     if (value)
         check_value(name, *value, allowed);
@@ -96,8 +104,11 @@ struct parameter {
     using type = T;
     using allowed_type = std::conditional_t<std::is_same_v<T, std::string>, choices, range>;
 
-    parameter(const char* name, T Owner::*member, allowed_type allowed, bool fixed = false)
-        : name(name), member(member), allowed(std::move(allowed)), fixed(fixed)
+    parameter(const char* name, T Owner::* member, allowed_type allowed, bool fixed = false)
+        : name(name),
+          member(member),
+          allowed(std::move(allowed)),
+          fixed(fixed)
     {
     }
 
@@ -109,7 +120,7 @@ struct parameter {
     }
 
     const char* name;
-    T Owner::*member;
+    T Owner::* member;
     allowed_type allowed;
     bool fixed; //!< once the owner is made
 };
@@ -155,7 +166,8 @@ bool set_parameter(Owner& owner, const std::string& name, const parameter_value&
 template <class Owner>
 void check_parameters(const Owner& owner)
 {
-    for_each_parameter<Owner>([&](const auto& one) { check_value(one.name, owner.*one.member, one.allowed); });
+    for_each_parameter<Owner>(
+        [&](const auto& one) { check_value(one.name, owner.*one.member, one.allowed); });
 }
 
 } // namespace sr2cnn

@@ -23,18 +23,19 @@ void bind_parameters(Bound& bound, Owner (discriminator::*all)() const)
         using type = typename std::decay_t<decltype(one)>::type;
         bound.def(
             one.name,
-            [all, member = one.member](const discriminator& block) { return (block.*all)().*member; },
+            [all, member = one.member](const discriminator& block) {
+                return (block.*all)().*member;
+            },
             py::call_guard<py::gil_scoped_release>());
         if (one.fixed)
             return;
-        bound.def(
-            ("set_" + std::string(one.name)).c_str(),
-            [name = one.name](discriminator& block, const py::object& value) {
-                const gr::sr2cnn::parameter_value converted = value_as<type>(name, value);
-                py::gil_scoped_release released;
-                block.set(name, converted);
-            },
-            py::arg(one.name));
+        bound.def(("set_" + std::string(one.name)).c_str(),
+                  [name = one.name](discriminator& block, const py::object& value) {
+                      const gr::sr2cnn::parameter_value converted = value_as<type>(name, value);
+                      py::gil_scoped_release released;
+                      block.set(name, converted);
+                  },
+                  py::arg(one.name));
     });
 }
 
@@ -83,7 +84,8 @@ void bind_blocks(py::module& m)
         "fields of sr2cnn_learn.discriminator_parameters.DiscriminatorParameters, and\n"
         "emit: which frames get a signal_class tag: \"change\", \"every\" or \"unknown\"\n"
         "max_run: most frames of a message on labels\n"
-        "max_new_per_minute: most classes discovered in any minute, by the clock; None: any number");
+        "max_new_per_minute: most classes discovered in any minute, by the clock; None: any "
+        "number");
     judge.attr("MAX_NEW_PER_MINUTE") = *discriminator_reporting().max_new_per_minute;
     set_room_quietly(judge);
     bind_parameters(judge, &discriminator::parameters);
@@ -105,12 +107,13 @@ void bind_blocks(py::module& m)
                          one.set(reporting, value_as<type>(one.name, named.attr("pop")(one.name)));
                  });
                  const auto parameters = to_parameters({}, named);
-                 return discriminator::make(classes,
-                                            to_options(centers, variances, covariances, thresholds, parameters),
-                                            reporting,
-                                            number<int>("frame_len", frame_len),
-                                            number<int>("hop", hop),
-                                            model);
+                 return discriminator::make(
+                     classes,
+                     to_options(centers, variances, covariances, thresholds, parameters),
+                     reporting,
+                     number<int>("frame_len", frame_len),
+                     number<int>("hop", hop),
+                     model);
              }),
              py::arg("classes"),
              py::arg("centers"),
@@ -150,25 +153,24 @@ void bind_blocks(py::module& m)
                 }
                 std::vector<discovered_view> views;
                 for (const auto& known : classes)
-                    views.push_back(
-                        { known.id,
-                          known.name,
-                          py::array_t<double>(known.center.size(), known.center.data()),
-                          known.count,
-                          known.first_frame,
-                          known.last_frame });
+                    views.push_back({ known.id,
+                                      known.name,
+                                      py::array_t<double>(known.center.size(), known.center.data()),
+                                      known.count,
+                                      known.first_frame,
+                                      known.last_frame });
                 return views;
             },
             "The discovered classes, in order of discovery.");
 
-    py::class_<frame_queue, gr::hier_block2, gr::basic_block, std::shared_ptr<frame_queue>>
-        queue(m,
-              "frame_queue",
-              "Frames wait here for what follows; a radio need not.\n\n"
-              "Vectors of frame_len complex in and out. When capacity frames wait, overload\n"
-              "\"block\" makes the blocks before it wait, \"drop\" drops the oldest frames. The frame\n"
-              "after a drop carries frame_start. Message output status: frames_queued,\n"
-              "frames_overrun, frames_waiting. hop is the framer's; 0 means frame_len.");
+    py::class_<frame_queue, gr::hier_block2, gr::basic_block, std::shared_ptr<frame_queue>> queue(
+        m,
+        "frame_queue",
+        "Frames wait here for what follows; a radio need not.\n\n"
+        "Vectors of frame_len complex in and out. When capacity frames wait, overload\n"
+        "\"block\" makes the blocks before it wait, \"drop\" drops the oldest frames. The frame\n"
+        "after a drop carries frame_start. Message output status: frames_queued,\n"
+        "frames_overrun, frames_waiting. hop is the framer's; 0 means frame_len.");
     queue
         .def(py::init([](const py::object& frame_len,
                          const py::object& capacity,
@@ -183,12 +185,13 @@ void bind_blocks(py::module& m)
              py::arg("capacity") = 1024,
              py::arg("overload") = "block",
              py::arg("hop") = 0)
-        .def("set_min_output_buffer",
-             [](frame_queue& block, const py::object& n_frames) {
-                 block.set_min_output_buffer(number<long>("n_frames", n_frames));
-             },
-             py::arg("n_frames"),
-             "Room for frames behind the queue.")
+        .def(
+            "set_min_output_buffer",
+            [](frame_queue& block, const py::object& n_frames) {
+                block.set_min_output_buffer(number<long>("n_frames", n_frames));
+            },
+            py::arg("n_frames"),
+            "Room for frames behind the queue.")
         .def("count",
              &frame_queue::count,
              released(),
@@ -203,7 +206,8 @@ void bind_blocks(py::module& m)
         m,
         "framer",
         "Cuts a complex stream into frames, vectors of frame_len samples every hop samples.\n\n"
-        "Restarts at in-stream rx_time tags; leaves out frames with NaN or infinity. The first frame\n"
+        "Restarts at in-stream rx_time tags; leaves out frames with NaN or infinity. The first "
+        "frame\n"
         "and each after a gap carry frame_start. Message output status: frames_dropped,\n"
         "frames_skipped, samples_dropped. hop 0 means frame_len.");
     set_room_quietly(frames);
@@ -220,9 +224,8 @@ void bind_blocks(py::module& m)
         .def_property_readonly("samples_dropped",
                                &framer::samples_dropped,
                                "Samples before an in-stream rx_time that made no whole frame.")
-        .def_property_readonly("samples_left",
-                               &framer::samples_left,
-                               "Samples of the frame that is not whole yet.");
+        .def_property_readonly(
+            "samples_left", &framer::samples_left, "Samples of the frame that is not whole yet.");
 
     py::class_<tagger, gr::block, gr::basic_block, std::shared_ptr<tagger>> tags(
         m,
@@ -230,14 +233,11 @@ void bind_blocks(py::module& m)
         "Puts the signal_class tags of the class stream back on the IQ stream.\n\n"
         "Complex and class ids (int16) in, complex out.");
     set_room_quietly(tags);
-    tags
-        .def(py::init([](const py::object& frame_len,
-                         const py::object& hop,
-                         const std::string& emit) {
-                 return tagger::make(
-                     number<int>("frame_len", frame_len), number<int>("hop", hop), emit);
-             }),
-             py::arg("frame_len") = 128,
-             py::arg("hop") = 0,
-             py::arg("emit") = "change");
+    tags.def(
+        py::init([](const py::object& frame_len, const py::object& hop, const std::string& emit) {
+            return tagger::make(number<int>("frame_len", frame_len), number<int>("hop", hop), emit);
+        }),
+        py::arg("frame_len") = 128,
+        py::arg("hop") = 0,
+        py::arg("emit") = "change");
 }

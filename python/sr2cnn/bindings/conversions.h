@@ -5,10 +5,10 @@
 #define INCLUDED_SR2CNN_CONVERSIONS_H
 
 #include <gnuradio/sr2cnn/discriminator_options.h>
+#include <optional>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -18,12 +18,13 @@ template <typename T>
 T number(const char* name, const pybind11::object& value)
 {
     const char* kind = std::is_integral_v<T> ? "whole" : "number";
-    const auto checked = pybind11::module::import("sr2cnn_learn.quantities").attr(kind)(name, value);
+    const auto checked =
+        pybind11::module::import("sr2cnn_learn.quantities").attr(kind)(name, value);
     try {
         return checked.cast<T>();
     } catch (const pybind11::cast_error&) {
-        throw std::invalid_argument(std::string(name) + " is " + std::string(pybind11::repr(value)) +
-                                    ", too large");
+        throw std::invalid_argument(std::string(name) + " is " +
+                                    std::string(pybind11::repr(value)) + ", too large");
     }
 }
 
@@ -67,19 +68,15 @@ inline gr::sr2cnn::discriminator_parameters to_parameters(const pybind11::args& 
     return parameters;
 }
 
-inline gr::sr2cnn::discriminator_options to_options(const numbers& centers,
-                                                    const std::optional<numbers>& variances,
-                                                    const std::optional<numbers>& covariances,
-                                                    const std::optional<numbers>& thresholds,
-                                                    const gr::sr2cnn::discriminator_parameters& parameters)
+inline gr::sr2cnn::discriminator_options
+to_options(const numbers& centers,
+           const std::optional<numbers>& variances,
+           const std::optional<numbers>& covariances,
+           const std::optional<numbers>& thresholds,
+           const gr::sr2cnn::discriminator_parameters& parameters)
 {
-    return { parameters,
-             to_ndarray(centers),
-             to_ndarray(variances),
-             to_ndarray(covariances),
-             {},
-             {},
-             to_ndarray(thresholds) };
+    return { parameters, to_ndarray(centers),   to_ndarray(variances), to_ndarray(covariances), {},
+             {},         to_ndarray(thresholds) };
 }
 
 //! A discovered class as Python sees it.

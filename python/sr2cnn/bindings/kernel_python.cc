@@ -42,7 +42,7 @@ public:
         const std::size_t n = z.shape(0);
         std::vector<decision> decisions(n);
         if (py::isinstance<py::array_t<float>>(z))
-            run(py::array_t<float, py::array::c_style | py::array::forcecast>(z), decisions);
+            run(py::array_t < float, py::array::c_style | py::array::forcecast > (z), decisions);
         else
             run(numbers(z), decisions);
 
@@ -136,10 +136,11 @@ void bind_kernel(py::module& m)
         if (one.fixed)
             judge.def_property_readonly(one.name, get);
         else
-            judge.def_property(one.name, get, [name = one.name](kernel& k, const py::object& value) {
-                const parameter_value converted = value_as<type>(name, value);
-                k.with([&](core& c) { c.set(name, converted); });
-            });
+            judge.def_property(
+                one.name, get, [name = one.name](kernel& k, const py::object& value) {
+                    const parameter_value converted = value_as<type>(name, value);
+                    k.with([&](core& c) { c.set(name, converted); });
+                });
     });
     judge
         .def(py::init([](const numbers& centers,
@@ -150,8 +151,11 @@ void bind_kernel(py::module& m)
                          const std::vector<std::string>& classes,
                          std::optional<int> may_discover,
                          const py::kwargs& parameters) {
-                 auto options = to_options(
-                     centers, variances, covariances, thresholds, to_parameters(positional, parameters));
+                 auto options = to_options(centers,
+                                           variances,
+                                           covariances,
+                                           thresholds,
+                                           to_parameters(positional, parameters));
                  options.classes = classes;
                  options.may_discover = may_discover;
                  return std::make_unique<kernel>(options);
@@ -166,7 +170,8 @@ void bind_kernel(py::module& m)
              &kernel::predict,
              py::arg("z"),
              "Class ids (N,) int64 of z (N, dim), in order; what was discovered carries over.")
-        .def_property_readonly("scores", &kernel::scores, "(N,) of the last call, below 1 means known")
+        .def_property_readonly(
+            "scores", &kernel::scores, "(N,) of the last call, below 1 means known")
         .def_property_readonly("discovered", &kernel::discovered)
         .def_property_readonly(
             "n_discovered",
@@ -182,8 +187,7 @@ void bind_kernel(py::module& m)
                                                                   c.thresholds().data());
                                    });
                                })
-        .def_property(
-            "may_discover", reader(&core::may_discover), method(&core::set_may_discover))
+        .def_property("may_discover", reader(&core::may_discover), method(&core::set_may_discover))
         .def("rename", method(&core::rename), py::arg("id"), py::arg("name"))
         .def("merge", method(&core::merge), py::arg("src"), py::arg("dst"))
         .def("forget", method(&core::forget), py::arg("id"))
@@ -200,9 +204,7 @@ void bind_kernel(py::module& m)
         .def_property_readonly("merged", reader(&core::merged))
         .def(
             "save",
-            [](kernel& k, const std::string& path) {
-                k.with([&](core& c) { c.save(path); });
-            },
+            [](kernel& k, const std::string& path) { k.with([&](core& c) { c.save(path); }); },
             py::arg("path"),
             "Writes the discovered classes to a text file, whole or not at all.")
         .def("load",

@@ -34,7 +34,8 @@ py::object held(const py::object& instance, const py::object& owner)
     const auto places = [](const py::object& object) {
         return reinterpret_cast<py::detail::instance*>(object.ptr())->get_value_and_holder();
     };
-    auto made = py::reinterpret_steal<py::object>(py::detail::make_new_instance(Py_TYPE(instance.ptr())));
+    auto made =
+        py::reinterpret_steal<py::object>(py::detail::make_new_instance(Py_TYPE(instance.ptr())));
     auto from = places(instance), to = places(made);
     to.value_ptr() = from.value_ptr();
     new (std::addressof(to.holder<pointer>()))
@@ -66,7 +67,8 @@ void bind_lifetime(py::module& m)
     m.def("msg_connect_inside", &msg_connect_inside<std::string>);
     m.def("msg_connect_inside", &msg_connect_inside<pmt::pmt_t>);
 
-    py::class_<message_gateway, gr::block, gr::basic_block, std::shared_ptr<message_gateway>>(m, "message_gateway")
+    py::class_<message_gateway, gr::block, gr::basic_block, std::shared_ptr<message_gateway>>(
+        m, "message_gateway")
         .def(py::init([](const py::object& owner, const std::string& name) {
                  return gnuradio::make_block_sptr<message_gateway>(owner, name);
              }),

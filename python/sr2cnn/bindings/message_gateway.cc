@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 #include "message_gateway.h"
-#include <gnuradio/io_signature.h>
 #include <boost/thread.hpp>
+#include <gnuradio/io_signature.h>
 
 namespace py = pybind11;
 
@@ -12,11 +12,13 @@ namespace sr2cnn {
 
 namespace {
 const auto PORT_SYSTEM = pmt::intern("system"); // on which GNU Radio tells a block that it is done
-const auto NEXT = pmt::make_tuple(pmt::intern("next")); // in the queue of a port: see what arrived first
+const auto NEXT =
+    pmt::make_tuple(pmt::intern("next")); // in the queue of a port: see what arrived first
 } // namespace
 
 message_gateway::message_gateway(const py::object& owner, const std::string& name)
-    : block(name, io_signature::make(0, 0, 0), io_signature::make(0, 0, 0)), d_owner(owner)
+    : block(name, io_signature::make(0, 0, 0), io_signature::make(0, 0, 0)),
+      d_owner(owner)
 {
 }
 

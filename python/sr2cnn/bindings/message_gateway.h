@@ -4,12 +4,12 @@
 #ifndef INCLUDED_SR2CNN_MESSAGE_GATEWAY_H
 #define INCLUDED_SR2CNN_MESSAGE_GATEWAY_H
 
-#include <gnuradio/block.h>
-#include <pybind11/pybind11.h>
 #include <atomic>
 #include <deque>
+#include <gnuradio/block.h>
 #include <map>
 #include <mutex>
+#include <pybind11/pybind11.h>
 #include <set>
 #include <string>
 #include <utility>
@@ -52,13 +52,14 @@ private:
 
     pybind11::weakref d_owner;
     std::atomic<bool> d_started{ false };
-    std::atomic<bool> d_ended{ true };      // handled where they are sent
+    std::atomic<bool> d_ended{ true };        // handled where they are sent
     std::atomic<bool> d_working_off{ false }; // some thread is at it
     std::atomic<bool> d_again{ false };       // something may have come since it began
-    std::map<pmt::pmt_t, std::string, pmt::comparator> d_methods; // that take the messages of a port
-    std::mutex d_mutex;                                           // guards all below
-    std::deque<std::pair<pmt::pmt_t, pmt::pmt_t>> d_arrived;      // port and message, as they came
-    std::set<boost::thread::id> d_flushing; // threads with whose end it is flushed
+    std::map<pmt::pmt_t, std::string, pmt::comparator>
+        d_methods;                                           // that take the messages of a port
+    std::mutex d_mutex;                                      // guards all below
+    std::deque<std::pair<pmt::pmt_t, pmt::pmt_t>> d_arrived; // port and message, as they came
+    std::set<boost::thread::id> d_flushing;                  // threads with whose end it is flushed
 };
 
 } // namespace sr2cnn

@@ -19,7 +19,7 @@ from sr2cnn_learn.training import TrainingData, recipe_of
 from sr2cnn_learn.training import train as train_on
 from sr2cnn_learn.training.objectives import OBJECTIVES, Objective, objective
 from sr2cnn_learn.training.prepare import prepare
-from sr2cnn_learn.training.recipes import ResidualRecipe, Recipe
+from sr2cnn_learn.training.recipes import Recipe, ResidualRecipe
 from tones import write_tones
 
 
