@@ -201,6 +201,20 @@ def open_recording(
     return _Raw(path, datatype, sample_rate, center_frequency)
 
 
+def metadata_path(path):
+    """The ``.sigmf-meta`` file of a recording, named by either of its files or without an ending.
+
+    Raises:
+        ValueError: it is no path
+    """
+    if not path or not isinstance(path, (str, Path)):
+        raise ValueError(f"SigMF recording is {path!r}, expected a path")
+    path = Path(path)
+    if path.suffix in (".sigmf-meta", ".sigmf-data"):
+        return path.with_suffix(".sigmf-meta")
+    return path.with_name(path.name + ".sigmf-meta")
+
+
 def read_sigmf(meta_path: str | Path):
     """The metadata of a SigMF recording, validated: a `sigmf.SigMFFile`.
 

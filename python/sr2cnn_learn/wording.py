@@ -33,6 +33,9 @@ WORDS |= {word: word.upper() for word in ("ari", "aupr", "auroc", "f1", "nmi", "
 #: Figures that are parts of a whole.
 SHARES = {
     "closed_set_accuracy",
+    "exact",
+    "family",
+    "found",
     "hungarian_accuracy",
     "hungarian_accuracy_as_emitted",
     "known_accuracy",

@@ -23,7 +23,8 @@ def record(path, annotations=(), samples=SAMPLES, datatype="cf32_le"):
             "core:datatype": datatype,
             "core:version": "1.0.0",
             "core:extensions": [
-                {"name": name, "version": "1.0.0", "optional": True} for name in ("capture_details", "sr2cnn")
+                {"name": name, "version": "1.0.0", "optional": True}
+                for name in ("capture_details", "scene", "sr2cnn")
             ],
         },
         "captures": [{"core:sample_start": 0}],

@@ -6,10 +6,9 @@ import json
 import threading
 import time
 from operator import itemgetter
-from pathlib import Path
 
 from sr2cnn_learn.atomic import write_atomically
-from sr2cnn_learn.recordings import ANNOTATOR, EXTENSION, read_sigmf
+from sr2cnn_learn.recordings import ANNOTATOR, EXTENSION, metadata_path, read_sigmf
 
 from .output import Output
 
@@ -227,20 +226,6 @@ class SigmfAnnotations(Output):
     def _close(self):
         if self._timer is not None:
             self._timer.cancel()
-
-
-def metadata_path(path):
-    """The ``.sigmf-meta`` file of a recording, named by either of its files or without an ending.
-
-    Raises:
-        ValueError: it is no path
-    """
-    if not path or not isinstance(path, (str, Path)):
-        raise ValueError(f"SigMF recording is {path!r}, expected a path")
-    path = Path(path)
-    if path.suffix in (".sigmf-meta", ".sigmf-data"):
-        return path.with_suffix(".sigmf-meta")
-    return path.with_name(path.name + ".sigmf-meta")
 
 
 def _capture(start, frequency):

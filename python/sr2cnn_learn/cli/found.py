@@ -11,6 +11,7 @@ import click
 COMMANDS = "sr2cnn.commands"  # the group of `sr2cnn`'s own; that of a command's is "sr2cnn.commands.COMMAND"
 BENCHMARKS = "sr2cnn.benchmarks"  # parts of `sr2cnn bench`
 MAKERS = "sr2cnn.makers"  # functions that make data sets
+LABELLERS = "sr2cnn.labellers"  # functions that label: "recording" has a recording's events, as they come
 RADIO = "gnuradio"
 
 

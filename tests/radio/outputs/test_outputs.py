@@ -19,12 +19,12 @@ from gnuradio.sr2cnn.outputs.json_lines import JsonLines, read_json_lines
 from gnuradio.sr2cnn.outputs.metrics_server import MOST_CONNECTIONS
 from gnuradio.sr2cnn.outputs.output import Output
 from gnuradio.sr2cnn.outputs.prometheus import MOST_CLASSES, OTHER, Prometheus
-from gnuradio.sr2cnn.outputs.sigmf_annotations import SigmfAnnotations, metadata_path
+from gnuradio.sr2cnn.outputs.sigmf_annotations import SigmfAnnotations
 from gnuradio.sr2cnn.outputs.zmq_pub import ZmqPub, endpoint
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sr2cnn_learn.datasets import load_dataset
-from sr2cnn_learn.recordings import open_recording
+from sr2cnn_learn.recordings import metadata_path, open_recording
 from waiting import PATIENCE, until
 
 FUZZ = settings(
