@@ -37,8 +37,8 @@ fuzz() { # folder seconds driver
         -rss_limit_mb=2048 -timeout=30 "$1/corpus-$3" 2> "$1/$3.log" || { cat "$1/$3.log"; exit 1; }
 }
 
-drivers=(fuzz_discriminator fuzz_discriminator_file fuzz_frame_queue fuzz_framer)
-share=$((seconds / 5 > 0 ? seconds / 5 : 1))
+drivers=(fuzz_detector fuzz_discriminator fuzz_discriminator_file fuzz_frame_queue fuzz_framer)
+share=$((seconds / 6 > 0 ? seconds / 6 : 1))
 build $folder-address address,undefined sanitized
 ctest --test-dir $folder-address --output-on-failure -R '^qa_' --no-tests=error
 for driver in "${drivers[@]}"; do

@@ -11,12 +11,13 @@ class event_sink(event_receiver):
     """Puts messages out: as JSON lines, SigMF annotations, ZeroMQ messages, metrics; any of them at once.
 
     An event is a message as a dict, with ``event`` saying what it is: ``"label"``, ``"novel"``,
-    ``"burst"``, ``"status"`` or ``"gap"``. A semantic vector is a list under ``vector``. NaN and infinity
-    become null. Outputs fail alone: a full disk, a port in use or a subscriber that does not keep up is
-    logged once, costs that output events, which it counts, and is retried; it never stops the flowgraph.
+    ``"burst"``, ``"emission"``, ``"status"`` or ``"gap"``. A semantic vector is a list under ``vector``. NaN
+    and infinity become null. Outputs fail alone: a full disk, a port in use or a subscriber that does not
+    keep up is logged once, costs that output events, which it counts, and is retried; it never stops the
+    flowgraph.
 
-    Message inputs ``labels``, ``novel``, ``bursts``, ``status``, ``gap``: dicts, or PDUs of a dict and a
-    vector.
+    Message inputs ``labels``, ``novel``, ``bursts``, ``emissions``, ``status``, ``gap``: dicts, or PDUs of a
+    dict and a vector.
 
     Args:
         path: file for JSON lines, ``"-"`` for the standard output, None for none

@@ -12,7 +12,14 @@ from sr2cnn_learn.names import shown
 from .base import message_block
 
 #: Ports that events come from -> what such an event is called; docs/messages.md says what they hold
-EVENTS = {"labels": "label", "novel": "novel", "bursts": "burst", "status": "status", "gap": "gap"}
+EVENTS = {
+    "labels": "label",
+    "novel": "novel",
+    "bursts": "burst",
+    "emissions": "emission",
+    "status": "status",
+    "gap": "gap",
+}
 PORTS = {kind: port for port, kind in EVENTS.items()}
 CMD = "cmd"
 PERIOD = 1.0  # of a status, seconds
@@ -69,6 +76,9 @@ class event_receiver(message_block):
 
     def _on_bursts(self, message):
         self._take("bursts", message)
+
+    def _on_emissions(self, message):
+        self._take("emissions", message)
 
     def _on_status(self, message):
         self._take("status", message)

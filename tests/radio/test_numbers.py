@@ -90,6 +90,7 @@ def makers(tiny_bundle, replay, tmp_path_factory):
             lambda **p: sr2cnn.discriminator_from_bundle(model, **p),
             DISCRIMINATOR,
         ),
+        "detector": (sr2cnn.detector, dict(sample_rate="1e6")),
         "conditioner": (sr2cnn.conditioner, dict(sample_rate="1e6", samples_per_symbol="8")),
         "recognizer": (
             recognizer,
@@ -113,8 +114,8 @@ def makers(tiny_bundle, replay, tmp_path_factory):
 
 
 BLOCKS = (
-    "framer frame_queue tagger encoder discriminator discriminator_from_bundle conditioner recognizer"
-    " wideband_recognizer class_registry event_sink radioml_source recording_source"
+    "framer frame_queue tagger encoder discriminator discriminator_from_bundle detector conditioner"
+    " recognizer wideband_recognizer class_registry event_sink radioml_source recording_source"
 ).split()
 
 
@@ -134,7 +135,7 @@ def test_constructor_takes_texts_or_says_what_it_expected(name, makers):
             make(**{parameter: "much"})
 
 
-IN_CPP = ["framer", "frame_queue", "tagger", "discriminator"]  # these have no signature that Python sees
+IN_CPP = ["framer", "frame_queue", "tagger", "discriminator", "detector"]  # these have no signature that Python sees
 
 
 @pytest.mark.parametrize("name", [name for name in BLOCKS if name not in IN_CPP])

@@ -91,6 +91,7 @@ struct discovered_view {
 
 void bind_kernel(pybind11::module& m);
 void bind_blocks(pybind11::module& m);
+void bind_detector(pybind11::module& m);
 void bind_lifetime(pybind11::module& m);
 
 #endif /* INCLUDED_SR2CNN_CONVERSIONS_H */

@@ -7,5 +7,6 @@ PYBIND11_MODULE(sr2cnn_python, m)
 {
     bind_kernel(m);
     bind_blocks(m);
+    bind_detector(m);
     bind_lifetime(m);
 }

@@ -13,11 +13,12 @@ from sr2cnn_learn.quantities import loads_finite
 from sr2cnn_learn.wording import percent
 
 from ..display.label_counts import LabelCounts, is_count, is_finite
+from ..messages import EVENTS
 from ..outputs.discovered_labels import DiscoveredLabels
 from ..outputs.output import Output
 from ..sources.address import connectable
 
-KINDS = ("labels", "novel", "bursts", "status", "gap")
+KINDS = tuple(EVENTS)
 LARGEST = 1 << 20  # bytes of a message
 CUT_OFF = 64 * LARGEST  # who sends more than that at once is disconnected before it fills the memory
 LONGEST_LABEL = 40  # characters shown

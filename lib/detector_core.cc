@@ -1,0 +1,284 @@
+/* -*- c++ -*- */
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+#include "detector_core.h"
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+
+namespace gr {
+namespace sr2cnn {
+
+namespace {
+
+constexpr std::size_t SIZES[] = { 256, 1024, 4096 }; // of the spectrograms' windows
+constexpr std::size_t MIDDLE = 1024;
+constexpr std::size_t LARGEST = 4096;
+constexpr std::size_t STEP = 8192;  // samples between two looks at what has ended
+constexpr float LOUDEST = 1e6F;     // no receiver gives more
+constexpr std::size_t RESOLVED = 6; // bins and rows; more of them show a signal no better
+constexpr double SAME = 0.4;        // of the smaller one's duration and width: of one signal
+constexpr double TOGETHER = 0.1;    // of a duration: begin and end at once
+constexpr double FINER = 0.5;       // of a width: a signal within it, at a finer resolution
+constexpr double MOST = 0.6;        // of a region's energy: that signal is all of it
+constexpr double TONE = 0.2;        // of the power of another tone of a signal
+constexpr double MUCH = 0.25; // and this much is a signal of its own if it comes and goes by itself
+constexpr double FAINT = 30;  // times a neighbour's power: it may be splatter,
+constexpr double NEAR = 1.5;  // within so many widths of the other,
+constexpr double LOW = 4;     // below this, over the noise, wherever it begins
+constexpr double STRONG = 1000, FAR = 30;             // a very strong one's reaches further
+constexpr double IMAGE = 100;                         // of a receiver, over its mirror image
+constexpr double LEAST_SNR = 1, LEAST_SNR_ALWAYS = 2; // the latter of what was there all along
+constexpr std::uint64_t PATIENCE =
+    64 * LARGEST; // samples; then what still goes on is taken as it is
+constexpr std::size_t RECENT = 256;
+
+double duration(const region& one) { return double(one.stop - one.start); }
+double width(const region& one) { return std::max(one.high - one.low, 1.0 / one.size); }
+double snr(const region& one)
+{
+    return one.power / std::max(one.noise, double(std::numeric_limits<float>::min()));
+}
+double energy(const region& one) { return one.power * duration(one); }
+double common_time(const region& a, const region& b)
+{
+    return double(std::min(a.stop, b.stop)) - double(std::max(a.start, b.start));
+}
+double common_band(const region& a, const region& b)
+{
+    return std::min(a.high, b.high) - std::max(a.low, b.low);
+}
+
+bool touch(const region& a, const region& b)
+{
+    return common_time(a, b) > 0 && common_band(a, b) > 0;
+}
+
+bool same(const region& a, const region& b)
+{
+    return common_time(a, b) > SAME * std::min(duration(a), duration(b)) &&
+           common_band(a, b) > SAME * std::min(width(a), width(b));
+}
+
+// Begin and end at once, as well as their spectrograms show it.
+bool together(const region& a, const region& b)
+{
+    const double most =
+        std::max(4.0 * std::max(a.size, b.size), TOGETHER * std::min(duration(a), duration(b)));
+    return std::abs(double(a.start) - double(b.start)) < most &&
+           std::abs(double(a.stop) - double(b.stop)) < most;
+}
+
+bool better(const region& a, const region& b)
+{
+    const auto shown = [](const region& one) { return std::min({ one.bins, one.rows, RESOLVED }); };
+    const auto off = [](const region& one) {
+        return one.size > MIDDLE ? one.size / MIDDLE : MIDDLE / one.size;
+    };
+    if (shown(a) != shown(b))
+        return shown(a) > shown(b);
+    if (off(a) != off(b))
+        return off(a) < off(b);
+    return duration(a) * width(a) > duration(b) * width(b);
+}
+
+// Whether a finer resolution shows several signals in a region, or one in a part of its band; the tones of one
+// keyed signal begin and end together.
+bool is_composite(const region& whole, const std::vector<region>& all)
+{
+    std::vector<region> parts;
+    for (const auto& one : all)
+        if (one.size > whole.size && std::min(one.rows, one.bins) >= 4 &&
+            width(one) < FINER * width(whole) && common_band(one, whole) > 0.8 * width(one) &&
+            common_time(one, whole) > 0.6 * std::min(duration(one), duration(whole)))
+            parts.push_back(one);
+    return std::any_of(parts.begin(), parts.end(), [&](const region& part) {
+        const double share = part.power * common_time(part, whole) / energy(whole);
+        if (share > MUCH && !together(part, whole))
+            return true;
+        return share > MOST && std::none_of(parts.begin(), parts.end(), [&](const region& tone) {
+                   return tone.size == part.size && !same(tone, part) && together(tone, part) &&
+                          tone.power > TONE * part.power;
+               });
+    });
+}
+
+} // namespace
+
+detector_core::detector_core()
+{
+    for (auto size : SIZES)
+        d_trackers.emplace_back(size);
+}
+
+void detector_core::push(const sample* samples, std::size_t n)
+{
+    while (n) {
+        const auto taken = std::min<std::size_t>(n, STEP - d_end % STEP);
+        d_usable.assign(samples, samples + taken);
+        for (auto& one : d_usable)
+            if (!(std::abs(one.real()) < LOUDEST && std::abs(one.imag()) < LOUDEST))
+                one = 0;
+        for (auto& tracker : d_trackers)
+            tracker.push(d_usable.data(), taken);
+        samples += taken;
+        n -= taken;
+        d_end += taken;
+        if (d_end % STEP == 0)
+            settle(false);
+    }
+}
+
+void detector_core::finish()
+{
+    for (auto& tracker : d_trackers)
+        tracker.finish();
+    settle(true);
+    d_recent.clear();
+    for (auto& tracker : d_trackers)
+        tracker.begin(d_end);
+}
+
+void detector_core::retune()
+{
+    finish();
+    for (auto& tracker : d_trackers)
+        tracker.forget();
+}
+
+std::vector<detector_core::emission> detector_core::take()
+{
+    return std::exchange(d_emissions, {});
+}
+
+// Says what has ended, where nothing that still goes on has a part in it.
+void detector_core::settle(bool all)
+{
+    for (auto& tracker : d_trackers) {
+        auto ended = tracker.take();
+        d_pending.insert(d_pending.end(), ended.begin(), ended.end());
+    }
+    if (d_pending.empty())
+        return;
+    std::uint64_t judged = d_end;
+    std::vector<region> open;
+    if (!all)
+        for (const auto& tracker : d_trackers) {
+            judged = std::min(judged, tracker.judged());
+            const auto more = tracker.open();
+            open.insert(open.end(), more.begin(), more.end());
+        }
+    const auto is_due = [&](const region& one, std::uint64_t after) {
+        return all || one.stop + after <= judged;
+    };
+    // What touches something that may change waits for it.
+    std::vector<char> waits(d_pending.size());
+    for (std::size_t i = 0; i < d_pending.size(); i++)
+        waits[i] = !is_due(d_pending[i], LARGEST) ||
+                   std::any_of(open.begin(), open.end(), [&](const region& other) {
+                       return touch(d_pending[i], other);
+                   });
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (std::size_t i = 0; i < d_pending.size(); i++)
+            for (std::size_t k = 0; k < d_pending.size(); k++)
+                if (waits[i] && !waits[k] && touch(d_pending[i], d_pending[k]))
+                    waits[k] = changed = true;
+    }
+    for (std::size_t i = 0; i < d_pending.size(); i++)
+        if (is_due(d_pending[i], PATIENCE))
+            waits[i] = false;
+    if (std::all_of(waits.begin(), waits.end(), [](char one) { return one; }))
+        return;
+
+    std::vector<region> everything = d_pending;
+    everything.insert(everything.end(), open.begin(), open.end());
+    const auto best = chosen(everything);
+    std::vector<region> others = best;
+    others.insert(others.end(), d_recent.begin(), d_recent.end());
+    std::vector<region> said, left;
+    for (std::size_t i = 0; i < d_pending.size(); i++) {
+        const auto& one = d_pending[i];
+        if (waits[i])
+            left.push_back(one);
+        else if (std::find(best.begin(), best.end(), one) != best.end() && is_emission(one, others))
+            said.push_back(timed(one, everything));
+    }
+    d_pending = std::move(left);
+    std::sort(
+        said.begin(), said.end(), [](const region& a, const region& b) { return a.stop < b.stop; });
+    for (const auto& one : said)
+        add(one);
+}
+
+// Of those that are the same signal, the one that shows it best.
+std::vector<region> detector_core::chosen(std::vector<region> all) const
+{
+    std::vector<region> plain, best;
+    for (const auto& one : all)
+        if (!is_composite(one, all))
+            plain.push_back(one);
+    std::sort(plain.begin(), plain.end(), better);
+    for (const auto& one : plain)
+        if (std::none_of(
+                best.begin(), best.end(), [&](const region& other) { return same(one, other); }))
+            best.push_back(one);
+    return best;
+}
+
+// With the beginning and the end that the shortest windows show.
+region detector_core::timed(region one, const std::vector<region>& all) const
+{
+    const region* shortest = &one;
+    for (const auto& other : all)
+        if (other.size < shortest->size && together(one, other) &&
+            common_band(one, other) > SAME * width(one) &&
+            width(other) < width(one) + 4.0 / other.size)
+            shortest = &other;
+    const auto start = shortest->start, stop = shortest->stop;
+    one.start = start;
+    one.stop = stop;
+    return one;
+}
+
+// Neither a stronger one's splatter nor its image, nor what the noise floor is not known well enough for.
+bool detector_core::is_emission(const region& one, const std::vector<region>& others) const
+{
+    for (const auto& other : others) {
+        if (other.power < FAINT * one.power ||
+            common_time(one, other) < 0.8 * duration(one) - 2.0 * one.size)
+            continue;
+        const double reach = 3.0 / one.size;
+        const double apart = std::max(one.low - other.high, other.low - one.high);
+        const double denser = other.power / width(other) / (one.power / width(one));
+        const bool comes_along = together(one, other) || snr(one) < LOW;
+        if (comes_along && apart < std::max(NEAR * width(other), reach))
+            return false;
+        if ((together(one, other) || snr(one) < STRONG / FAR) && denser > STRONG &&
+            snr(other) > STRONG && apart < std::max(FAR * width(other), reach))
+            return false;
+        const double mirrored = std::abs((one.low + one.high + other.low + other.high) / 2);
+        if (together(one, other) && other.power > IMAGE * one.power &&
+            mirrored < std::max(width(other), 4.0 / one.size))
+            return false;
+    }
+    return snr(one) > (one.from_start && one.to_end ? LEAST_SNR_ALWAYS : LEAST_SNR);
+}
+
+void detector_core::add(const region& one)
+{
+    d_recent.push_back(one);
+    if (d_recent.size() > RECENT)
+        d_recent.erase(d_recent.begin());
+    d_emissions.push_back({ ++d_number,
+                            one.start,
+                            one.stop - one.start,
+                            (one.low + one.high) / 2,
+                            one.high - one.low,
+                            10 * std::log10(snr(one)),
+                            one.from_start || one.to_end });
+}
+
+} // namespace sr2cnn
+} // namespace gr

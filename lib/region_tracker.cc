@@ -1,0 +1,422 @@
+/* -*- c++ -*- */
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+#include "region_tracker.h"
+#include <algorithm>
+#include <boost/math/special_functions/gamma.hpp>
+#include <cmath>
+
+namespace gr {
+namespace sr2cnn {
+
+namespace {
+
+// A row is the mean of the last four spectra, and two spectra behind the row before.
+constexpr std::size_t SPECTRA_A_ROW = 4, STEP = 2;
+constexpr double INDEPENDENT = 0.9;      // of the spectra, whose windows overlap by half
+constexpr double INDEPENDENT_BINS = 0.5; // of a Blackman-Harris window
+constexpr std::size_t HISTORY = 1 << 24; // samples that the noise floor looks back on
+
+constexpr std::size_t FEW = 3, MANY = 17; // bins that are taken together
+constexpr float LOUDEST = 5;              // bin among the many: a strong one must not seem wide
+constexpr double FALSE_ALARM = 1e-7;      // of some bins in a row, for Gaussian noise
+constexpr float MARGIN =
+    1.25F;                   // noise on the air is not quite Gaussian, nor its floor known exactly
+constexpr float VALLEY = 10; // between two signals, under their tops
+constexpr float SIDE = 30;   // of a signal there, under its top: too faint to count
+
+constexpr std::size_t YOUNG = 8; // rows, in which a track may grow to any width
+constexpr double USUALLY =
+    0.25;                     // of the most frequent bin's rows, of those that a track mostly has
+constexpr double FADE = 0.05; // of a track's power: what is weaker is another signal
+constexpr double LINE = 0.2;  // of its usual width: likewise
+constexpr std::size_t WIDER = 3;    // times a track: a signal of its own, which lies over it
+constexpr double MEMORY = 1.0 / 32; // weight of a row in what was of late
+constexpr std::size_t GAP = 4;      // rows, that may be missing in any track
+constexpr double GAP_GROWTH = 2.5;  // times the longest gap so far
+constexpr std::size_t LEAST_ROWS = 3;
+constexpr std::size_t MOST_TRACKS = 256;
+constexpr double OCCUPIED = 0.99; // ITU-R SM.443
+
+float threshold(std::size_t bins)
+{
+    const double shape = SPECTRA_A_ROW * INDEPENDENT * std::max(1.0, bins * INDEPENDENT_BINS);
+    return MARGIN * boost::math::gamma_q_inv(shape, FALSE_ALARM) / shape;
+}
+
+// What starts a track has to stand out by so much, what keeps it up by half of that.
+float half_of(float start) { return 1 + (start - 1) / 2; }
+
+} // namespace
+
+region_tracker::region_tracker(std::size_t size)
+    : d_spectra(size),
+      d_floor(size, SPECTRA_A_ROW * INDEPENDENT, HISTORY / (2 * size)),
+      d_start_few(threshold(FEW)),
+      d_keep_few(half_of(d_start_few)),
+      d_start_many(threshold(MANY)),
+      d_keep_many(half_of(d_start_many)),
+      d_power(size),
+      d_pairs{ std::vector<float>(size), std::vector<float>(size) },
+      d_mean(size),
+      d_over(size),
+      d_few(size),
+      d_many(size),
+      d_sums(size + 1)
+{
+}
+
+std::size_t region_tracker::row_step() const { return STEP * d_spectra.hop(); }
+
+void region_tracker::push(const sample* samples, std::size_t n)
+{
+    d_rest.insert(d_rest.end(), samples, samples + n);
+    std::size_t at = 0;
+    for (; at + d_spectra.size() <= d_rest.size(); at += d_spectra.hop()) {
+        d_spectra.power(&d_rest[at], d_power.data());
+        add(d_power.data());
+    }
+    d_rest.erase(d_rest.begin(), d_rest.begin() + at);
+}
+
+void region_tracker::finish()
+{
+    if (!d_floor.ready()) {
+        d_floor.settle();
+        if (d_floor.ready())
+            for (const auto& row : d_early)
+                judge(row.data());
+    }
+    if (d_floor.ready())
+        close(true);
+}
+
+void region_tracker::begin(std::uint64_t index)
+{
+    d_begin = index;
+    d_rest.clear();
+    d_early.clear();
+    d_seen = d_rows = 0;
+}
+
+std::vector<region> region_tracker::open() const
+{
+    std::vector<region> all;
+    for (const auto& one : d_tracks)
+        all.push_back(as_region(one, true));
+    return all;
+}
+
+// Each other spectrum completes a row.
+void region_tracker::add(const float* powers)
+{
+    const auto size = d_spectra.size();
+    const auto pairs = d_seen / STEP;
+    auto& pair = d_pairs[pairs % 2];
+    if (d_seen++ % STEP == 0) {
+        std::copy_n(powers, size, pair.begin());
+        return;
+    }
+    for (std::size_t k = 0; k < size; k++)
+        pair[k] += powers[k];
+    const float *now = pair.data(), *before = d_pairs[(pairs + 1) % 2].data();
+    if (pairs == 0)
+        for (std::size_t k = 0; k < size; k++)
+            d_mean[k] = now[k] / 2;
+    else
+        for (std::size_t k = 0; k < size; k++)
+            d_mean[k] = (before[k] + now[k]) / 4;
+    if (pairs % 2)
+        d_floor.add(d_mean.data());
+    if (!d_floor.ready()) {
+        d_early.push_back(d_mean);
+        return;
+    }
+    for (const auto& row : d_early)
+        judge(row.data());
+    d_early.clear();
+    judge(d_mean.data());
+}
+
+void region_tracker::judge(const float* mean)
+{
+    const auto size = d_spectra.size();
+    const float* level = d_floor.level().data();
+    for (std::size_t k = 0; k < size; k++)
+        d_over[k] = mean[k] / level[k];
+    // What lies around the receiver's own line is there, too, as far as its sides go.
+    const auto& line = d_floor.line();
+    if (!line.empty()) {
+        const auto first = d_floor.line_begin();
+        const float sides = std::min(d_over[first - 1], d_over[first + line.size()]);
+        for (std::size_t k = 0; k < line.size(); k++)
+            d_over[first + k] =
+                std::max(sides, mean[first + k] / std::max(line[k], level[first + k]));
+    }
+    for (std::size_t k = 0; k < size; k++)
+        d_sums[k + 1] = d_sums[k] + std::min(d_over[k], LOUDEST);
+    d_few[0] = d_few[size - 1] = 1;
+    for (std::size_t k = 1; k + 1 < size; k++)
+        d_few[k] = (d_over[k - 1] + d_over[k] + d_over[k + 1]) / FEW;
+    const auto reach = std::min(MANY / 2, size / 2 - 1);
+    for (std::size_t k = 0; k < reach; k++) {
+        d_many[k] = d_sums[2 * reach + 1] / (2 * reach + 1);
+        d_many[size - 1 - k] = (d_sums[size] - d_sums[size - 2 * reach - 1]) / (2 * reach + 1);
+    }
+    for (std::size_t k = reach; k + reach < size; k++)
+        d_many[k] = (d_sums[k + reach + 1] - d_sums[k - reach]) / (2 * reach + 1);
+    find_runs();
+    for (const auto& one : d_runs)
+        follow(one);
+    close(false);
+    d_rows++;
+}
+
+void region_tracker::find_runs()
+{
+    const auto size = d_spectra.size();
+    const auto is_audible = [&](std::size_t k) {
+        return d_few[k] > d_keep_few || (d_many[k] > d_keep_many && d_over[k] > 1);
+    };
+    d_runs.clear();
+    for (std::size_t k = 0; k < size; k++) {
+        if (!is_audible(k))
+            continue;
+        std::size_t end = k + 1; // over gaps that are narrow beside it
+        for (auto j = end; j < size && j < end + std::max<std::size_t>(2, (end - k) / 4); j++)
+            if (is_audible(j))
+                end = j + 1;
+        split({ k, end, false });
+        k = end;
+    }
+}
+
+// At valleys, where one signal's side meets another's.
+void region_tracker::split(run one)
+{
+    float top = 0, bottom = d_few[one.low];
+    auto begin = one.low, valley = one.low;
+    const auto cut = [&](std::size_t end) {
+        while (begin > one.low && begin < end && d_few[begin] < top / SIDE)
+            begin++;
+        while (end < one.high && end > begin && d_few[end - 1] < top / SIDE)
+            end--;
+        add_run(begin, end);
+    };
+    for (auto k = one.low; k < one.high; k++) {
+        const float now = d_few[k];
+        if (bottom < top / VALLEY && now > bottom * VALLEY) { // up again on the other side
+            cut(valley);
+            begin = valley;
+            top = now;
+        }
+        if (now >= top) {
+            top = bottom = now;
+            valley = k;
+        } else if (now < bottom) {
+            bottom = now;
+            valley = k;
+        }
+    }
+    cut(one.high);
+}
+
+void region_tracker::add_run(std::size_t low, std::size_t high)
+{
+    bool loud = false;
+    for (auto k = low; k < high; k++)
+        loud |= d_few[k] > d_start_few || d_many[k] > d_start_many;
+    if (low < high)
+        d_runs.push_back({ low, high, loud });
+}
+
+void region_tracker::follow(const run& one)
+{
+    double power = 0;
+    for (auto k = one.low; k < one.high; k++)
+        if (d_over[k] > 1)
+            power += excess(k);
+
+    std::vector<std::list<track>::iterator> met;
+    for (auto it = d_tracks.begin(); it != d_tracks.end(); ++it) {
+        const auto core = it->core_high - it->core_low, width = one.high - one.low;
+        if (one.low > it->core_high || it->core_low > one.high || power < FADE * it->power ||
+            width < LINE * it->width)
+            continue;
+        if (d_rows - it->first >= YOUNG && width > WIDER * core + FEW) // goes on by itself
+            extend(*it, std::max(one.low, it->core_low), std::min(one.high, it->core_high));
+        else
+            met.push_back(it);
+    }
+    if (met.empty()) {
+        if (one.loud && d_tracks.size() < MOST_TRACKS) {
+            d_tracks.push_back({ d_rows, d_rows, one.low, one.high, one.low, one.high });
+            auto& born = d_tracks.back();
+            born.excess.resize(one.high - one.low);
+            born.hits.resize(one.high - one.low);
+            extend(born, one.low, one.high);
+        }
+        return;
+    }
+    std::sort(met.begin(), met.end(), [](auto a, auto b) { return a->core_low < b->core_low; });
+    join(met);
+    for (std::size_t i = 0; i < met.size();
+         i++) { // each has its part, up to halfway to its neighbours
+        auto& mine = *met[i];
+        auto low = one.low, high = one.high;
+        if (i > 0)
+            low = std::max(low, (met[i - 1]->core_high + mine.core_low) / 2);
+        if (i + 1 < met.size())
+            high = std::min(high, (mine.core_high + met[i + 1]->core_low) / 2);
+        if (d_rows - mine.first >= YOUNG) {
+            const auto more = std::max<std::size_t>(2, (mine.core_high - mine.core_low) / 4);
+            low = std::max(low, mine.core_low - std::min(mine.core_low, more));
+            high = std::min(high, mine.core_high + more);
+        }
+        extend(mine, low, high);
+    }
+}
+
+// Tracks that began together are one when a run bridges them; so are one and what it was while it was faint.
+void region_tracker::join(std::vector<std::list<track>::iterator>& met)
+{
+    for (std::size_t i = 0; i + 1 < met.size();) {
+        auto &a = *met[i], &b = *met[i + 1];
+        const auto born = std::max(a.first, b.first);
+        const bool together =
+            born - std::min(a.first, b.first) <= YOUNG / 2 && d_rows - born < YOUNG;
+        const auto least = std::min(a.core_high - a.core_low, b.core_high - b.core_low);
+        const auto low = std::max(a.core_low, b.core_low),
+                   high = std::min(a.core_high, b.core_high);
+        if (!together && (low >= high || 2 * (high - low) <= least)) {
+            i++;
+            continue;
+        }
+        track both{ std::min(a.first, b.first),       std::max(a.last, b.last),
+                    std::min(a.low, b.low),           std::max(a.high, b.high),
+                    std::min(a.core_low, b.core_low), std::max(a.core_high, b.core_high) };
+        both.rows = std::max(a.rows, b.rows);
+        both.gap = std::max(a.gap, b.gap);
+        both.power = a.power + b.power;
+        both.width = a.width + b.width;
+        both.excess.resize(both.high - both.low);
+        both.hits.resize(both.high - both.low);
+        for (const auto* part : { &a, &b })
+            for (auto k = part->low; k < part->high; k++) {
+                both.excess[k - both.low] += part->excess[k - part->low];
+                both.hits[k - both.low] += part->hits[k - part->low];
+            }
+        a = std::move(both);
+        d_tracks.erase(met[i + 1]);
+        met.erase(met.begin() + i + 1);
+    }
+}
+
+// By this row, where the track has the bins from low to high.
+void region_tracker::extend(track& one, std::size_t low, std::size_t high)
+{
+    if (low >= high)
+        return;
+    if (low < one.low) {
+        one.excess.insert(one.excess.begin(), one.low - low, 0);
+        one.hits.insert(one.hits.begin(), one.low - low, 0);
+        one.low = low;
+    }
+    if (high > one.high) {
+        one.excess.resize(high - one.low);
+        one.hits.resize(high - one.low);
+        one.high = high;
+    }
+    if (!one.rows || d_rows != one.last) {
+        if (one.rows)
+            one.gap = std::max(one.gap, d_rows - one.last - 1);
+        one.rows++;
+    }
+    one.last = d_rows;
+    double power = 0;
+    const auto last = std::max(high, one.core_high);
+    for (auto k = std::min(low, one.core_low); k < last; k++) {
+        one.excess[k - one.low] += excess(k);
+        power += excess(k);
+    }
+    for (auto k = low; k < high; k++)
+        one.hits[k - one.low]++;
+    const auto weight = std::max(MEMORY, 1.0 / one.rows);
+    one.power += (power - one.power) * weight;
+    one.width += (double(high - low) - one.width) * weight;
+
+    const auto least = USUALLY * *std::max_element(one.hits.begin(), one.hits.end());
+    std::size_t a = 0, b = one.hits.size();
+    while (one.hits[a] < least)
+        a++;
+    while (one.hits[b - 1] < least)
+        b--;
+    one.core_low = one.low + a;
+    one.core_high = one.low + b;
+}
+
+// Power over the noise, in a bin of the row that is judged.
+float region_tracker::excess(std::size_t k) const
+{
+    const float level = d_floor.level()[k];
+    return std::isfinite(level) ? d_over[k] * level - d_floor.noise()[k] : 0;
+}
+
+void region_tracker::close(bool all)
+{
+    for (auto it = d_tracks.begin(); it != d_tracks.end();) {
+        const auto allowed = std::max<std::size_t>(GAP, GAP_GROWTH * it->gap);
+        if (!all && d_rows <= it->last + allowed) {
+            ++it;
+            continue;
+        }
+        if (it->rows >= LEAST_ROWS)
+            d_ended.push_back(as_region(*it, all));
+        it = d_tracks.erase(it);
+    }
+}
+
+region region_tracker::as_region(const track& one, bool to_end) const
+{
+    const auto size = d_spectra.size(), hop = d_spectra.hop();
+    double total = 0;
+    for (float value : one.excess)
+        total += std::max(value, 0.0F);
+    // Where the power up to there is so much of all.
+    const auto place = [&](double share) {
+        double before = 0;
+        for (std::size_t k = 0; k < one.excess.size(); k++) {
+            const double here = std::max(one.excess[k], 0.0F);
+            if (before + here >= share * total && here > 0)
+                return one.low + k + (share * total - before) / here;
+            before += here;
+        }
+        return double(one.high);
+    };
+    const double low = place((1 - OCCUPIED) / 2), high = place((1 + OCCUPIED) / 2);
+    double noise = 0;
+    for (auto k = std::size_t(low); k < std::min<double>(high, size); k++)
+        if (std::isfinite(d_floor.noise()[k]))
+            noise += d_floor.noise()[k];
+
+    // A row's middle is half a window and one and a half hops behind the first of its samples.
+    const auto middle = [&](std::size_t row) {
+        return (double(row) - 1) * row_step() + (size + 3.0 * hop) / 2;
+    };
+    region result{};
+    result.from_start = one.first == 0;
+    result.to_end = to_end;
+    result.start = d_begin + (one.first ? std::max(0.0, middle(one.first) - hop / 2) : 0);
+    result.stop = d_begin + std::max(0.0, middle(one.last) + hop / 2);
+    result.low = (low - 0.5) / size - 0.5;
+    result.high = (high - 0.5) / size - 0.5;
+    result.power = total / one.rows / size;
+    result.noise = noise / size;
+    result.rows = one.last - one.first + 1;
+    result.bins = std::max(1.0, high - low);
+    result.size = size;
+    return result;
+}
+
+} // namespace sr2cnn
+} // namespace gr
