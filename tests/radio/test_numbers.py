@@ -135,7 +135,13 @@ def test_constructor_takes_texts_or_says_what_it_expected(name, makers):
             make(**{parameter: "much"})
 
 
-IN_CPP = ["framer", "frame_queue", "tagger", "discriminator", "detector"]  # these have no signature that Python sees
+IN_CPP = [
+    "framer",
+    "frame_queue",
+    "tagger",
+    "discriminator",
+    "detector",
+]  # these have no signature that Python sees
 
 
 @pytest.mark.parametrize("name", [name for name in BLOCKS if name not in IN_CPP])

@@ -102,20 +102,27 @@ def _check_oddities(am_ssb, channel_seeds):
         raise ValueError(f"channel_seeds is {channel_seeds!r}, expected 'fresh' or 'fixed'")
 
 
-def message(transmitter, rng, speech):
-    """Source of one pass: random bits, or speech for an analog transmitter."""
-    n = LONG_PASS_ITEMS.get(transmitter.modulation, PASS_ITEMS)
+def message(transmitter, rng, speech, n=None):
+    """Source of ``n`` random bits, or samples of speech for an analog transmitter; as many as one pass takes
+    by default."""
+    if n is None:
+        n = LONG_PASS_ITEMS.get(transmitter.modulation, PASS_ITEMS)
+        if transmitter.bits_per_symbol and transmitter.modulation not in RADIOML2016:
+            n = round(PASS_SAMPLES / transmitter.samples_per_symbol) * transmitter.bits_per_symbol
     if transmitter.bits_per_symbol is None:
         return blocks.vector_source_f(speech.take(n).tolist())
-    if transmitter.modulation not in RADIOML2016:
-        n = round(PASS_SAMPLES / transmitter.samples_per_symbol) * transmitter.bits_per_symbol
     return blocks.vector_source_b(rng.integers(0, 2, n).tolist())
+
+
+def spread_arguments(kind, rng):
+    """Arguments of a transmitter, drawn from their usual ranges."""
+    return {name: rng.uniform(*limits) for name, limits in kind.spread.items()}
 
 
 def spread_signal(modulation, rng, speech):
     """One pass of a transmitter with arguments, samples a symbol and carrier offset from their ranges."""
     kind = TRANSMITTERS[modulation]
-    transmitter = kind(**{name: rng.uniform(*limits) for name, limits in kind.spread.items()})
+    transmitter = kind(**spread_arguments(kind, rng))
     samples = run(message(transmitter, rng, speech), transmitter)
     # GNU Radio's resamplers, which AM has, give a few samples more or fewer each time, and its rotator
     # other last bits: nothing may follow from the former, and the latter has no place here.

@@ -90,12 +90,20 @@ def _runs(mask):
 
 
 def _occupied(frequencies, excess, floor, region):
-    share = np.cumsum(np.r_[0, excess[region]])
     step = frequencies[1] - frequencies[0]
-    edges = frequencies[region.start] - step / 2 + step * np.arange(len(share))
-    low, high = np.interp([(1 - OCCUPIED) / 2, (1 + OCCUPIED) / 2], share / share[-1], edges)
-    noise = max(floor[region].sum(), np.finfo(float).tiny)
-    return Band((low + high) / 2, high - low, 10 * np.log10(max(share[-1] / noise, 1e-10)))
+    low, high = frequencies[region.start] + step * (occupied(excess[region]) - 0.5)
+    power, noise = excess[region].sum(), max(floor[region].sum(), np.finfo(float).tiny)
+    return Band((low + high) / 2, high - low, 10 * np.log10(max(power / noise, 1e-10)))
+
+
+def occupied(power):
+    """Where 99 % of the power lies, half of the rest on each side: two edges in bins, 0 that before the first.
+
+    Args:
+        power: float (bins,), in rising order of frequency
+    """
+    share = np.cumsum(np.r_[0, power])
+    return np.interp([(1 - OCCUPIED) / 2, (1 + OCCUPIED) / 2], share / share[-1], np.arange(len(share)))
 
 
 def symbol_rate(samples, band):

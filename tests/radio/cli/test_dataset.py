@@ -233,3 +233,66 @@ def test_info_of_recordings(tmp_path):
     assert result.returncode == 0, result.stderr
     assert "NBFM" in result.stdout and "not stated" in result.stdout
     fails(run_cli("dataset", "info", folder), "a.sigmf-meta", "core:label")
+
+
+def make_scene(path, *options):
+    return run_cli("dataset", "scene", "--out", path, "--rate", "200k", "--seconds", 1, *options)
+
+
+def test_scene(tmp_path):
+    """The same seed gives the same bits in another process, another seed others."""
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        result = make_scene(
+            tmp_path / f"{name}.sigmf-meta", "--density", 1.5, "--snr", "5:20", "--seed", seed
+        )
+        assert result.returncode == 0, result.stderr
+        assert f"{name}.sigmf-meta: " in result.stderr and "200000 samples" in result.stderr
+    a, b, c = ((tmp_path / f"{name}.sigmf-data").read_bytes() for name in "abc")
+    assert len(a) == len(c) == 4 * 200_000 and a == b and a != c
+    metadata = [json.loads((tmp_path / f"{name}.sigmf-meta").read_text()) for name in "abc"]
+    assert metadata[0] == metadata[1] != metadata[2]
+    making, annotations = metadata[0]["global"]["scene:making"], metadata[0]["annotations"]
+    assert making["seed"] == 3 and making["snr"] == [5, 20] and making["faults"] == "mild"
+    assert annotations and all(5 <= note["scene:snr"] <= 20 for note in annotations)
+
+
+def test_scene_options(tmp_path):
+    path = tmp_path / "a"  # named without the ending
+    options = ("--modulations", "GMSK,QPSK", "--snr", 12, "--faults", "none", "--density", 2)
+    result = make_scene(path, *options)
+    assert result.returncode == 0, result.stderr
+    metadata = json.loads((tmp_path / "a.sigmf-meta").read_text())
+    assert {note["core:label"] for note in metadata["annotations"]} <= {"GMSK", "QPSK"}
+    assert {note["scene:snr"] for note in metadata["annotations"]} == {12}
+    result = make_scene(path, "--density", 0)
+    assert result.returncode == 0, result.stderr
+    assert json.loads((tmp_path / "a.sigmf-meta").read_text())["annotations"] == []
+
+
+def test_scene_refusals(tmp_path):
+    path = tmp_path / "a.sigmf-meta"
+    fails(make_scene(path, "--snr", "3:5:7"), "3:5:7", status=2)
+    fails(make_scene(path, "--snr", "30:3"), "30 to 3 dB")
+    fails(make_scene(path, "--faults", "many"), "many", status=2)
+    fails(make_scene(path, "--modulations", "QPSK,FM"), "FM", "8PSK")
+    fails(make_scene(path, "--density", -1), "density is -1")
+    fails(make_scene(path, "--seconds", "nan"), "seconds is nan")
+    fails(make_scene(path, "--rate", 100), "sample rate is 100 Hz")
+    fails(make_scene(tmp_path / "none" / "a.sigmf-meta"), "none")
+    assert not list(tmp_path.iterdir())
+
+
+def test_interrupted_scene_leaves_what_was_there(tmp_path):
+    path = tmp_path / "a.sigmf-meta"
+    assert make_scene(path, "--density", 0).returncode == 0
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    command = [sys.executable, APP, "dataset", "scene", "--out", path, "--rate", "1M", "--seconds", 3600]
+    process = subprocess.Popen([*map(str, command), "--density", "0"], stderr=subprocess.PIPE, text=True)
+    give_up = time.monotonic() + PATIENCE
+    while not list(tmp_path.glob(".*.part")) and time.monotonic() < give_up:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert "interrupted" in stderr and "Traceback" not in stderr
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
