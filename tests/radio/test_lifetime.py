@@ -115,7 +115,7 @@ def test_every_python_block_lives_in_its_flowgraph(run, replay):
         application = QApplication([])
         samples.tofile(folder + "/iq.cf32")
 
-        def radio():
+        def radio(freq):
             return blocks.vector_source_c(samples, True), 1e6
 
         def chains(top):

@@ -46,7 +46,9 @@ def test_each_port_that_both_have_is_connected(tiny_bundle, tmp_path):
     assert connected(discriminator, sink) == ({"labels", "novel", "status"}, set())
     assert connected(discriminator, conditioner) == ({"labels", "novel"}, set())
     assert connected(conditioner, sink) == ({"labels", "novel", "bursts"}, set())
-    source = reopening_source("test", lambda: (blocks.null_source(gr.sizeof_gr_complex), 1.0), None, print)
+    source = reopening_source(
+        "test", lambda freq: (blocks.null_source(gr.sizeof_gr_complex), 1.0), None, print
+    )
     assert connected(source, sink) == ({"gap"}, set())
     assert connected(source, conditioner) == connected(sink, recognizer) == (set(), set())
 

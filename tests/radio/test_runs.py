@@ -191,7 +191,7 @@ def test_tags_behind_a_tagger_are_where_their_frames_are(tiny_bundle, again):
 def test_a_reopening_source_counts_on():
     made = []
 
-    def radio():
+    def radio(freq):
         made.append(blocks.vector_source_c(np.ones(5000), True))
         return made[-1], 1e6
 

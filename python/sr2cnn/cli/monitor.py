@@ -5,12 +5,14 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import time
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 from rich.live import Live
 from sr2cnn_learn.cli.common import DEVICE, FILE, FREQUENCY, NEW_FILE_OR_STDOUT, RATE
 from sr2cnn_learn.cli.output import check_reader, stderr_console
@@ -18,7 +20,7 @@ from sr2cnn_learn.names import shown
 from sr2cnn_learn.quantities import parse_quantity
 from sr2cnn_learn.recordings import DATATYPES
 
-from ..sources.address import Address
+from ..sources.address import RADIOS, Address
 
 ROOM = 1 << 17  # samples behind the source, so that what follows may be late for a moment
 GUI_MS = 50  # that the window has for itself between looks at the rest
@@ -67,25 +69,30 @@ class ListenAt(click.ParamType):
 
 
 def _take_config(ctx, param, path):
-    """Options from a TOML file, as defaults: the command line wins.
+    """Options from a TOML file, as defaults: the command line wins."""
+    if path is not None:
+        ctx.default_map = _read_config(ctx.command, path)
+    return path
+
+
+def _read_config(command, path):
+    """Values of a TOML file by the names of the command's parameters.
 
     Raises:
-        ValueError: it is no TOML, or has a key or a value that is none of an option
+        OSError, ValueError: it cannot be read, is no TOML, or has a key or a value that is none of an option
     """
-    if path is None:
-        return
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path}: not TOML: {error}") from None
-    names = {option.opts[0].removeprefix("--"): option.name for option in ctx.command.params}
-    del names[param.name]
+    names = {option.opts[0].removeprefix("--"): option.name for option in command.params}
+    del names["config"]
     for key, value in values.items():
         if key not in names:
             raise ValueError(f"{path}: unknown key {key!r}, expected some of {', '.join(sorted(names))}")
         if not isinstance(value, (str, int, float)):
             raise ValueError(f"{path}: {key} is {str(value)[:100]}, expected a number, a text, true or false")
-    ctx.default_map = {names[key]: value for key, value in values.items()}
+    return {names[key]: value for key, value in values.items()}
 
 
 @click.command()
@@ -93,7 +100,6 @@ def _take_config(ctx, param, path):
     "--config",
     type=FILE,
     is_eager=True,
-    expose_value=False,
     callback=_take_config,
     help='TOML file of these options, as freq = "868.95M"; the command line wins.',
 )
@@ -119,7 +125,8 @@ def _take_config(ctx, param, path):
 @click.option("--sigmf", is_flag=True, help="Labels into the recording's .sigmf-meta.")
 @click.option("--registry", type=FILE, help="File that keeps the discovered classes from run to run.")
 @click.option("--gui", is_flag=True, help="A window with table, timeline and map of the semantic space.")
-def monitor(address, rate, freq, gain, datatype, fast, duration, **options):
+@click.pass_context
+def monitor(ctx, config, address, rate, freq, gain, datatype, fast, duration, **options):
     """Label what a radio hears, for as long as it runs.
 
     As sr2cnn classify does: bursts are found over the noise, centered, and brought to the samples a symbol
@@ -143,6 +150,9 @@ def monitor(address, rate, freq, gain, datatype, fast, duration, **options):
     less often, at least every 30 s. The gap is an event ("event": "gap") and a line on stderr; no
     frame spans it, and discovered classes live on. Where the network is too slow for a radio, a publisher or
     a paced file, frames are dropped and counted; nothing of --fast or stdin is.
+
+    With --config, SIGHUP reads the file again: a radio is tuned to the freq that it has now, which is a gap,
+    too.
 
     Ctrl-C or SIGTERM ends it with everything written, status 0, as do --duration, the end of a file and
     closing the window. A second Ctrl-C does not wait.
@@ -174,7 +184,28 @@ def monitor(address, rate, freq, gain, datatype, fast, duration, **options):
     if options["gui"] and not any(map(os.environ.get, DISPLAYS)):  # Qt would abort
         raise click.UsageError(f"--gui: no display ({', '.join(DISPLAYS)} are not set)")
     source = _open(address, rate, freq, gain, datatype, fast)
-    _monitor(source, str(address), console if table else None, duration, **options)
+
+    def tune_anew():
+        _tune_anew(ctx, config, address, source)
+
+    reload = config and tune_anew
+    _monitor(source, str(address), console if table else None, duration, reload, **options)
+
+
+def _tune_anew(ctx, config, address, source):
+    """Tune a radio to the frequency that the configuration file has now. What is wrong is said, no more."""
+    try:
+        freq = _read_config(ctx.command, config).get("freq")
+        if address.kind not in RADIOS:
+            raise ValueError(f"{address} cannot be tuned")
+        if ctx.get_parameter_source("freq") is ParameterSource.COMMANDLINE:
+            raise ValueError("--freq of the command line wins")
+        if freq is None:
+            raise ValueError("no freq")
+        source.blocks[0].set_center_freq(FREQUENCY.convert(freq, None, ctx))
+    except (OSError, ValueError, click.BadParameter) as error:
+        what = error.message if isinstance(error, click.BadParameter) else error
+        _say(f"{config} read again, not tuned: {what}")
 
 
 @dataclass
@@ -207,14 +238,14 @@ def _open(address, rate, freq, gain, datatype, fast):
     from ..sources.radio import open_source
     from ..sources.reopening_source import reopening_source
 
-    def make():
+    def make(freq):
         return open_source(address, rate, freq, gain, _say)
 
     return _Source([reopening_source(str(address), make, freq, _say)], True)
 
 
-def _monitor(source, title, console, duration, model, condition, device, registry, gui, **outputs):
-    """Run it; with a console, a table is shown there."""
+def _monitor(source, title, console, duration, reload, model, condition, device, registry, gui, **outputs):
+    """Run it; with a console, a table is shown there. ``reload``: None, or what SIGHUP asks for."""
     from ..labelling import TICK, flowgraph, run
     from ..recognizer import recognizer
     from .watch import LiveTable
@@ -231,6 +262,7 @@ def _monitor(source, title, console, duration, model, condition, device, registr
     with contextlib.ExitStack() as stack:
         live = stack.enter_context(Live(console=console, auto_refresh=False)) if console else None
         asked_to_end = stack.enter_context(_ended_by_signals())
+        asked_to_reload = stack.enter_context(_told_by_hangup()) if reload else lambda: False
 
         def show():
             if live:
@@ -240,6 +272,8 @@ def _monitor(source, title, console, duration, model, condition, device, registr
 
         def tick():
             show()
+            if asked_to_reload():
+                reload()
             closed = window and not window.show()
             return closed or asked_to_end() or (end is not None and time.monotonic() >= end)
 
@@ -339,3 +373,20 @@ def _ended_by_signals():
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _told_by_hangup():
+    """Whether SIGHUP came since it was asked last, as a callable."""
+    came = threading.Event()
+    before = signal.signal(signal.SIGHUP, lambda number, frame: came.set())
+
+    def told():
+        was = came.is_set()
+        came.clear()
+        return was
+
+    try:
+        yield told
+    finally:
+        signal.signal(signal.SIGHUP, before)

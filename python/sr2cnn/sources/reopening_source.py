@@ -12,12 +12,13 @@ import pmt
 from gnuradio import gr
 
 from ..base import sync_block
+from .radio import Radio
 from .supervision import Supervisor
 
 GAP = pmt.intern("gap")
 RX_TIME, RX_RATE, RX_FREQ = map(pmt.intern, ("rx_time", "rx_rate", "rx_freq"))
-PATIENCE = 5.0  # seconds that closing a source may take
-_hung = []  # flowgraphs whose source does not react: to destroy them would wait for it
+PATIENCE = 2.0  # seconds that closing a source may take
+_hung = []  # flowgraphs whose source does not react yet: to destroy them would wait for it
 
 
 class reopening_source(sync_block):
@@ -29,14 +30,17 @@ class reopening_source(sync_block):
     counted and learnt, goes on. The first sample of all, and the first after each gap, carries ``rx_time``
     (tuple; the source's own, or else this machine's clock), ``rx_rate`` and, where known, ``rx_freq``.
     When the samples come again, the message output ``gap`` says it: a dict of ``source``, ``begin`` (Unix
-    time at which the samples ceased), ``seconds``, ``reason``, and ``start_sample`` (uint64: index of the
-    first sample behind the gap; that there is none yet when the flowgraph stops within a gap).
+    time at which the samples ceased), ``seconds``, ``reason``, ``start_sample`` (uint64: index of the
+    first sample behind the gap; that there is none yet when the flowgraph stops within a gap), and, where
+    known, ``rx_freq`` behind it. `set_center_freq` makes a gap, too: what radio and driver had
+    underway is of neither frequency for certain.
 
     Output: complex.
 
     Args:
         name: of the source, for reports
-        make: callable that makes the source block: the block, and its sample rate in Hz
+        make: callable that makes the source block, given its center frequency: a `radio.Radio`, or its first
+            fields
         freq: center frequency in Hz, None where unknown
         report: called with a line of text when the source goes and when it is back; default: the log
         patience: seconds without samples after which a source counts as gone
@@ -54,16 +58,18 @@ class reopening_source(sync_block):
         self.message_port_register_out(GAP)
         self._name = name
         self._make = make
-        self._freq = freq
-        self._rate = None
         report = report or self.logger.warn
-        self._supervisor = Supervisor(name, self._open, report, patience, backoff)
+        self._supervisor = Supervisor(name, self._open, report, patience, backoff, freq)
         self._rest = None  # samples of the chunk that were not put out yet, and its tags
         self.samples = 0
 
-    def _open(self):
-        source, self._rate = self._make()
-        return _Session(source, self._rate)
+    def _open(self, freq):
+        return _Session(Radio(*self._make(freq)))
+
+    def set_center_freq(self, freq):
+        """Tune the radio to that frequency in Hz, now or when it is there again; what became of it is
+        reported, and samples, ``rx_freq`` and a ``gap`` follow."""
+        self._supervisor.tune(float(freq))
 
     def start(self):
         self._rest = None
@@ -83,7 +89,7 @@ class reopening_source(sync_block):
             if chunk is None:
                 return 0
             if chunk.gap:
-                self._publish(chunk.gap)
+                self._publish(chunk.gap, chunk.freq)
             self._rest = chunk.samples, self._tags(chunk)
         samples, tags = self._rest
         n = min(len(out), len(samples))
@@ -103,23 +109,26 @@ class reopening_source(sync_block):
         fraction, seconds = math.modf(chunk.began)
         tags = [
             (0, RX_TIME, pmt.make_tuple(pmt.from_uint64(int(seconds)), pmt.from_double(fraction))),
-            (0, RX_RATE, pmt.from_double(float(self._rate))),
+            (0, RX_RATE, pmt.from_double(float(chunk.sample_rate))),
         ]
-        if self._freq is not None:
-            tags.append((0, RX_FREQ, pmt.from_double(float(self._freq))))
+        if chunk.freq is not None:
+            tags.append((0, RX_FREQ, pmt.from_double(float(chunk.freq))))
         return [tag for tag in tags if pmt.symbol_to_string(tag[1]) not in own] + chunk.tags
 
-    def _publish(self, gap):
-        message = pmt.to_pmt({"source": self._name, **vars(gap)})
+    def _publish(self, gap, freq=None):
+        about = {} if freq is None else {"rx_freq": float(freq)}
+        message = pmt.to_pmt({"source": self._name, **vars(gap), **about})
         start = pmt.from_uint64(self.samples)
         self.message_port_pub(GAP, pmt.dict_add(message, pmt.intern("start_sample"), start))
 
 
 class _Session:
-    """A source in a flowgraph of its own; see `Supervisor` for what it has to do."""
+    """A `Radio` in a flowgraph of its own; see `Supervisor` for what it has to do."""
 
-    def __init__(self, source, sample_rate):
-        self.sample_rate = sample_rate
+    def __init__(self, radio):
+        self.sample_rate = radio.sample_rate
+        self._radio = radio
+        source = radio.block
         self._thread_name = _thread_name(source)
         self._ran = False  # whether that thread is known to have been there; a block made of blocks has none
         self._taken = 0
@@ -142,6 +151,18 @@ class _Session:
     def _wait(self, top_block):
         top_block.wait()
         self._done.set()
+        if top_block in _hung:  # late, but it did
+            self._free(top_block)
+
+    def _free(self, top_block):
+        top_block.disconnect_all()  # a device must be free before it can be opened again
+        with contextlib.suppress(ValueError):
+            _hung.remove(top_block)
+
+    def tune(self, freq):
+        if self._radio.tune is None:
+            raise OSError("no radio")
+        self._radio.tune(freq)
 
     @property
     def ended(self):
@@ -159,12 +180,16 @@ class _Session:
 
     def close(self):
         top_block, self._top_block = self._top_block, None
+        radio, self._radio = self._radio, None
+        if radio.hang_up:
+            radio.hang_up()
         if self._started:
             top_block.stop()
             if not self._done.wait(PATIENCE):
                 _hung.append(top_block)
-                return False
-        top_block.disconnect_all()  # a device must be free before it can be opened again
+                if not self._done.is_set():
+                    return False
+        self._free(top_block)
         return True
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A stream of samples from a source that may go away. Nothing here knows GNU Radio."""
 
+import math
 import threading
 import time
 from collections import deque
@@ -12,8 +13,11 @@ from ..reporting import Seldom
 
 TICK = 0.1  # seconds between looks at the source
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds before it is opened again
+A_WHILE = 1.0  # seconds after which one that still gave samples was there: it need not be waited for longer
 MOST_WAITING = 2.0  # seconds of samples that wait to be taken; what comes then is dropped
 MOST_SAMPLES = 1 << 23  # the same, in samples
+SETTLING = 0.5  # seconds after tuning until samples are of the new frequency: buffers of driver and radio
+TUNING = "it was to be tuned"
 LATE = "the flowgraph did not keep up"
 
 
@@ -31,11 +35,14 @@ class Chunk:
     """Samples in a row.
 
     ``samples``: complex64 (n,); ``tags``: what the source attached, with offsets from the first of
-    them; ``began``: Unix time of the first sample where it does not follow the one before it, else None;
-    ``gap``: what precedes it, or None.
+    them; ``sample_rate`` and ``freq``: those of the source, Hz, the latter None where unknown; ``began``: Unix
+    time of the first sample where it does not follow the one before it, else None; ``gap``: what precedes it,
+    or None.
     """
 
     samples: np.ndarray
+    sample_rate: float
+    freq: float | None
     tags: list = field(default_factory=list)
     began: float | None = None
     gap: Gap | None = None
@@ -62,28 +69,33 @@ class Supervisor:
 
     Gone is a source that ended, or that gave no samples for `patience` seconds. A source never waits: where
     samples are not taken in time, those that come are dropped until half of what waits is taken, which makes
-    a gap, too.
+    a gap, too; and so are those that come within `SETTLING` after it was tuned.
 
     Args:
         name: of the source, in reports
-        open_session: callable that opens the source: an object with ``start(put)``, after which it calls
-            ``put(samples, tags)`` from a thread of its own until that returns False; ``ended``;
-            ``sample_rate`` in Hz; and ``close()``, False where the source does not react and was left behind
-        report: called with a line of text when the source goes and when it is back
+        open_session: callable that opens the source, given its center frequency: an object with
+            ``start(put)``, after which it calls ``put(samples, tags)`` from a thread of its own until that
+            returns False; ``ended``; ``sample_rate`` in Hz; ``tune(freq)``; and ``close()``, False where the
+            source does not react and was left behind
+        report: called with a line of text when the source goes, when it is back, and when it is tuned
         patience: seconds
         backoff: `Backoff`
+        freq: center frequency, Hz, None where unknown
 
     Raises:
         whatever `open_session` raises, the first time
     """
 
-    def __init__(self, name, open_session, report, patience=5.0, backoff=None):
+    def __init__(self, name, open_session, report, patience=5.0, backoff=None, freq=None):
         self._name = name
         self._open = open_session
         self._report = report
         self._patience = patience
         self._backoff = backoff or Backoff()
-        self._session = open_session()
+        self._freq = freq
+        self._wanted = None  # a frequency to tune to
+        self._settled = 0.0  # monotonic time from which on samples are of the present frequency
+        self._session = open_session(freq)
         self._thread = None
         self._stopping = threading.Event()
         self._changed = threading.Condition()
@@ -115,6 +127,12 @@ class Supervisor:
             gap, self._reason = self._gap(), None
             return gap
 
+    def tune(self, freq):
+        """Tune the source, now or when it is there again, to that frequency in Hz; what became of it is
+        reported."""
+        with self._changed:
+            self._wanted = freq
+
     def take(self, timeout):
         """The next `Chunk`, or None when within `timeout` seconds there is none."""
         with self._changed:
@@ -129,10 +147,11 @@ class Supervisor:
         while not self._stopping.is_set():
             began = time.monotonic()
             try:
-                session = session or self._open()
+                session = session or self._open_as_wanted()
                 reason = self._watch(session)
             except Exception as error:  # whatever a driver raises
                 reason = str(error) or type(error).__name__
+            gone = time.monotonic()
             with self._changed:
                 self._current = None
                 self._reason = self._reason or reason
@@ -141,9 +160,15 @@ class Supervisor:
             session = None
             if reason:
                 self._say(f"{reason}; opening it again")
-                if time.monotonic() - began > 2 * self._patience:  # it was there for a while
+                if self._heard and self._heard[1] - began > A_WHILE:
                     self._backoff.reset()
-                self._stopping.wait(self._backoff.next())
+                self._stopping.wait(max(0.0, gone + self._backoff.next() - time.monotonic()))
+
+    def _open_as_wanted(self):
+        with self._changed:
+            if self._wanted is not None:
+                self._freq, self._wanted = self._wanted, None
+        return self._open(self._freq)
 
     def _watch(self, session):
         """Run a session: returns why it is over, None when that is because of `stop`."""
@@ -155,16 +180,36 @@ class Supervisor:
         while not self._stopping.wait(TICK):
             if session.ended:
                 return "it ended"
+            if self._wanted is not None:
+                self._tune(session)
             with self._changed:
                 if time.monotonic() - self._active > self._patience:
                     return f"no samples for {self._patience:g} s"
         return None
+
+    def _tune(self, session):
+        with self._changed:
+            freq, self._wanted = self._wanted, None
+            self._settled = math.inf
+        try:
+            session.tune(freq)
+        except Exception as error:  # whatever a driver raises
+            self._report(f"{self._name}: not tuned to {freq:.10g} Hz: {error}")
+        else:
+            self._freq = freq
+            self._report(f"{self._name}: tuned to {freq:.10g} Hz")
+            with self._changed:
+                self._reason = f"tuned to {freq:.10g} Hz"
+        self._settled = time.monotonic() + SETTLING
 
     def _put(self, session, samples, tags):
         with self._changed:
             if self._current is not session or self._stopping.is_set():
                 return False
             self._active = time.monotonic()
+            if self._active < self._settled:
+                self._reason = self._reason or TUNING
+                return True
             seconds = len(samples) / session.sample_rate
             most = min(MOST_WAITING * session.sample_rate, MOST_SAMPLES)
             if self._waiting >= (most / 2 if self._reason == LATE else most):
@@ -178,7 +223,7 @@ class Supervisor:
                     self._say(f"samples again after {gap.seconds:.1f} s" if gap else "the first samples")
                 self._first, self._reason, self._said = False, None, None
             self._heard = time.time(), self._active
-            self._chunks.append(Chunk(samples, tags, began, gap))
+            self._chunks.append(Chunk(samples, session.sample_rate, self._freq, tags, began, gap))
             self._waiting += len(samples)
             self._changed.notify_all()
             return True

@@ -18,6 +18,7 @@ pytest.importorskip("gnuradio")
 
 from gnuradio import blocks, gr, sr2cnn, zeromq
 from gnuradio.sr2cnn.sources import reopening_source as reopening
+from gnuradio.sr2cnn.sources import supervision
 from gnuradio.sr2cnn.sources.address import KINDS, Address, connectable
 from gnuradio.sr2cnn.sources.pacer import pacer
 from gnuradio.sr2cnn.sources.radio import open_source
@@ -64,7 +65,7 @@ class Radios:
         self.calls = 0
         self.made = []
 
-    def __call__(self):
+    def __call__(self, freq):
         self.calls += 1
         if self.calls % 2 == 0:
             raise OSError("no such device")
@@ -123,6 +124,7 @@ def test_a_radio_that_goes_away_is_opened_again(
         assert label["rx_freq"] == 868e6 and label["sample_rate"] == RATE
     assert any("samples again" in line for line in reports)
     assert any("no such device" in line for line in reports)
+    assert all(gap["rx_freq"] == 868e6 for gap in gaps)
     if end == "hangs":
         assert any("left behind" in line for line in reports)
         for left in reopening._hung:
@@ -173,7 +175,7 @@ def test_a_device_is_free_when_it_is_opened_again():
     os.close(writer)
     opened, closed = [], []
 
-    def make():
+    def make(freq):
         gc.collect()
         for descriptor in opened:
             with pytest.raises(OSError):
@@ -202,7 +204,7 @@ def test_a_zmq_publisher_that_goes_away_and_comes_back():
     address = Address.parse("zmq:" + first.parts[2].last_endpoint())
     reports = []
     source = reopening.reopening_source(
-        str(address), lambda: open_source(address, RATE), None, reports.append, patience=0.5
+        str(address), lambda freq: open_source(address, RATE), None, reports.append, patience=0.5
     )
     sink, null = blocks.message_debug(), blocks.null_sink(8)
     top_block = gr.top_block()
@@ -269,7 +271,7 @@ def heard(endpoint, reports):
     address = Address.parse(f"zmq:{endpoint}")
     made = []
 
-    def make():
+    def make(freq):
         made.append(open_source(address, RATE, report=reports.append))
         return made[-1]
 
@@ -278,7 +280,7 @@ def heard(endpoint, reports):
     top_block.connect(source, iq)
     top_block.start()
     try:
-        yield made[0][0], iq
+        yield made[0].block, iq
     finally:
         top_block.stop()
         top_block.wait()
@@ -409,7 +411,7 @@ def take_all(supervisor, n):
 def test_supervisor_marks_each_opening():
     sessions = []
 
-    def open_session():
+    def open_session(freq):
         sessions.append(Session(10 * (len(sessions) + 1)))
         return sessions[-1]
 
@@ -426,6 +428,77 @@ def test_supervisor_marks_each_opening():
     assert all(session.closed == 1 for session in sessions[:-1])
 
 
+class Tuned(Session):
+    """Of a supervisor: gives the frequency that it is tuned to, as samples, until its end."""
+
+    def __init__(self, freq):
+        super().__init__(100)
+        self.freq = freq
+
+    def tune(self, freq):
+        if freq < 0:
+            raise ValueError("no such frequency")
+        self.freq = freq
+
+    def _run(self, put):
+        while put(np.full(self.n, self.freq, np.complex64), []):
+            time.sleep(0.002)
+
+
+def test_a_supervisor_tunes(monkeypatch):
+    """Samples of a new frequency come behind a gap, and the next session begins with it."""
+    monkeypatch.setattr(supervision, "SETTLING", 0.05)
+    sessions, reports = [], []
+
+    def open_session(freq):
+        sessions.append(Tuned(freq))
+        return sessions[-1]
+
+    supervisor = Supervisor("s", open_session, reports.append, backoff=Backoff(0.01, 0.01), freq=1.0)
+    supervisor.start()
+
+    def next_gap():
+        while not (chunk := supervisor.take(LONGEST)).gap:
+            assert chunk.freq == chunk.samples[0].real
+        assert chunk.freq == chunk.samples[0].real and chunk.began
+        return chunk
+
+    supervisor.tune(2.0)
+    chunk = next_gap()
+    assert (chunk.freq, chunk.gap.reason) == (2.0, "tuned to 2 Hz") and chunk.gap.seconds > 0
+    sessions[-1].ended = True
+    chunk = next_gap()
+    assert (chunk.freq, chunk.gap.reason) == (2.0, "it ended") and len(sessions) == 2
+    supervisor.tune(-1.0)
+    assert next_gap().freq == 2.0  # it goes on as it was
+    supervisor.stop()
+    assert [line for line in reports if "tuned" in line] == [
+        "s: tuned to 2 Hz",
+        "s: not tuned to -1 Hz: no such frequency",
+    ]
+
+
+@pytest.mark.parametrize("a_while, n_resets", [(LONGEST, 0), (0.05, 1)])
+def test_one_that_was_there_for_a_while_is_not_waited_for_longer(a_while, n_resets, monkeypatch):
+    monkeypatch.setattr(supervision, "A_WHILE", a_while)
+    first, second = Session(1), Session(2)
+
+    def run(put):
+        assert put(np.ones(1, np.complex64), [])
+        time.sleep(0.1)
+        assert put(np.ones(1, np.complex64), [])
+        first.ended = True
+
+    first._run = run
+    sessions, backoff, resets = iter([first, second]), Backoff(0.01, 0.01), []
+    monkeypatch.setattr(backoff, "reset", lambda: resets.append(1))
+    supervisor = Supervisor("s", lambda freq: next(sessions), print, patience=LONGEST, backoff=backoff)
+    supervisor.start()
+    take_all(supervisor, 4)
+    assert len(resets) == n_resets
+    supervisor.stop()
+
+
 def test_a_source_never_waits():
     """Where nobody takes its samples it goes on; what is lost makes a gap."""
     n = int(MOST_WAITING * RATE) // 4
@@ -440,7 +513,7 @@ def test_a_source_never_waits():
             time.sleep(0.01)
 
     session._run = run
-    supervisor = Supervisor("s", lambda: session, reports.append)
+    supervisor = Supervisor("s", lambda freq: session, reports.append)
     supervisor.start()
     assert done.wait(LONGEST)
     chunks = take_all(supervisor, 4 * n + 5)
@@ -464,7 +537,9 @@ def test_what_a_closed_source_still_gives_is_refused():
 
     first._run = run
     sessions = iter([first, second])
-    supervisor = Supervisor("s", lambda: next(sessions), print, patience=LONGEST, backoff=Backoff(0.01, 0.01))
+    supervisor = Supervisor(
+        "s", lambda freq: next(sessions), print, patience=LONGEST, backoff=Backoff(0.01, 0.01)
+    )
     supervisor.start()
     assert len(supervisor.take(LONGEST).samples) == 2
     late.set()
@@ -475,7 +550,7 @@ def test_what_a_closed_source_still_gives_is_refused():
 
 
 def test_the_first_failure_to_open_is_the_callers():
-    def fail():
+    def fail(freq):
         raise OSError("no such device")
 
     with pytest.raises(OSError, match="no such device"):
@@ -504,7 +579,7 @@ def test_osmosdr(tmp_path, mixed_samples):
         with pytest.raises(OSError, match="osmosdr.* not installed"):
             open_source(address, 1e6, 0.0)
         return
-    source, rate = open_source(address, 1e6, 0.0)
+    source, rate, *_ = open_source(address, 1e6, 0.0)
     iq = blocks.vector_sink_c()
     top_block = gr.top_block()
     top_block.connect(source, iq)
