@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/math/special_functions/gamma.hpp>
 #include <cmath>
+#include <cstring>
 
 namespace gr {
 namespace sr2cnn {
@@ -62,7 +63,8 @@ region_tracker::region_tracker(std::size_t size)
       d_over(size),
       d_few(size),
       d_many(size),
-      d_sums(size + 1)
+      d_sums(size + 1),
+      d_audible(size)
 {
 }
 
@@ -175,19 +177,20 @@ void region_tracker::judge(const float* mean)
 void region_tracker::find_runs()
 {
     const auto size = d_spectra.size();
-    const auto is_audible = [&](std::size_t k) {
-        return d_few[k] > d_keep_few || (d_many[k] > d_keep_many && d_over[k] > 1);
-    };
+    for (std::size_t k = 0; k < size; k++)
+        d_audible[k] = (d_few[k] > d_keep_few) | ((d_many[k] > d_keep_many) & (d_over[k] > 1.0F));
     d_runs.clear();
-    for (std::size_t k = 0; k < size; k++) {
-        if (!is_audible(k))
-            continue;
-        std::size_t end = k + 1; // over gaps that are narrow beside it
+    const auto next = [&](std::size_t k) { // audible bin from k on
+        const auto* found = std::memchr(&d_audible[k], 1, size - k);
+        return found ? std::size_t(static_cast<const char*>(found) - d_audible.data()) : size;
+    };
+    for (auto k = next(0); k < size;) {
+        auto end = k + 1; // over gaps that are narrow beside it
         for (auto j = end; j < size && j < end + std::max<std::size_t>(2, (end - k) / 4); j++)
-            if (is_audible(j))
+            if (d_audible[j])
                 end = j + 1;
         split({ k, end, false });
-        k = end;
+        k = end < size ? next(end) : size;
     }
 }
 
@@ -237,7 +240,8 @@ void region_tracker::follow(const run& one)
         if (d_over[k] > 1)
             power += excess(k);
 
-    std::vector<std::list<track>::iterator> met;
+    auto& met = d_met;
+    met.clear();
     for (auto it = d_tracks.begin(); it != d_tracks.end(); ++it) {
         const auto core = it->core_high - it->core_low, width = one.high - one.low;
         if (one.low > it->core_high || it->core_low > one.high || power < FADE * it->power ||
@@ -259,7 +263,7 @@ void region_tracker::follow(const run& one)
         return;
     }
     std::sort(met.begin(), met.end(), [](auto a, auto b) { return a->core_low < b->core_low; });
-    join(met);
+    join_met();
     for (std::size_t i = 0; i < met.size();
          i++) { // each has its part, up to halfway to its neighbours
         auto& mine = *met[i];
@@ -278,8 +282,9 @@ void region_tracker::follow(const run& one)
 }
 
 // Tracks that began together are one when a run bridges them; so are one and what it was while it was faint.
-void region_tracker::join(std::vector<std::list<track>::iterator>& met)
+void region_tracker::join_met()
 {
+    auto& met = d_met;
     for (std::size_t i = 0; i + 1 < met.size();) {
         auto &a = *met[i], &b = *met[i + 1];
         const auto born = std::max(a.first, b.first);
@@ -297,6 +302,7 @@ void region_tracker::join(std::vector<std::list<track>::iterator>& met)
                     std::min(a.core_low, b.core_low), std::max(a.core_high, b.core_high) };
         both.rows = std::max(a.rows, b.rows);
         both.gap = std::max(a.gap, b.gap);
+        both.most = a.most + b.most;
         both.power = a.power + b.power;
         both.width = a.width + b.width;
         both.excess.resize(both.high - both.low);
@@ -340,16 +346,16 @@ void region_tracker::extend(track& one, std::size_t low, std::size_t high)
         power += excess(k);
     }
     for (auto k = low; k < high; k++)
-        one.hits[k - one.low]++;
+        one.most = std::max(one.most, ++one.hits[k - one.low]);
     const auto weight = std::max(MEMORY, 1.0 / one.rows);
     one.power += (power - one.power) * weight;
     one.width += (double(high - low) - one.width) * weight;
 
-    const auto least = USUALLY * *std::max_element(one.hits.begin(), one.hits.end());
+    const auto least = USUALLY * one.most;
     std::size_t a = 0, b = one.hits.size();
-    while (one.hits[a] < least)
+    while (a < b && one.hits[a] < least)
         a++;
-    while (one.hits[b - 1] < least)
+    while (b > a && one.hits[b - 1] < least)
         b--;
     one.core_low = one.low + a;
     one.core_high = one.low + b;

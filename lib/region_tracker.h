@@ -74,6 +74,7 @@ private:
         std::size_t core_low, core_high; // that it mostly has
         std::size_t rows = 0;            // that showed it
         std::size_t gap = 0;             // longest within it, rows
+        std::size_t most = 0;            // rows of the bin that had most of them
         double power = 0, width = 0;     // of late: over the noise, and in bins
         std::vector<float>
             excess = {}; // power over the noise of each bin from low to high, all rows
@@ -91,7 +92,7 @@ private:
     void split(run one);
     void add_run(std::size_t low, std::size_t high);
     void follow(const run& one);
-    void join(std::vector<std::list<track>::iterator>& met);
+    void join_met();
     void extend(track& one, std::size_t low, std::size_t high);
     float excess(std::size_t k) const;
     void close(bool all);
@@ -108,8 +109,10 @@ private:
     std::vector<float> d_power, d_pairs[2], d_mean;
     std::vector<float> d_over, d_few, d_many; // a row over the floor; the same, bins taken together
     std::vector<float> d_sums;
+    std::vector<char> d_audible; // bins
     std::vector<run> d_runs;
     std::list<track> d_tracks;
+    std::vector<std::list<track>::iterator> d_met;
     std::vector<region> d_ended;
 };
 

@@ -10,6 +10,7 @@ import numpy as np
 import pmt
 import pytest
 from gnuradio import blocks, gr, sr2cnn
+from gnuradio.sr2cnn.sr2cnn_python import power_spectra
 from message_log import message_log
 from places import ROOT, SHARED
 from scipy import signal
@@ -50,6 +51,17 @@ def band(n, *emissions, seed=1):
         filled *= np.sqrt(10 ** (snr / 10) * width / np.sum(taps**2))
         samples[start : start + count] += filled * np.exp(2j * np.pi * center * np.arange(count))
     return samples
+
+
+@pytest.mark.parametrize("size", [256, 1024, 4096])
+def test_spectra_are_those_of_scipy(size):
+    samples = noise(10_000)
+    _, _, powers = signal.spectrogram(
+        samples, 1.0, "blackmanharris", size, size // 2, detrend=False, return_onesided=False
+    )
+    found = power_spectra(samples, size)
+    assert np.allclose(found, np.fft.fftshift(powers.T, axes=1), rtol=1e-3, atol=1e-4)
+    assert power_spectra(samples[: size - 1], size).shape == (0, size)
 
 
 def test_where_when_how_wide_how_strong():

@@ -18,6 +18,12 @@ def discriminator(seconds, **_):
     return kernels(seconds)
 
 
+def detector(seconds, **_):
+    from .parts import detecting
+
+    return detecting(seconds)
+
+
 def framing(seconds, **_):
     from .parts import framing
 

@@ -1,20 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The parts around the encoder: discriminator kernel, framer and frame queue."""
+"""The parts around the encoder: detector, discriminator kernel, framer and frame queue."""
 
 import time
 
 import numpy as np
 from gnuradio import blocks, gr
+from scipy import signal
 from sr2cnn_learn.benchmark.row import Row, best_rate
 from sr2cnn_learn.discriminator import Discriminator
 
-from ..sr2cnn_python import discriminator_kernel, frame_queue, framer
+from ..sr2cnn_python import detector_kernel, discriminator_kernel, frame_queue, framer, power_spectra
 
 N_KNOWN, N_UNKNOWN, DIM = 9, 5, 256
 N_FRAMES = 8192
 UNKNOWN_SHARE = 0.2
 FRAME_LEN = 128
 BATCH = 2048  # frames of a buffer
+BAND = 1 << 22  # samples
+AT_A_TIME = 40  # emissions on the air: four in each tenth of the band
+WINDOWS = 256, 1024, 4096  # of the detector
 
 
 def stream(n_known=N_KNOWN, n_unknown=N_UNKNOWN, dim=DIM, seed=0):
@@ -116,6 +120,40 @@ def kernels(seconds=1.0):
             ),
         ]
     return rows
+
+
+def busy_band(seed=0):
+    """Noise, and emissions of random places, widths and strengths: complex64 (BAND,)."""
+    rng = np.random.default_rng(seed)
+
+    def noise(n):
+        return rng.standard_normal((n, 2), np.float32) @ np.array([1, 1j], np.complex64)
+
+    samples, length = noise(BAND), BAND // 16
+    for _ in range(AT_A_TIME * BAND // length):
+        width = 10 ** rng.uniform(-3, -1.7)
+        taps = signal.firwin(2 * round(2 / width) + 1, width)
+        filled = signal.oaconvolve(noise(length), taps, "same") * 10 ** rng.uniform(0.15, 1.5)
+        start, center = rng.integers(0, BAND - length), rng.uniform(-0.45, 0.45)
+        samples[start : start + length] += filled * np.exp(2j * np.pi * center * np.arange(length))
+    return samples
+
+
+def detecting(seconds=1.0):
+    """Rows of the detector in a busy band, against all the spectra that it takes, on one core."""
+    samples, kernel = busy_band(), detector_kernel()
+
+    def spectra():
+        for size in WINDOWS:
+            power_spectra(samples, size)
+
+    alone = best_rate(BAND, spectra, seconds, time.thread_time)
+    rate = best_rate(BAND, lambda: kernel.push(samples), seconds, time.thread_time)
+    return [
+        Row("detector", "its spectra alone, one core", alone, "samples/s"),
+        Row("detector", "one core", rate, "samples/s", rate / alone, "its spectra alone", 0.4),
+        Row("detector", "one core, every sample", rate, "samples/s", at_least=20e6),
+    ]
 
 
 def framing(seconds=2.0):

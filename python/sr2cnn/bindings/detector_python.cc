@@ -2,10 +2,42 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 #include "conversions.h"
+#include "detector_core.h"
 #include <gnuradio/sr2cnn/detector.h>
 
 namespace py = pybind11;
 using gr::sr2cnn::detector;
+using gr::sr2cnn::detector_core;
+using gr::sr2cnn::spectra;
+
+namespace {
+
+using complexes = py::array_t<std::complex<float>, py::array::c_style | py::array::forcecast>;
+
+py::array_t<float> power_spectra(const complexes& samples, std::size_t size)
+{
+    spectra transform(size);
+    const std::size_t n = samples.size(), hop = transform.hop();
+    const std::size_t rows = n < size ? 0 : (n - size) / hop + 1;
+    py::array_t<float> powers({ rows, size });
+    const auto* from = samples.data();
+    auto* to = powers.mutable_data();
+    const py::gil_scoped_release released;
+    for (std::size_t row = 0; row < rows; row++)
+        transform.power(from + row * hop, to + row * size);
+    return powers;
+}
+
+std::size_t push(detector_core& core, const complexes& samples)
+{
+    const auto* from = samples.data();
+    const std::size_t n = samples.size();
+    const py::gil_scoped_release released;
+    core.push(from, n);
+    return core.take().size();
+}
+
+} // namespace
 
 void bind_detector(py::module& m)
 {
@@ -35,4 +67,18 @@ void bind_detector(py::module& m)
         .def_property_readonly("emissions",
                                py::cpp_function(&detector::emissions, released()),
                                "Emissions that have ended, of all runs.");
+
+    m.def("power_spectra",
+          &power_spectra,
+          py::arg("samples"),
+          py::arg("size"),
+          "Spectrogram (rows, size) of complex samples as the detector takes it: Blackman-Harris\n"
+          "windows that overlap by half, bins in the order of frequency.");
+    py::class_<detector_core>(
+        m, "detector_kernel", "What the detector finds, without a flowgraph, in one thread.")
+        .def(py::init<>())
+        .def("push",
+             &push,
+             py::arg("samples"),
+             "How many emissions are known to have ended, after the next samples.");
 }

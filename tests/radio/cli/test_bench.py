@@ -27,6 +27,7 @@ def test_every_part_as_typed(tmp_path, tiny_bundle):
     assert {row["part"] for row in rows} == {
         "machine",
         "encoder",
+        "detector",
         "discriminator",
         "framer and queue",
         "flowgraph",
