@@ -52,6 +52,7 @@ def run(tmp_path, tiny_bundle, mixed_samples):
         command += [textwrap.dedent(COMMON) + textwrap.dedent(code), tiny_bundle, path, tmp_path]
         environment = {
             **os.environ,
+            "HOME": str(tmp_path),  # GNU Radio says so when another program writes its file of FFT plans
             "GR_CONF_LOG_LOG_FILE": "stderr",
             "QT_QPA_PLATFORM": "offscreen",
             "XDG_RUNTIME_DIR": str(tmp_path),
