@@ -23,6 +23,8 @@ constexpr double TOGETHER = 0.1;    // of a duration: begin and end at once
 constexpr double FINER = 0.5;       // of a width: a signal within it, at a finer resolution
 constexpr double MOST = 0.6;        // of a region's energy: that signal is all of it
 constexpr double TONE = 0.2;        // of the power of another tone of a signal
+constexpr double EXACTLY = 0.25;    // of the usual tolerance: tones of one signal
+constexpr double TONES_APART = 6;   // of their widths
 constexpr double MUCH = 0.25; // and this much is a signal of its own if it comes and goes by itself
 constexpr double FAINT = 30;  // times a neighbour's power: it may be splatter,
 constexpr double NEAR = 1.5;  // within so many widths of the other,
@@ -62,12 +64,36 @@ bool same(const region& a, const region& b)
 }
 
 // Begin and end at once, as well as their spectrograms show it.
-bool together(const region& a, const region& b)
+bool together(const region& a, const region& b, double tolerance = 1)
 {
-    const double most =
-        std::max(4.0 * std::max(a.size, b.size), TOGETHER * std::min(duration(a), duration(b)));
+    const double most = tolerance * std::max(4.0 * std::max(a.size, b.size),
+                                             TOGETHER * std::min(duration(a), duration(b)));
     return std::abs(double(a.start) - double(b.start)) < most &&
            std::abs(double(a.stop) - double(b.stop)) < most;
+}
+
+// Two tones of one keyed signal, or the two sides of its spectrum.
+bool are_tones(const region& a, const region& b)
+{
+    if (!together(a, b, EXACTLY) || (a.from_start && b.from_start && a.to_end && b.to_end))
+        return false;
+    const double apart = std::max(a.low - b.high, b.low - a.high);
+    return std::max(a.power, b.power) < FAINT * std::min(a.power, b.power) &&
+           apart < TONES_APART * std::max(width(a), width(b));
+}
+
+region joined(region one, const region& other)
+{
+    const double density = std::max(one.noise / width(one), other.noise / width(other));
+    one.start = std::min(one.start, other.start);
+    one.stop = std::max(one.stop, other.stop);
+    one.low = std::min(one.low, other.low);
+    one.high = std::max(one.high, other.high);
+    one.power += other.power;
+    one.noise = density * width(one);
+    one.from_start |= other.from_start;
+    one.to_end |= other.to_end;
+    return one;
 }
 
 bool better(const region& a, const region& b)
@@ -183,7 +209,8 @@ void detector_core::settle(bool all)
         changed = false;
         for (std::size_t i = 0; i < d_pending.size(); i++)
             for (std::size_t k = 0; k < d_pending.size(); k++)
-                if (waits[i] && !waits[k] && touch(d_pending[i], d_pending[k]))
+                if (waits[i] && !waits[k] &&
+                    (touch(d_pending[i], d_pending[k]) || are_tones(d_pending[i], d_pending[k])))
                     waits[k] = changed = true;
     }
     for (std::size_t i = 0; i < d_pending.size(); i++)
@@ -206,6 +233,14 @@ void detector_core::settle(bool all)
             said.push_back(timed(one, everything));
     }
     d_pending = std::move(left);
+    for (std::size_t i = 0; i < said.size(); i++)
+        for (auto k = i + 1; k < said.size();)
+            if (are_tones(said[i], said[k])) {
+                said[i] = joined(said[i], said[k]);
+                said.erase(said.begin() + k);
+                k = i + 1; // it is wider now
+            } else
+                k++;
     std::sort(
         said.begin(), said.end(), [](const region& a, const region& b) { return a.stop < b.stop; });
     for (const auto& one : said)

@@ -208,6 +208,22 @@ BOOST_AUTO_TEST_CASE(one_that_never_pauses_and_fills_most_of_the_band)
     BOOST_TEST(found[0].bandwidth > 0.7);
 }
 
+BOOST_AUTO_TEST_CASE(tones_that_begin_and_end_together_are_one)
+{
+    for (const double snr : { 15.0, 45.0 }) {
+        band some(500000);
+        some.add(150000, 200000, 0.1, 0.01, snr);
+        some.add(150000, 200000, 0.14, 0.01, snr - 3);
+        some.add(260000, 200000, -0.2, 0.01, 15); // by itself
+        const auto found = detect(some.samples);
+        BOOST_TEST(found.size() == 2);
+        const auto& both = at(found, 0.12);
+        BOOST_TEST(std::abs(both.center - 0.12) < 0.002);
+        BOOST_TEST(std::abs(both.bandwidth - 0.05) < 0.006);
+        BOOST_TEST(std::abs(double(both.start) - 150000) <= 4096);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(an_image_is_none)
 {
     band some(400000);

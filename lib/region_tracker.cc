@@ -22,7 +22,9 @@ constexpr std::size_t FEW = 3, MANY = 17; // bins that are taken together
 constexpr float LOUDEST = 5;              // bin among the many: a strong one must not seem wide
 constexpr double FALSE_ALARM = 1e-7;      // of some bins in a row, for Gaussian noise
 constexpr float MARGIN =
-    1.25F;                   // noise on the air is not quite Gaussian, nor its floor known exactly
+    1.25F; // noise on the air is not quite Gaussian, nor its floor known exactly
+constexpr float DEEPEST =
+    30;                      // over the floor: between the tones of a strong signal it is less deep
 constexpr float VALLEY = 10; // between two signals, under their tops
 constexpr float SIDE = 30;   // of a signal there, under its top: too faint to count
 
@@ -208,7 +210,8 @@ void region_tracker::split(run one)
     };
     for (auto k = one.low; k < one.high; k++) {
         const float now = d_few[k];
-        if (bottom < top / VALLEY && now > bottom * VALLEY) { // up again on the other side
+        if (bottom < std::min(top / VALLEY, DEEPEST) &&
+            now > bottom * VALLEY) { // up again on the other side
             cut(valley);
             begin = valley;
             top = now;
