@@ -4,7 +4,6 @@
 #include "detector_core.h"
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <limits>
 
 namespace gr {
@@ -12,9 +11,7 @@ namespace sr2cnn {
 
 namespace {
 
-constexpr std::size_t SIZES[] = { 256, 1024, 4096 }; // of the spectrograms' windows
-constexpr std::size_t MIDDLE = 1024;
-constexpr std::size_t LARGEST = 4096;
+constexpr std::size_t MIDDLE = detector_core::WINDOWS[1], LARGEST = detector_core::WINDOWS[2];
 constexpr std::size_t STEP = 8192;  // samples between two looks at what has ended
 constexpr float LOUDEST = 1e6F;     // no receiver gives more
 constexpr std::size_t RESOLVED = 6; // bins and rows; more of them show a signal no better
@@ -130,11 +127,65 @@ bool is_composite(const region& whole, const std::vector<region>& all)
     });
 }
 
+// Of those that are the same signal, the one that shows it best.
+std::vector<region> chosen(const std::vector<region>& all)
+{
+    std::vector<region> plain, best;
+    for (const auto& one : all)
+        if (!is_composite(one, all))
+            plain.push_back(one);
+    std::sort(plain.begin(), plain.end(), better);
+    for (const auto& one : plain)
+        if (std::none_of(
+                best.begin(), best.end(), [&](const region& other) { return same(one, other); }))
+            best.push_back(one);
+    return best;
+}
+
+// With the beginning and the end that the shortest windows show.
+region timed(region one, const std::vector<region>& all)
+{
+    const region* shortest = &one;
+    for (const auto& other : all)
+        if (other.size < shortest->size && together(one, other) &&
+            common_band(one, other) > SAME * width(one) &&
+            width(other) < width(one) + 4.0 / other.size)
+            shortest = &other;
+    const auto start = shortest->start, stop = shortest->stop;
+    one.start = start;
+    one.stop = stop;
+    return one;
+}
+
+// Neither a stronger one's splatter nor its image, nor what the noise floor is not known well enough for.
+bool is_emission(const region& one, const std::vector<region>& others)
+{
+    for (const auto& other : others) {
+        if (other.power < FAINT * one.power ||
+            common_time(one, other) < 0.8 * duration(one) - 2.0 * one.size)
+            continue;
+        const double reach = 3.0 / one.size;
+        const double apart = std::max(one.low - other.high, other.low - one.high);
+        const double denser = other.power / width(other) / (one.power / width(one));
+        const bool comes_along = together(one, other) || snr(one) < LOW;
+        if (comes_along && apart < std::max(NEAR * width(other), reach))
+            return false;
+        if ((together(one, other) || snr(one) < STRONG / FAR) && denser > STRONG &&
+            snr(other) > STRONG && apart < std::max(FAR * width(other), reach))
+            return false;
+        const double mirrored = std::abs((one.low + one.high + other.low + other.high) / 2);
+        if (together(one, other) && other.power > IMAGE * one.power &&
+            mirrored < std::max(width(other), 4.0 / one.size))
+            return false;
+    }
+    return snr(one) > (one.from_start && one.to_end ? LEAST_SNR_ALWAYS : LEAST_SNR);
+}
+
 } // namespace
 
 detector_core::detector_core()
 {
-    for (auto size : SIZES)
+    for (auto size : WINDOWS)
         d_trackers.emplace_back(size);
 }
 
@@ -178,7 +229,7 @@ std::vector<detector_core::emission> detector_core::take()
     return std::exchange(d_emissions, {});
 }
 
-// Says what has ended, where nothing that still goes on has a part in it.
+// Says what has ended, where nothing that still goes on has a part in it; or all there is.
 void detector_core::settle(bool all)
 {
     for (auto& tracker : d_trackers) {
@@ -189,130 +240,85 @@ void detector_core::settle(bool all)
         return;
     std::uint64_t judged = d_end;
     std::vector<region> open;
-    if (!all)
+    std::vector<char> waits(d_pending.size());
+    if (!all) {
         for (const auto& tracker : d_trackers) {
             judged = std::min(judged, tracker.judged());
             const auto more = tracker.open();
             open.insert(open.end(), more.begin(), more.end());
         }
-    const auto is_due = [&](const region& one, std::uint64_t after) {
-        return all || one.stop + after <= judged;
-    };
-    // What touches something that may change waits for it.
-    std::vector<char> waits(d_pending.size());
-    for (std::size_t i = 0; i < d_pending.size(); i++)
-        waits[i] = !is_due(d_pending[i], LARGEST) ||
-                   std::any_of(open.begin(), open.end(), [&](const region& other) {
-                       return touch(d_pending[i], other);
-                   });
-    for (bool changed = true; changed;) {
-        changed = false;
-        for (std::size_t i = 0; i < d_pending.size(); i++)
-            for (std::size_t k = 0; k < d_pending.size(); k++)
-                if (waits[i] && !waits[k] &&
-                    (touch(d_pending[i], d_pending[k]) || are_tones(d_pending[i], d_pending[k])))
-                    waits[k] = changed = true;
+        waits = waiting(open, judged);
     }
-    for (std::size_t i = 0; i < d_pending.size(); i++)
-        if (is_due(d_pending[i], PATIENCE))
-            waits[i] = false;
     if (std::all_of(waits.begin(), waits.end(), [](char one) { return one; }))
         return;
 
-    std::vector<region> everything = d_pending;
+    auto everything = d_pending;
     everything.insert(everything.end(), open.begin(), open.end());
     const auto best = chosen(everything);
-    std::vector<region> others = best;
+    auto others = best;
     others.insert(others.end(), d_recent.begin(), d_recent.end());
-    std::vector<region> said, left;
+    std::vector<region> emissions, left;
     for (std::size_t i = 0; i < d_pending.size(); i++) {
         const auto& one = d_pending[i];
         if (waits[i])
             left.push_back(one);
         else if (std::find(best.begin(), best.end(), one) != best.end() && is_emission(one, others))
-            said.push_back(timed(one, everything));
+            emissions.push_back(timed(one, everything));
     }
     d_pending = std::move(left);
-    for (std::size_t i = 0; i < said.size(); i++)
-        for (auto k = i + 1; k < said.size();)
-            if (are_tones(said[i], said[k])) {
-                said[i] = joined(said[i], said[k]);
-                said.erase(said.begin() + k);
+    say(std::move(emissions));
+}
+
+// Which of those that have ended wait for what touches them and may still change.
+std::vector<char> detector_core::waiting(const std::vector<region>& open,
+                                         std::uint64_t judged) const
+{
+    const auto n = d_pending.size();
+    std::vector<char> waits(n);
+    for (std::size_t i = 0; i < n; i++)
+        waits[i] = d_pending[i].stop + LARGEST > judged ||
+                   std::any_of(open.begin(), open.end(), [&](const region& other) {
+                       return touch(d_pending[i], other);
+                   });
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (std::size_t i = 0; i < n; i++)
+            for (std::size_t k = 0; k < n; k++)
+                if (waits[i] && !waits[k] &&
+                    (touch(d_pending[i], d_pending[k]) || are_tones(d_pending[i], d_pending[k])))
+                    waits[k] = changed = true;
+    }
+    for (std::size_t i = 0; i < n; i++)
+        if (d_pending[i].stop + PATIENCE <= judged)
+            waits[i] = false;
+    return waits;
+}
+
+void detector_core::say(std::vector<region> emissions)
+{
+    for (std::size_t i = 0; i < emissions.size(); i++)
+        for (auto k = i + 1; k < emissions.size();)
+            if (are_tones(emissions[i], emissions[k])) {
+                emissions[i] = joined(emissions[i], emissions[k]);
+                emissions.erase(emissions.begin() + k);
                 k = i + 1; // it is wider now
             } else
                 k++;
-    std::sort(
-        said.begin(), said.end(), [](const region& a, const region& b) { return a.stop < b.stop; });
-    for (const auto& one : said)
-        add(one);
-}
-
-// Of those that are the same signal, the one that shows it best.
-std::vector<region> detector_core::chosen(std::vector<region> all) const
-{
-    std::vector<region> plain, best;
-    for (const auto& one : all)
-        if (!is_composite(one, all))
-            plain.push_back(one);
-    std::sort(plain.begin(), plain.end(), better);
-    for (const auto& one : plain)
-        if (std::none_of(
-                best.begin(), best.end(), [&](const region& other) { return same(one, other); }))
-            best.push_back(one);
-    return best;
-}
-
-// With the beginning and the end that the shortest windows show.
-region detector_core::timed(region one, const std::vector<region>& all) const
-{
-    const region* shortest = &one;
-    for (const auto& other : all)
-        if (other.size < shortest->size && together(one, other) &&
-            common_band(one, other) > SAME * width(one) &&
-            width(other) < width(one) + 4.0 / other.size)
-            shortest = &other;
-    const auto start = shortest->start, stop = shortest->stop;
-    one.start = start;
-    one.stop = stop;
-    return one;
-}
-
-// Neither a stronger one's splatter nor its image, nor what the noise floor is not known well enough for.
-bool detector_core::is_emission(const region& one, const std::vector<region>& others) const
-{
-    for (const auto& other : others) {
-        if (other.power < FAINT * one.power ||
-            common_time(one, other) < 0.8 * duration(one) - 2.0 * one.size)
-            continue;
-        const double reach = 3.0 / one.size;
-        const double apart = std::max(one.low - other.high, other.low - one.high);
-        const double denser = other.power / width(other) / (one.power / width(one));
-        const bool comes_along = together(one, other) || snr(one) < LOW;
-        if (comes_along && apart < std::max(NEAR * width(other), reach))
-            return false;
-        if ((together(one, other) || snr(one) < STRONG / FAR) && denser > STRONG &&
-            snr(other) > STRONG && apart < std::max(FAR * width(other), reach))
-            return false;
-        const double mirrored = std::abs((one.low + one.high + other.low + other.high) / 2);
-        if (together(one, other) && other.power > IMAGE * one.power &&
-            mirrored < std::max(width(other), 4.0 / one.size))
-            return false;
+    std::sort(emissions.begin(), emissions.end(), [](const region& a, const region& b) {
+        return a.stop < b.stop;
+    });
+    for (const auto& one : emissions) {
+        d_recent.push_back(one);
+        if (d_recent.size() > RECENT)
+            d_recent.erase(d_recent.begin());
+        d_emissions.push_back({ ++d_number,
+                                one.start,
+                                one.stop - one.start,
+                                (one.low + one.high) / 2,
+                                one.high - one.low,
+                                10 * std::log10(snr(one)),
+                                one.from_start || one.to_end });
     }
-    return snr(one) > (one.from_start && one.to_end ? LEAST_SNR_ALWAYS : LEAST_SNR);
-}
-
-void detector_core::add(const region& one)
-{
-    d_recent.push_back(one);
-    if (d_recent.size() > RECENT)
-        d_recent.erase(d_recent.begin());
-    d_emissions.push_back({ ++d_number,
-                            one.start,
-                            one.stop - one.start,
-                            (one.low + one.high) / 2,
-                            one.high - one.low,
-                            10 * std::log10(snr(one)),
-                            one.from_start || one.to_end });
 }
 
 } // namespace sr2cnn

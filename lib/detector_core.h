@@ -29,6 +29,9 @@ class detector_core
 public:
     using sample = spectra::sample;
 
+    //! Of its spectrograms, samples.
+    static constexpr std::size_t WINDOWS[] = { 256, 1024, 4096 };
+
     struct emission {
         std::uint64_t number; //!< from 1
         std::uint64_t start;  //!< index of its first sample in the stream
@@ -58,14 +61,12 @@ public:
 
 private:
     void settle(bool all);
-    std::vector<region> chosen(std::vector<region> all) const;
-    region timed(region one, const std::vector<region>& all) const;
-    bool is_emission(const region& one, const std::vector<region>& others) const;
-    void add(const region& one);
+    std::vector<char> waiting(const std::vector<region>& open, std::uint64_t judged) const;
+    void say(std::vector<region> emissions);
 
     std::list<region_tracker> d_trackers;
     std::vector<sample> d_usable;
-    std::uint64_t d_end = 0, d_settled = 0;
+    std::uint64_t d_end = 0;
     std::vector<region> d_pending; // ended, and not known yet whether they are emissions
     std::vector<region> d_recent;  // emissions that others may be the splatter of
     std::vector<emission> d_emissions;

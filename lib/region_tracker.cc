@@ -191,24 +191,24 @@ void region_tracker::find_runs()
         for (auto j = end; j < size && j < end + std::max<std::size_t>(2, (end - k) / 4); j++)
             if (d_audible[j])
                 end = j + 1;
-        split({ k, end, false });
+        split(k, end);
         k = end < size ? next(end) : size;
     }
 }
 
 // At valleys, where one signal's side meets another's.
-void region_tracker::split(run one)
+void region_tracker::split(std::size_t low, std::size_t high)
 {
-    float top = 0, bottom = d_few[one.low];
-    auto begin = one.low, valley = one.low;
+    float top = 0, bottom = d_few[low];
+    auto begin = low, valley = low;
     const auto cut = [&](std::size_t end) {
-        while (begin > one.low && begin < end && d_few[begin] < top / SIDE)
+        while (begin > low && begin < end && d_few[begin] < top / SIDE)
             begin++;
-        while (end < one.high && end > begin && d_few[end - 1] < top / SIDE)
+        while (end < high && end > begin && d_few[end - 1] < top / SIDE)
             end--;
         add_run(begin, end);
     };
-    for (auto k = one.low; k < one.high; k++) {
+    for (auto k = low; k < high; k++) {
         const float now = d_few[k];
         if (bottom < std::min(top / VALLEY, DEEPEST) &&
             now > bottom * VALLEY) { // up again on the other side
@@ -224,7 +224,7 @@ void region_tracker::split(run one)
             valley = k;
         }
     }
-    cut(one.high);
+    cut(high);
 }
 
 void region_tracker::add_run(std::size_t low, std::size_t high)
@@ -267,8 +267,8 @@ void region_tracker::follow(const run& one)
     }
     std::sort(met.begin(), met.end(), [](auto a, auto b) { return a->core_low < b->core_low; });
     join_met();
-    for (std::size_t i = 0; i < met.size();
-         i++) { // each has its part, up to halfway to its neighbours
+    // Each has its part, up to halfway to its neighbours.
+    for (std::size_t i = 0; i < met.size(); i++) {
         auto& mine = *met[i];
         auto low = one.low, high = one.high;
         if (i > 0)

@@ -69,16 +69,15 @@ public:
 
 private:
     struct track {
-        std::size_t first, last;         // rows
-        std::size_t low, high;           // bins that it ever had
-        std::size_t core_low, core_high; // that it mostly has
-        std::size_t rows = 0;            // that showed it
-        std::size_t gap = 0;             // longest within it, rows
-        std::size_t most = 0;            // rows of the bin that had most of them
-        double power = 0, width = 0;     // of late: over the noise, and in bins
-        std::vector<float>
-            excess = {}; // power over the noise of each bin from low to high, all rows
-        std::vector<std::size_t> hits = {};
+        std::size_t first, last;            // rows
+        std::size_t low, high;              // bins that it ever had
+        std::size_t core_low, core_high;    // that it mostly has
+        std::size_t rows = 0;               // that showed it
+        std::size_t gap = 0;                // longest within it, rows
+        std::size_t most = 0;               // rows of the bin that had most of them
+        double power = 0, width = 0;        // of late: over the noise, and in bins
+        std::vector<float> excess = {};     // over the noise, of all rows; bins from low to high
+        std::vector<std::size_t> hits = {}; // rows that had the bin
     };
     struct run {
         std::size_t low, high; // bins
@@ -89,7 +88,7 @@ private:
     void add(const float* powers);
     void judge(const float* mean);
     void find_runs();
-    void split(run one);
+    void split(std::size_t low, std::size_t high);
     void add_run(std::size_t low, std::size_t high);
     void follow(const run& one);
     void join_met();

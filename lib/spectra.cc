@@ -4,8 +4,6 @@
 #include "spectra.h"
 #include <cmath>
 #include <fftw3.h>
-#include <mutex>
-#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <volk/volk.h>
@@ -14,8 +12,6 @@ namespace gr {
 namespace sr2cnn {
 
 namespace {
-
-std::mutex s_planner; // of FFTW: one thread at a time
 
 // Harris (1978), minimum of four terms, periodic; sidelobes 92 dB down.
 std::vector<float> blackman_harris(std::size_t size)
@@ -38,7 +34,9 @@ struct spectra::plan {
         : samples(reinterpret_cast<sample*>(fftwf_alloc_complex(size))),
           bins(reinterpret_cast<sample*>(fftwf_alloc_complex(size)))
     {
-        const std::lock_guard<std::mutex> lock(s_planner);
+        // Whoever else plans in this process, as GNU Radio does, waits for us and we for him.
+        static const bool is_safe = (fftwf_make_planner_thread_safe(), true);
+        static_cast<void>(is_safe);
         transform = fftwf_plan_dft_1d(size,
                                       reinterpret_cast<fftwf_complex*>(samples),
                                       reinterpret_cast<fftwf_complex*>(bins),
@@ -47,7 +45,6 @@ struct spectra::plan {
     }
     ~plan()
     {
-        const std::lock_guard<std::mutex> lock(s_planner);
         fftwf_destroy_plan(transform);
         fftwf_free(samples);
         fftwf_free(bins);

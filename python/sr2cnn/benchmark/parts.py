@@ -18,7 +18,6 @@ FRAME_LEN = 128
 BATCH = 2048  # frames of a buffer
 BAND = 1 << 22  # samples
 AT_A_TIME = 40  # emissions on the air: four in each tenth of the band
-WINDOWS = 256, 1024, 4096  # of the detector
 
 
 def stream(n_known=N_KNOWN, n_unknown=N_UNKNOWN, dim=DIM, seed=0):
@@ -144,7 +143,7 @@ def detecting(seconds=1.0):
     samples, kernel = busy_band(), detector_kernel()
 
     def spectra():
-        for size in WINDOWS:
+        for size in detector_kernel.WINDOWS:
             power_spectra(samples, size)
 
     alone = best_rate(BAND, spectra, seconds, time.thread_time)

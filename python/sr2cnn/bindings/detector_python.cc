@@ -4,6 +4,8 @@
 #include "conversions.h"
 #include "detector_core.h"
 #include <gnuradio/sr2cnn/detector.h>
+#include <iterator>
+#include <vector>
 
 namespace py = pybind11;
 using gr::sr2cnn::detector;
@@ -74,9 +76,11 @@ void bind_detector(py::module& m)
           py::arg("size"),
           "Spectrogram (rows, size) of complex samples as the detector takes it: Blackman-Harris\n"
           "windows that overlap by half, bins in the order of frequency.");
-    py::class_<detector_core>(
-        m, "detector_kernel", "What the detector finds, without a flowgraph, in one thread.")
-        .def(py::init<>())
+    py::class_<detector_core> kernel(
+        m, "detector_kernel", "What the detector finds, without a flowgraph, in one thread.");
+    kernel.attr("WINDOWS") = std::vector<std::size_t>(std::begin(detector_core::WINDOWS),
+                                                      std::end(detector_core::WINDOWS));
+    kernel.def(py::init<>())
         .def("push",
              &push,
              py::arg("samples"),
