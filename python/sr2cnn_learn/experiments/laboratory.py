@@ -70,7 +70,7 @@ class Laboratory:
         self.data, self.work = data, Path(work)
         self.unknown, self.seed = tuple(data.unknown), data.seed
         self.epochs, self.sweep_test = epochs, sweep_test
-        self.preset = FORMER_NAMES.get(preset, preset)
+        self.preset = recipe_of(preset).preset  # which may be asked for by a former name
         self.device = str(torch_device(device))
         self.watcher = watcher or Watcher()
         self.dataset = load_dataset(data.path, snrs=data.snrs) if dataset is None else dataset
