@@ -3,6 +3,20 @@
 
 from .band import Band, find_band, occupied
 from .conditioner import Burst, Conditioner, Piece
+from .cut_out import Cut, cut_out
+from .ring import SampleRing
 from .tuner import Tuner, ratio_near
 
-__all__ = ["Band", "Burst", "Conditioner", "Piece", "Tuner", "find_band", "occupied", "ratio_near"]
+__all__ = [
+    "Band",
+    "Burst",
+    "Conditioner",
+    "Cut",
+    "Piece",
+    "SampleRing",
+    "Tuner",
+    "cut_out",
+    "find_band",
+    "occupied",
+    "ratio_near",
+]
