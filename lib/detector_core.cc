@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <stdexcept>
+#include <string>
+#include <utility>
 
 namespace gr {
 namespace sr2cnn {
@@ -32,6 +35,9 @@ constexpr double LEAST_SNR = 1, LEAST_SNR_ALWAYS = 2; // the latter of what was 
 constexpr std::uint64_t PATIENCE =
     64 * LARGEST; // samples; then what still goes on is taken as it is
 constexpr std::size_t RECENT = 256;
+constexpr std::uint64_t MARGIN =
+    2 * LARGEST; // samples: so much later may one seem to end in one spectrogram than in another
+constexpr double ALIKE = 2; // times as wide: still what it was
 
 double duration(const region& one) { return double(one.stop - one.start); }
 double width(const region& one) { return std::max(one.high - one.low, 1.0 / one.size); }
@@ -81,16 +87,33 @@ bool are_tones(const region& a, const region& b)
 
 region joined(region one, const region& other)
 {
-    const double density = std::max(one.noise / width(one), other.noise / width(other));
+    one.noise_density = std::max(one.noise_density, other.noise_density);
     one.start = std::min(one.start, other.start);
     one.stop = std::max(one.stop, other.stop);
     one.low = std::min(one.low, other.low);
     one.high = std::max(one.high, other.high);
     one.power += other.power;
-    one.noise = density * width(one);
+    one.noise = one.noise_density * width(one);
     one.from_start |= other.from_start;
     one.to_end |= other.to_end;
     return one;
+}
+
+void join_tones(std::vector<region>& emissions)
+{
+    for (std::size_t i = 0; i < emissions.size(); i++)
+        for (auto k = i + 1; k < emissions.size();)
+            if (are_tones(emissions[i], emissions[k])) {
+                emissions[i] = joined(emissions[i], emissions[k]);
+                emissions.erase(emissions.begin() + k);
+                k = i + 1; // it is wider now
+            } else
+                k++;
+}
+
+bool is_track_of(const region& a, const region& b)
+{
+    return a.size == b.size && a.track == b.track;
 }
 
 bool better(const region& a, const region& b)
@@ -183,10 +206,21 @@ bool is_emission(const region& one, const std::vector<region>& others)
 
 } // namespace
 
-detector_core::detector_core()
+detector_core::detector_core(std::int64_t longest)
 {
     for (auto size : WINDOWS)
         d_trackers.emplace_back(size);
+    set_longest(longest);
+}
+
+void detector_core::set_longest(std::int64_t longest)
+{
+    if (longest < 0)
+        throw std::invalid_argument("longest is " + std::to_string(longest) +
+                                    ", expected a number of samples, or 0");
+    d_longest = longest ? std::max<std::uint64_t>(longest, LARGEST) : 0;
+    for (auto& tracker : d_trackers)
+        tracker.set_memory(d_longest);
 }
 
 void detector_core::push(const sample* samples, std::size_t n)
@@ -229,14 +263,15 @@ std::vector<detector_core::emission> detector_core::take()
     return std::exchange(d_emissions, {});
 }
 
-// Says what has ended, where nothing that still goes on has a part in it; or all there is.
+// Says what has ended, where nothing that still goes on could be a part of it, and pieces of what goes on; or all
+// there is.
 void detector_core::settle(bool all)
 {
     for (auto& tracker : d_trackers) {
         auto ended = tracker.take();
         d_pending.insert(d_pending.end(), ended.begin(), ended.end());
     }
-    if (d_pending.empty())
+    if (d_pending.empty() && !d_longest && d_going.empty())
         return;
     std::uint64_t judged = d_end;
     std::vector<region> open;
@@ -249,24 +284,45 @@ void detector_core::settle(bool all)
         }
         waits = waiting(open, judged);
     }
-    if (std::all_of(waits.begin(), waits.end(), [](char one) { return one; }))
+    const bool due = is_due(open);
+    if (!due && std::all_of(waits.begin(), waits.end(), [](char one) { return one; })) {
+        give_up(open);
         return;
+    }
 
     auto everything = d_pending;
     everything.insert(everything.end(), open.begin(), open.end());
     const auto best = chosen(everything);
     auto others = best;
     others.insert(others.end(), d_recent.begin(), d_recent.end());
-    std::vector<region> emissions, left;
-    for (std::size_t i = 0; i < d_pending.size(); i++) {
-        const auto& one = d_pending[i];
-        if (waits[i])
-            left.push_back(one);
-        else if (std::find(best.begin(), best.end(), one) != best.end() && is_emission(one, others))
+    std::vector<region> ended, go_on, left;
+    const auto judge = [&](const region& one, std::vector<region>& emissions) {
+        if (std::find(best.begin(), best.end(), one) != best.end() && is_emission(one, others))
             emissions.push_back(timed(one, everything));
-    }
+    };
+    for (std::size_t i = 0; i < d_pending.size(); i++)
+        if (waits[i])
+            left.push_back(d_pending[i]);
+        else
+            judge(d_pending[i], ended);
+    if (due)
+        for (const auto& one : open)
+            judge(one, go_on);
     d_pending = std::move(left);
-    say(std::move(emissions));
+    say(std::move(ended), std::move(go_on));
+    give_up(open);
+}
+
+// Whether some of what goes on has gone on for long enough.
+bool detector_core::is_due(const std::vector<region>& open) const
+{
+    return d_longest && std::any_of(open.begin(), open.end(), [&](const region& one) {
+               auto told = one.start;
+               for (const auto& other : d_going)
+                   if (goes_on_in(other, one))
+                       told = std::max(told, other.told);
+               return one.stop > told + d_longest + MARGIN;
+           });
 }
 
 // Which of those that have ended wait for what touches them and may still change.
@@ -294,30 +350,119 @@ std::vector<char> detector_core::waiting(const std::vector<region>& open,
     return waits;
 }
 
-void detector_core::say(std::vector<region> emissions)
+// Whether the region is what goes on, at this resolution or at another one.
+bool detector_core::goes_on_in(const going& one, const region& other)
 {
-    for (std::size_t i = 0; i < emissions.size(); i++)
-        for (auto k = i + 1; k < emissions.size();)
-            if (are_tones(emissions[i], emissions[k])) {
-                emissions[i] = joined(emissions[i], emissions[k]);
-                emissions.erase(emissions.begin() + k);
-                k = i + 1; // it is wider now
-            } else
-                k++;
-    std::sort(emissions.begin(), emissions.end(), [](const region& a, const region& b) {
+    const auto& shown = one.shown;
+    if (is_track_of(shown, other))
+        return true;
+    const double widest = std::max(width(shown), width(other));
+    const double least = 4.0 / std::min(shown.size, other.size);
+    return other.start < one.told && other.stop > one.told &&
+           common_band(shown, other) >
+               SAME * std::min(shown.high - shown.low, other.high - other.low) &&
+           widest < ALIKE * std::max(least, std::min(width(shown), width(other)));
+}
+
+void detector_core::say(std::vector<region> ended, std::vector<region> open)
+{
+    join_tones(ended);
+    join_tones(open);
+    std::sort(ended.begin(), ended.end(), [](const region& a, const region& b) {
         return a.stop < b.stop;
     });
-    for (const auto& one : emissions) {
-        d_recent.push_back(one);
-        if (d_recent.size() > RECENT)
-            d_recent.erase(d_recent.begin());
-        d_emissions.push_back({ ++d_number,
-                                one.start,
-                                one.stop - one.start,
-                                (one.low + one.high) / 2,
-                                one.high - one.low,
-                                10 * std::log10(snr(one)),
-                                one.from_start || one.to_end });
+    const auto n_ended = ended.size();
+    auto all = std::move(ended);
+    all.insert(all.end(), open.begin(), open.end());
+    const auto of = known(all);
+    const auto n_before = d_emissions.size();
+    for (std::size_t i = 0; i < all.size(); i++) {
+        const auto& one = all[i];
+        const bool continues = i >= n_ended, is_new = of[i] == d_going.end();
+        going it = is_new ? going{ 0, one.start, one.start, one } : *of[i];
+        it.shown = one;
+        say(it, one.stop, continues);
+        if (!continues) {
+            if (!is_new)
+                d_going.erase(of[i]);
+            d_recent.push_back(one);
+            if (d_recent.size() > RECENT)
+                d_recent.erase(d_recent.begin());
+        } else if (!is_new)
+            *of[i] = it;
+        else if (it.number)
+            d_going.push_back(it);
+    }
+    std::stable_sort(d_emissions.begin() + n_before,
+                     d_emissions.end(),
+                     [](const emission& a, const emission& b) {
+                         return a.start + a.n_samples < b.start + b.n_samples;
+                     });
+}
+
+// Which of those that go on each of the emissions is, d_going.end() for none: by its track, else by its band.
+std::vector<std::list<detector_core::going>::iterator>
+detector_core::known(const std::vector<region>& emissions)
+{
+    std::vector<std::list<going>::iterator> of(emissions.size(), d_going.end());
+    for (const bool by_track : { true, false })
+        for (auto it = d_going.begin(); it != d_going.end(); ++it) {
+            if (std::find(of.begin(), of.end(), it) != of.end())
+                continue;
+            for (std::size_t i = 0; i < of.size(); i++)
+                if (of[i] == d_going.end() && (by_track ? is_track_of(it->shown, emissions[i])
+                                                        : goes_on_in(*it, emissions[i]))) {
+                    of[i] = it;
+                    break;
+                }
+        }
+    return of;
+}
+
+// As many pieces as there are up to there; the last one, too, if it has ended.
+void detector_core::say(going& one, std::uint64_t stop, bool continues)
+{
+    while (d_longest && stop > one.told + d_longest + MARGIN)
+        say_piece(one, one.told + d_longest, true);
+    if (!continues)
+        say_piece(one, std::max(stop, one.told + 1), false);
+}
+
+void detector_core::say_piece(going& one, std::uint64_t stop, bool continues)
+{
+    if (!one.number)
+        one.number = ++d_number;
+    const auto& shown = one.shown;
+    d_emissions.push_back({ one.number,
+                            one.told,
+                            stop - one.told,
+                            one.began,
+                            (shown.low + shown.high) / 2,
+                            shown.high - shown.low,
+                            10 * std::log10(snr(shown)),
+                            shown.noise_density,
+                            shown.from_start || (shown.to_end && !continues),
+                            continues });
+    one.told = stop;
+}
+
+// What went on and is to be seen no more, nor has been told as another emission's end, ends here.
+void detector_core::give_up(const std::vector<region>& open)
+{
+    for (auto it = d_going.begin(); it != d_going.end();) {
+        bool goes_on = false;
+        for (const auto* regions : { &open, &std::as_const(d_pending) })
+            for (const auto& one : *regions)
+                if (goes_on_in(*it, one)) {
+                    it->shown.stop = std::max(it->shown.stop, one.stop);
+                    goes_on = true;
+                }
+        if (goes_on) {
+            ++it;
+            continue;
+        }
+        say(*it, it->shown.stop, false);
+        it = d_going.erase(it);
     }
 }
 

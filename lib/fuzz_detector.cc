@@ -5,6 +5,7 @@
 
 #include "detector_core.h"
 #include "fuzz_input.h"
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -13,10 +14,12 @@ using sample = detector_core::sample;
 
 namespace {
 
-std::vector<detector_core::emission>
-detect(const std::vector<sample>& stream, const std::vector<std::size_t>& gaps, std::size_t piece)
+std::vector<detector_core::emission> detect(const std::vector<sample>& stream,
+                                            const std::vector<std::size_t>& gaps,
+                                            std::size_t piece,
+                                            std::uint64_t longest)
 {
-    detector_core detector;
+    detector_core detector(longest);
     std::vector<detector_core::emission> all;
     std::size_t at = 0, gap = 0;
     while (at < stream.size()) {
@@ -63,17 +66,28 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::sort(gaps.begin(), gaps.end());
     gaps.erase(std::unique(gaps.begin(), gaps.end()), gaps.end());
 
-    const auto expected = detect(stream, gaps, stream.size() + 1);
-    const auto found = detect(stream, gaps, in.draw(1, 9000));
+    const std::uint64_t longest = in.coin() ? 0 : in.draw(1, 30000);
+    const auto expected = detect(stream, gaps, stream.size() + 1, longest);
+    const auto found = detect(stream, gaps, in.draw(1, 9000), longest);
     FUZZ_CHECK(found.size() == expected.size());
     for (std::size_t i = 0; i < found.size(); i++) {
-        FUZZ_CHECK(found[i].number == i + 1 && expected[i].number == i + 1);
+        FUZZ_CHECK(found[i].number == expected[i].number);
+        FUZZ_CHECK(longest || (found[i].number == i + 1 && !found[i].continues));
+        FUZZ_CHECK(found[i].n_samples > 0);
         FUZZ_CHECK(found[i].start == expected[i].start);
         FUZZ_CHECK(found[i].n_samples == expected[i].n_samples);
         FUZZ_CHECK(found[i].start + found[i].n_samples <= stream.size());
         FUZZ_CHECK(found[i].bandwidth > 0 && found[i].bandwidth <= 1);
         FUZZ_CHECK(std::abs(found[i].center) <= 0.5);
         FUZZ_CHECK(std::isfinite(found[i].snr));
+        FUZZ_CHECK(std::isfinite(found[i].noise_density));
+        // Its next piece begins where it ends, until its last one.
+        const auto next = std::find_if(found.begin() + i + 1, found.end(), [&](const auto& other) {
+            return other.number == found[i].number;
+        });
+        FUZZ_CHECK(found[i].continues == (next != found.end()));
+        if (next != found.end())
+            FUZZ_CHECK(next->start == found[i].start + found[i].n_samples);
     }
     return 0;
 }

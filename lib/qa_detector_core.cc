@@ -70,9 +70,10 @@ struct band {
     }
 };
 
-std::vector<emission> detect(const std::vector<sample>& samples, std::mt19937* pieces = nullptr)
+std::vector<emission>
+detect(const std::vector<sample>& samples, std::mt19937* pieces = nullptr, std::int64_t longest = 0)
 {
-    detector_core detector;
+    detector_core detector(longest);
     std::vector<emission> all;
     for (std::size_t at = 0; at < samples.size();) {
         std::size_t n = samples.size() - at;
@@ -86,6 +87,36 @@ std::vector<emission> detect(const std::vector<sample>& samples, std::mt19937* p
     detector.finish();
     const auto more = detector.take();
     all.insert(all.end(), more.begin(), more.end());
+    return all;
+}
+
+// Those that are told, each of its pieces put together as a listener does; they have to fit.
+std::vector<emission> whole(const std::vector<emission>& told, std::uint64_t longest)
+{
+    std::vector<emission> all;
+    for (const auto& piece : told) {
+        BOOST_TEST(piece.n_samples > 0);
+        BOOST_TEST(piece.n_samples <= longest + 8192);
+        auto one = std::find_if(all.begin(), all.end(), [&](const emission& other) {
+            return other.number == piece.number;
+        });
+        if (piece.continues)
+            BOOST_TEST(piece.n_samples == longest);
+        if (one == all.end()) {
+            BOOST_TEST(piece.began == piece.start);
+            all.push_back(piece);
+            continue;
+        }
+        BOOST_TEST(one->continues);
+        BOOST_TEST(one->start + one->n_samples == piece.start);
+        BOOST_TEST(one->start == piece.began);
+        const auto start = one->start, n = one->n_samples;
+        *one = piece;
+        one->start = start;
+        one->n_samples += n;
+    }
+    for (const auto& one : all)
+        BOOST_TEST(!one.continues);
     return all;
 }
 
@@ -253,6 +284,65 @@ BOOST_AUTO_TEST_CASE(any_pieces)
             BOOST_TEST(found[i].bandwidth == expected[i].bandwidth);
         }
     }
+}
+
+BOOST_AUTO_TEST_CASE(what_goes_on_is_told_in_pieces)
+{
+    constexpr std::size_t N = 1500000;
+    band some(N);
+    some.add(0, N, 0.1, 0.2, 20);                  // never pauses
+    some.add_carrier(300000, N - 300000, -0.1, 1); // to the end
+    some.add(200000, 900000, 0.37, 0.01, 15);      // two tones of one
+    some.add(200000, 900000, 0.4, 0.01, 15);
+    some.add(390000, 20000, -0.3, 0.05, 20); // short ones, over the pieces' ends
+    some.add(790000, 20000, -0.3, 0.05, 20);
+    for (std::size_t mark = 0; mark < 40; mark++) // keyed, with pauses
+        some.add_carrier(250000 + 30000 * mark, mark % 3 ? 18000 : 24000, -0.2, 1);
+    const auto expected = detect(some.samples);
+    BOOST_REQUIRE(expected.size() == 6);
+    std::mt19937 any(1);
+    for (const int longest : { 20000, 100000, 399999, 5000000 }) {
+        const auto told = detect(some.samples, &any, longest);
+        const auto found = whole(told, longest);
+        BOOST_TEST(found.size() == 6);
+        BOOST_TEST(told.size() >= std::min<std::size_t>(N / longest, 6));
+        for (const auto& one : expected) {
+            const auto same = std::find_if(found.begin(), found.end(), [&](const emission& other) {
+                return std::abs(other.center - one.center) < 0.01 &&
+                       std::abs(double(other.start) - double(one.start)) <= 4096;
+            });
+            BOOST_REQUIRE(same != found.end());
+            BOOST_TEST(std::abs(double(same->start + same->n_samples) -
+                                double(one.start + one.n_samples)) <= 4096);
+            BOOST_TEST(same->cut_off == one.cut_off);
+            BOOST_TEST(std::abs(same->bandwidth - one.bandwidth) < 0.1 * one.bandwidth + 1e-3);
+            BOOST_TEST(std::abs(same->snr - one.snr) < 1.5);
+            BOOST_TEST(std::abs(10 * std::log10(same->noise_density)) < 3);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_piece_is_told_soon)
+{
+    band some(1000000);
+    some.add(100000, 900000, 0.2, 0.1, 15);
+    detector_core detector(200000);
+    detector.push(some.samples.data(), 360000);
+    const auto first = detector.take();
+    BOOST_REQUIRE(first.size() == 1);
+    BOOST_TEST(first[0].continues);
+    BOOST_TEST(!first[0].cut_off);
+    detector.set_longest(0);
+    detector.push(&some.samples[360000], 640000);
+    BOOST_TEST(detector.take().size() == 0);
+    detector.finish();
+    const auto last = detector.take();
+    BOOST_REQUIRE(last.size() == 1);
+    BOOST_TEST(last[0].number == first[0].number);
+    BOOST_TEST(last[0].start == first[0].start + first[0].n_samples);
+    BOOST_TEST(last[0].began == first[0].start);
+    BOOST_TEST(!last[0].continues);
+    BOOST_TEST(last[0].cut_off);
 }
 
 BOOST_AUTO_TEST_CASE(gaps_and_retunes)

@@ -39,7 +39,10 @@ constexpr std::size_t GAP = 4;      // rows, that may be missing in any track
 constexpr double GAP_GROWTH = 2.5;  // times the longest gap so far
 constexpr std::size_t LEAST_ROWS = 3;
 constexpr std::size_t MOST_TRACKS = 256;
-constexpr double OCCUPIED = 0.99; // ITU-R SM.443
+constexpr std::size_t LEAST_MEMORY = 64; // rows: fewer tell too little of a track
+constexpr std::size_t MOST_MEMORY = 1UL
+                                    << 20; // rows: of the sum of more, a float would not be exact
+constexpr double OCCUPIED = 0.99;          // ITU-R SM.443
 
 float threshold(std::size_t bins)
 {
@@ -68,9 +71,16 @@ region_tracker::region_tracker(std::size_t size)
       d_sums(size + 1),
       d_audible(size)
 {
+    set_memory(0);
 }
 
 std::size_t region_tracker::row_step() const { return STEP * d_spectra.hop(); }
+
+void region_tracker::set_memory(std::uint64_t samples)
+{
+    d_memory = samples ? std::clamp<std::uint64_t>(samples / row_step(), LEAST_MEMORY, MOST_MEMORY)
+                       : MOST_MEMORY;
+}
 
 void region_tracker::push(const sample* samples, std::size_t n)
 {
@@ -257,7 +267,8 @@ void region_tracker::follow(const run& one)
     }
     if (met.empty()) {
         if (one.loud && d_tracks.size() < MOST_TRACKS) {
-            d_tracks.push_back({ d_rows, d_rows, one.low, one.high, one.low, one.high });
+            d_tracks.push_back(
+                { ++d_number, d_rows, d_rows, one.low, one.high, one.low, one.high });
             auto& born = d_tracks.back();
             born.excess.resize(one.high - one.low);
             born.hits.resize(one.high - one.low);
@@ -300,11 +311,16 @@ void region_tracker::join_met()
             i++;
             continue;
         }
-        track both{ std::min(a.first, b.first),       std::max(a.last, b.last),
-                    std::min(a.low, b.low),           std::max(a.high, b.high),
-                    std::min(a.core_low, b.core_low), std::max(a.core_high, b.core_high) };
+        track both{ a.first <= b.first ? a.number : b.number,
+                    std::min(a.first, b.first),
+                    std::max(a.last, b.last),
+                    std::min(a.low, b.low),
+                    std::max(a.high, b.high),
+                    std::min(a.core_low, b.core_low),
+                    std::max(a.core_high, b.core_high) };
         both.rows = std::max(a.rows, b.rows);
         both.gap = std::max(a.gap, b.gap);
+        both.weight = std::max(a.weight, b.weight);
         both.most = a.most + b.most;
         both.power = a.power + b.power;
         both.width = a.width + b.width;
@@ -340,6 +356,8 @@ void region_tracker::extend(track& one, std::size_t low, std::size_t high)
         if (one.rows)
             one.gap = std::max(one.gap, d_rows - one.last - 1);
         one.rows++;
+        if (++one.weight > d_memory)
+            fade(one);
     }
     one.last = d_rows;
     double power = 0;
@@ -362,6 +380,16 @@ void region_tracker::extend(track& one, std::size_t low, std::size_t high)
         b--;
     one.core_low = one.low + a;
     one.core_high = one.low + b;
+}
+
+// All that it had until now counts half.
+void region_tracker::fade(track& one) const
+{
+    one.weight /= 2;
+    one.most /= 2;
+    for (auto* values : { &one.excess, &one.hits })
+        for (float& value : *values)
+            value /= 2;
 }
 
 // Power over the noise, in a bin of the row that is judged.
@@ -404,9 +432,12 @@ region region_tracker::as_region(const track& one, bool to_end) const
     };
     const double low = place((1 - OCCUPIED) / 2), high = place((1 + OCCUPIED) / 2);
     double noise = 0;
+    std::size_t noisy = 0;
     for (auto k = std::size_t(low); k < std::min<double>(high, size); k++)
-        if (std::isfinite(d_floor.noise()[k]))
+        if (std::isfinite(d_floor.noise()[k])) {
             noise += d_floor.noise()[k];
+            noisy++;
+        }
 
     // A row's middle is half a window and one and a half hops behind the first of its samples.
     const auto middle = [&](std::size_t row) {
@@ -419,11 +450,13 @@ region region_tracker::as_region(const track& one, bool to_end) const
     result.stop = d_begin + std::max(0.0, middle(one.last) + hop / 2);
     result.low = (low - 0.5) / size - 0.5;
     result.high = (high - 0.5) / size - 0.5;
-    result.power = total / one.rows / size;
+    result.power = total / one.weight / size;
     result.noise = noise / size;
+    result.noise_density = noise / std::max<std::size_t>(1, noisy);
     result.rows = one.last - one.first + 1;
     result.bins = std::max(1.0, high - low);
     result.size = size;
+    result.track = one.number;
     return result;
 }
 

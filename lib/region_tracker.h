@@ -20,8 +20,10 @@ struct region {
     double low, high;          //!< cycles a sample, of 99 % of the power (ITU-R SM.443)
     double power;              //!< over the noise, mean over the rows that show it
     double noise;              //!< in its band
+    double noise_density;      //!< a cycle a sample: 1 for white noise of unit power
     std::size_t rows, bins;    //!< its size in this spectrogram
     std::size_t size;          //!< of the spectrogram's windows, samples
+    std::uint64_t track;       //!< the same while it goes on, and only for it at this size
     bool from_start, to_end;   //!< cut off by the beginning, by the end of the stream
 
     bool operator==(const region& other) const
@@ -55,6 +57,12 @@ public:
     //! Begins anew at the sample of that index, with the noise as it was.
     void begin(std::uint64_t index);
 
+    /*!
+     * What a track had more than so many samples ago counts no more than half in what it is said to be; 0: all
+     * counts.
+     */
+    void set_memory(std::uint64_t samples);
+
     //! The noise is to be learned anew.
     void forget() { d_floor.clear(); }
 
@@ -69,15 +77,17 @@ public:
 
 private:
     struct track {
-        std::size_t first, last;            // rows
-        std::size_t low, high;              // bins that it ever had
-        std::size_t core_low, core_high;    // that it mostly has
-        std::size_t rows = 0;               // that showed it
-        std::size_t gap = 0;                // longest within it, rows
-        std::size_t most = 0;               // rows of the bin that had most of them
-        double power = 0, width = 0;        // of late: over the noise, and in bins
-        std::vector<float> excess = {};     // over the noise, of all rows; bins from low to high
-        std::vector<std::size_t> hits = {}; // rows that had the bin
+        std::uint64_t number;
+        std::size_t first, last;         // rows
+        std::size_t low, high;           // bins that it ever had
+        std::size_t core_low, core_high; // that it mostly has
+        std::size_t rows = 0;            // that showed it
+        std::size_t gap = 0;             // longest within it, rows
+        double power = 0, width = 0;     // of late: over the noise, and in bins
+        double weight = 0;               // of the rows, the later ones more than those long ago
+        float most = 0;                  // of the rows of the bin that had most of them
+        std::vector<float> excess = {};  // over the noise, of all rows; bins from low to high
+        std::vector<float> hits = {};    // of the rows that had the bin
     };
     struct run {
         std::size_t low, high; // bins
@@ -93,6 +103,7 @@ private:
     void follow(const run& one);
     void join_met();
     void extend(track& one, std::size_t low, std::size_t high);
+    void fade(track& one) const;
     float excess(std::size_t k) const;
     void close(bool all);
     region as_region(const track& one, bool to_end) const;
@@ -111,6 +122,8 @@ private:
     std::vector<char> d_audible; // bins
     std::vector<run> d_runs;
     std::list<track> d_tracks;
+    std::uint64_t d_number = 0; // of the last track
+    std::size_t d_memory;       // rows
     std::vector<std::list<track>::iterator> d_met;
     std::vector<region> d_ended;
 };

@@ -10,7 +10,7 @@ import numpy as np
 import pmt
 import pytest
 from gnuradio import blocks, gr, sr2cnn
-from gnuradio.sr2cnn.sr2cnn_python import power_spectra
+from gnuradio.sr2cnn.sr2cnn_python import detector_kernel, power_spectra
 from message_log import message_log
 from places import ROOT, SHARED
 from scipy import signal
@@ -62,6 +62,46 @@ def test_spectra_are_those_of_scipy(size):
     found = power_spectra(samples, size)
     assert np.allclose(found, np.fft.fftshift(powers.T, axes=1), rtol=1e-3, atol=1e-4)
     assert power_spectra(samples[: size - 1], size).shape == (0, size)
+
+
+def detect(samples, kernel, step=10_000):
+    """What a kernel tells of samples, until they end."""
+    told = []
+    for at in range(0, len(samples), step):
+        kernel.push(samples[at : at + step])
+        told += kernel.take()
+    kernel.finish()
+    return told + kernel.take()
+
+
+def test_kernel_without_a_flowgraph():
+    (found,) = detect(band(400_000, (100_000, 150_000, 0.2, 0.1, 15)), detector_kernel())
+    assert found.number == 1 and not found.cut_off and not found.continues
+    assert abs(found.start - 100_000) < 1000 and abs(found.n_samples - 150_000) < 2000
+    assert found.center == pytest.approx(0.2, abs=5e-3) and found.bandwidth == pytest.approx(0.1, rel=0.1)
+    assert found.snr == pytest.approx(15, abs=3) and 0.7 < found.noise_density < 2
+
+
+def test_kernel_tells_of_what_goes_on_in_pieces():
+    kernel = detector_kernel(longest="1e5")
+    samples = band(700_000, (100_000, 450_000, 0.2, 0.1, 15))
+    *pieces, last = detect(samples, kernel)
+    assert [(one.number, one.n_samples, one.continues) for one in pieces] == [(1, 100_000, True)] * 4
+    assert last.number == 1 and not last.continues and abs(last.n_samples - 50_000) < 2000
+    for before, after in zip(pieces, [*pieces[1:], last], strict=True):
+        assert before.start + before.n_samples == after.start and after.began == pieces[0].start
+    kernel.set_longest(0)
+    kernel.retune()
+    (whole,) = detect(samples, kernel)
+    assert (whole.number, whole.continues) == (2, False) and abs(whole.n_samples - 450_000) < 2000
+
+
+@pytest.mark.parametrize("longest", [-1, 0.5, "much", 1e30])
+def test_kernel_names_a_bad_longest(longest):
+    with pytest.raises(ValueError, match="longest is"):
+        detector_kernel(longest)
+    with pytest.raises(ValueError, match="longest is"):
+        detector_kernel().set_longest(longest)
 
 
 def test_where_when_how_wide_how_strong():

@@ -30,13 +30,12 @@ py::array_t<float> power_spectra(const complexes& samples, std::size_t size)
     return powers;
 }
 
-std::size_t push(detector_core& core, const complexes& samples)
+void push(detector_core& core, const complexes& samples)
 {
     const auto* from = samples.data();
     const std::size_t n = samples.size();
     const py::gil_scoped_release released;
     core.push(from, n);
-    return core.take().size();
 }
 
 } // namespace
@@ -76,13 +75,53 @@ void bind_detector(py::module& m)
           py::arg("size"),
           "Spectrogram (rows, size) of complex samples as the detector takes it: Blackman-Harris\n"
           "windows that overlap by half, bins in the order of frequency.");
+    using detected = detector_core::emission;
+    py::class_<detected>(m, "detected", "An emission, or a piece of one that goes on.")
+        .def_readonly("number", &detected::number, "From 1; pieces of one emission have the same.")
+        .def_readonly("start", &detected::start, "Index of its first sample in the stream.")
+        .def_readonly("n_samples", &detected::n_samples, "Of this piece.")
+        .def_readonly("began", &detected::began, "Index of the emission's first sample.")
+        .def_readonly("center", &detected::center, "Cycles a sample.")
+        .def_readonly("bandwidth", &detected::bandwidth, "Of 99 % of the power, cycles a sample.")
+        .def_readonly("snr", &detected::snr, "Its power over the noise in its band, dB.")
+        .def_readonly("noise_density",
+                      &detected::noise_density,
+                      "Noise power a cycle a sample: 1 for white noise of unit power.")
+        .def_readonly("cut_off",
+                      &detected::cut_off,
+                      "Whether the stream began, ended or had a gap within it.")
+        .def_readonly("continues", &detected::continues, "Whether it goes on behind this piece.");
+
     py::class_<detector_core> kernel(
-        m, "detector_kernel", "What the detector finds, without a flowgraph, in one thread.");
+        m, "detector_kernel", "What the detector finds, without a flowgraph.");
     kernel.attr("WINDOWS") = std::vector<std::size_t>(std::begin(detector_core::WINDOWS),
                                                       std::end(detector_core::WINDOWS));
-    kernel.def(py::init<>())
-        .def("push",
-             &push,
-             py::arg("samples"),
-             "How many emissions are known to have ended, after the next samples.");
+    kernel
+        .def(py::init([](const py::object& longest) {
+                 return std::make_unique<detector_core>(number<std::int64_t>("longest", longest));
+             }),
+             py::arg("longest") = 0,
+             "An emission that goes on is told in pieces of `longest` samples, end to end, and of "
+             "its\n"
+             "end when it is known; 0: each is told once. At least the longest of WINDOWS.")
+        .def("push", &push, py::arg("samples"), "The next samples, complex (N,).")
+        .def("finish",
+             &detector_core::finish,
+             released(),
+             "The stream ends, or samples are missing before the next one: all that goes on ends.")
+        .def("retune",
+             &detector_core::retune,
+             released(),
+             "As finish(); what comes next is another band, whose noise is to be learned anew.")
+        .def(
+            "set_longest",
+            [](detector_core& core, const py::object& longest) {
+                core.set_longest(number<std::int64_t>("longest", longest));
+            },
+            py::arg("longest"),
+            "See the constructor.")
+        .def("take",
+             &detector_core::take,
+             "List of `detected`: those that are known to have ended, and pieces, since the last\n"
+             "call; the pieces of one emission in their order.");
 }
