@@ -19,12 +19,22 @@ const auto KEY_RX_FREQ = pmt::intern("rx_freq");
 const auto KEY_RX_RATE = pmt::intern("rx_rate");
 const auto PORT_EMISSIONS = pmt::intern("emissions");
 
+double checked(const char* name, double value, const char* expected)
+{
+    if (!(value >= 0 && std::isfinite(value)))
+        throw std::invalid_argument(std::string(name) + " is " + std::to_string(value) +
+                                    ", expected " + expected + ", or 0");
+    return value;
+}
+
 double checked_rate(double sample_rate)
 {
-    if (!(sample_rate >= 0 && std::isfinite(sample_rate)))
-        throw std::invalid_argument("sample_rate is " + std::to_string(sample_rate) +
-                                    ", expected a rate in Hz, or 0");
-    return sample_rate;
+    return checked("sample_rate", sample_rate, "a rate in Hz");
+}
+
+double checked_report_seconds(double report_seconds)
+{
+    return checked("report_seconds", report_seconds, "seconds");
 }
 
 pmt::pmt_t as_dict(const detector_core::emission& one,
@@ -36,16 +46,18 @@ pmt::pmt_t as_dict(const detector_core::emission& one,
         about = pmt::dict_add(about, pmt::intern(key), value);
     };
     say("emission", pmt::from_uint64(one.number));
-    say("start_sample", pmt::from_uint64(one.start));
-    say("n_samples", pmt::from_uint64(one.n_samples));
+    const auto n_samples = one.start + one.n_samples - one.began;
+    say("start_sample", pmt::from_uint64(one.began));
+    say("n_samples", pmt::from_uint64(n_samples));
     const std::string unit = rate ? "" : "_share";
     say("frequency_offset" + unit, pmt::from_double(one.center * rate.value_or(1)));
     say("bandwidth" + unit, pmt::from_double(one.bandwidth * rate.value_or(1)));
     say("snr", pmt::from_double(one.snr));
     say("cut_off", pmt::from_bool(one.cut_off));
+    say("continues", pmt::from_bool(one.continues));
     if (!rate)
         return about;
-    say("duration", pmt::from_double(one.n_samples / *rate));
+    say("duration", pmt::from_double(n_samples / *rate));
     say("sample_rate", pmt::from_double(*rate));
     if (frequency)
         say("center_frequency", pmt::from_double(*frequency + one.center * *rate));
@@ -56,19 +68,21 @@ pmt::pmt_t as_dict(const detector_core::emission& one,
 
 using guard = boost::lock_guard<boost::mutex>;
 
-detector::sptr detector::make(double sample_rate)
+detector::sptr detector::make(double sample_rate, double report_seconds)
 {
-    return gnuradio::make_block_sptr<detector_impl>(sample_rate);
+    return gnuradio::make_block_sptr<detector_impl>(sample_rate, report_seconds);
 }
 
-detector_impl::detector_impl(double sample_rate)
+detector_impl::detector_impl(double sample_rate, double report_seconds)
     : sync_block("sr2cnn_detector",
                  io_signature::make(1, 1, sizeof(gr_complex)),
                  io_signature::make(0, 0, 0)),
-      d_given(checked_rate(sample_rate) > 0)
+      d_given(checked_rate(sample_rate) > 0),
+      d_report_seconds(checked_report_seconds(report_seconds))
 {
     if (d_given)
         d_rate = sample_rate;
+    pace();
     message_port_register_out(PORT_EMISSIONS);
 }
 
@@ -85,6 +99,20 @@ void detector_impl::set_sample_rate(double sample_rate)
     d_given = sample_rate > 0;
     if (d_given)
         set(d_rate, sample_rate);
+}
+
+double detector_impl::report_seconds() const
+{
+    guard lock(d_mutex);
+    return d_report_seconds;
+}
+
+void detector_impl::set_report_seconds(double report_seconds)
+{
+    checked_report_seconds(report_seconds);
+    guard lock(d_mutex);
+    d_report_seconds = report_seconds;
+    pace();
 }
 
 std::uint64_t detector_impl::emissions() const
@@ -140,13 +168,21 @@ void detector_impl::set(std::optional<double>& what, double value)
         publish();
     }
     what = value;
+    pace();
+}
+
+// How often the core tells of what goes on.
+void detector_impl::pace()
+{
+    constexpr double MOST = 1e18; // samples: never, and no number that is too large
+    d_core.set_longest(std::ceil(std::min(MOST, d_report_seconds * d_rate.value_or(0))));
 }
 
 void detector_impl::publish()
 {
     for (const auto& one : d_core.take()) {
         message_port_pub(PORT_EMISSIONS, as_dict(one, d_rate, d_frequency));
-        d_emissions++;
+        d_emissions += !one.continues;
     }
 }
 

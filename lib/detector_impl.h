@@ -15,7 +15,7 @@ namespace sr2cnn {
 class detector_impl : public detector
 {
 public:
-    explicit detector_impl(double sample_rate);
+    detector_impl(double sample_rate, double report_seconds);
 
     bool stop() override;
     int work(int noutput_items,
@@ -24,17 +24,21 @@ public:
 
     double sample_rate() const override;
     void set_sample_rate(double sample_rate) override;
+    double report_seconds() const override;
+    void set_report_seconds(double report_seconds) override;
     std::uint64_t emissions() const override;
 
 private:
     void follow(const tag_t& tag);
     void set(std::optional<double>& what, double value);
     void publish();
+    void pace();
 
     mutable boost::mutex d_mutex; // guards what follows
     detector_core d_core;
     bool d_given; // the rate, so that tags say nothing of it
     std::optional<double> d_rate, d_frequency;
+    double d_report_seconds;
     std::uint64_t d_emissions = 0;
 };
 

@@ -169,6 +169,50 @@ def test_rate_can_be_set():
     assert found["sample_rate"] == detector.sample_rate() == 2e6
 
 
+def test_what_goes_on_is_told_again_and_again():
+    samples = band(900_000, (100_000, 750_000, 0.2, 0.1, 15), (200_000, 150_000, -0.2, 0.1, 15))
+    detector = sr2cnn.detector(1e6, report_seconds=0.2)
+    events = run(samples, detector=detector)
+    (short,) = [one for one in events if one["frequency_offset"] < 0]
+    *reports, last = [one for one in events if one["frequency_offset"] > 0]
+    assert not short["continues"] and abs(short["n_samples"] - 150_000) < 2000
+    assert [one["n_samples"] for one in reports] == [200_000, 400_000, 600_000]
+    assert all(one["continues"] and not one["cut_off"] for one in reports) and not last["continues"]
+    assert abs(last["n_samples"] - 750_000) < 2000 and last["duration"] == last["n_samples"] / 1e6
+    for one in reports:
+        assert (one["emission"], one["start_sample"]) == (last["emission"], last["start_sample"])
+        assert one["bandwidth"] == pytest.approx(100e3, rel=0.1)
+    assert detector.emissions == 2
+    (whole,) = reported_emissions({"event": "emission", **one} for one in [*reports, last])
+    assert whole.stop - whole.start == last["n_samples"]
+
+
+def test_what_goes_on_needs_a_rate_to_be_told_of():
+    samples = band(400_000, (100_000, 300_000, 0.2, 0.1, 15))
+    assert len(run(samples, detector=sr2cnn.detector(0, 0.1))) == 1
+    tags = [(0, "rx_rate", pmt.from_double(1e6))]
+    assert len(run(samples, detector=sr2cnn.detector(0, 0.1), tags=tags)) == 3
+
+
+def test_how_often_it_is_told_can_be_set():
+    detector = sr2cnn.detector(1e6, "1e300")
+    samples = band(400_000, (100_000, 300_000, 0.2, 0.1, 15))
+    assert len(run(samples, detector=detector)) == 1
+    detector.set_report_seconds("0.1")
+    assert detector.report_seconds() == 0.1
+    assert [one["continues"] for one in run(samples, detector=detector)] == [True, True, False]
+    detector.set_report_seconds(0)
+    assert len(run(samples, detector=detector)) == 1
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), "much"])
+def test_bad_report_seconds_are_named(seconds):
+    with pytest.raises(ValueError, match="report_seconds is"):
+        sr2cnn.detector(1e6, seconds)
+    with pytest.raises(ValueError, match="report_seconds is"):
+        sr2cnn.detector().set_report_seconds(seconds)
+
+
 @pytest.mark.parametrize("rate", [-1, float("nan"), float("inf"), "much"])
 def test_bad_rate_is_named(rate):
     with pytest.raises(ValueError, match="sample_rate is"):

@@ -90,7 +90,7 @@ def makers(tiny_bundle, replay, tmp_path_factory):
             lambda **p: sr2cnn.discriminator_from_bundle(model, **p),
             DISCRIMINATOR,
         ),
-        "detector": (sr2cnn.detector, dict(sample_rate="1e6")),
+        "detector": (sr2cnn.detector, dict(sample_rate="1e6", report_seconds="0.5")),
         "conditioner": (sr2cnn.conditioner, dict(sample_rate="1e6", samples_per_symbol="8")),
         "recognizer": (
             recognizer,

@@ -50,11 +50,14 @@ void bind_detector(py::module& m)
         "Finds the emissions in a band, many at a time: where, from when to when, how wide, how\n"
         "strong. No level is to be set. Complex in. Message output emissions: a dict for each "
         "that\n"
-        "has ended, see docs/detector.md. sample_rate in Hz; 0 means what rx_rate tags say.")
-        .def(py::init([](const py::object& sample_rate) {
-                 return detector::make(number<double>("sample_rate", sample_rate));
+        "has ended, and every report_seconds (0: never) for one that goes on, see\n"
+        "docs/detector.md. sample_rate in Hz; 0 means what rx_rate tags say.")
+        .def(py::init([](const py::object& sample_rate, const py::object& report_seconds) {
+                 return detector::make(number<double>("sample_rate", sample_rate),
+                                       number<double>("report_seconds", report_seconds));
              }),
-             py::arg("sample_rate") = 0.0)
+             py::arg("sample_rate") = 0.0,
+             py::arg("report_seconds") = 0.0)
         .def("sample_rate", &detector::sample_rate, released(), "Hz; 0 where it is not known.")
         .def(
             "set_sample_rate",
@@ -65,6 +68,19 @@ void bind_detector(py::module& m)
             },
             py::arg("sample_rate"),
             "Of the samples from now on, Hz.")
+        .def("report_seconds",
+             &detector::report_seconds,
+             released(),
+             "Between two messages of an emission that goes on; 0: it is told at its end alone.")
+        .def(
+            "set_report_seconds",
+            [](detector& block, const py::object& report_seconds) {
+                const auto seconds = number<double>("report_seconds", report_seconds);
+                py::gil_scoped_release release;
+                block.set_report_seconds(seconds);
+            },
+            py::arg("report_seconds"),
+            "Of those that go on, too.")
         .def_property_readonly("emissions",
                                py::cpp_function(&detector::emissions, released()),
                                "Emissions that have ended, of all runs.");
