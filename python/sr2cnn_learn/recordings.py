@@ -65,6 +65,16 @@ class Recording:
         """Yield the samples from the first on, complex64 (n,), the last block shorter."""
         raise NotImplementedError
 
+    def read_between(self, start: int, stop: int, n: int = BLOCK) -> Iterator[np.ndarray]:
+        """Yield the samples from `start` to before `stop`, complex64, at most `n` at a time."""
+        at = 0
+        for block in self.read_blocks(n):
+            if at + len(block) > start:
+                yield block[max(0, start - at) : stop - at]
+            at += len(block)
+            if at >= stop:
+                break
+
     def samples(self) -> np.ndarray:
         """All samples, complex64 (n_samples,)."""
         return np.concatenate(list(self.read_blocks()))
@@ -92,8 +102,12 @@ class _Raw(Recording):
         return b"".join(pieces)
 
     def read_blocks(self, n=BLOCK):
-        for start in range(0, self.n_samples, n):
-            yield self.read(start, min(n, self.n_samples - start))
+        return self.read_between(0, self.n_samples, n)
+
+    def read_between(self, start, stop, n=BLOCK):
+        stop = min(stop, self.n_samples)
+        for first in range(start, stop, n):
+            yield self.read(first, min(n, stop - first))
 
     def read(self, start: int, n: int) -> np.ndarray:
         """The samples from `start` on, complex64 (n,)."""

@@ -43,6 +43,20 @@ def test_raw(tmp_path, name):
         np.testing.assert_array_equal(np.concatenate(blocks), samples)
 
 
+@pytest.mark.parametrize("name", ["a.cf32", "iq.wav", "real.wav"])
+def test_a_part(tmp_path, name):
+    path = tmp_path / name
+    if path.suffix == ".wav":
+        soundfile.write(path, INTERLEAVED.reshape(-1, 2)[:, : 2 if name == "iq.wav" else 1], 48000)
+    else:
+        path.write_bytes(STORED[name].tobytes())
+    recording = open_recording(path)
+    for start, stop, size in ((0, N, 7), (13, 14, 7), (200, 700, 64), (990, N + 50, 7), (5, 5, 7)):
+        blocks = [np.empty(0), *recording.read_between(start, stop, size)]
+        assert max(map(len, blocks)) <= max(size, 127)  # which a real one ends with
+        np.testing.assert_array_equal(np.concatenate(blocks), recording.samples()[start:stop])
+
+
 def test_given_datatype(tmp_path):
     path = tmp_path / "a.bin"
     path.write_bytes(STORED["a.ci16"].astype(">i2").tobytes())

@@ -8,7 +8,7 @@ import click
 from rich.table import Table
 from sr2cnn_learn.atomic import is_stream, output_file
 from sr2cnn_learn.attributes import in_words
-from sr2cnn_learn.cli.common import DEVICE, FILE, FREQUENCY, NEW_FILE_OR_STDOUT, RATE
+from sr2cnn_learn.cli.common import DEVICE, FILE, FREQUENCY, NEW_FILE_OR_FOLDER, NEW_FILE_OR_STDOUT, RATE
 from sr2cnn_learn.cli.output import check_reader, progress_bar, stderr_console
 from sr2cnn_learn.discriminator import INVALID
 from sr2cnn_learn.names import label_of, shown
@@ -16,6 +16,7 @@ from sr2cnn_learn.recordings import DATATYPES, open_recording
 
 from ..outputs.json_lines import JsonLines, json_line
 from ..outputs.output import Output, results_lost
+from .drawings import Drawings
 
 MOST_ROWS = 30  # of the table of bursts
 
@@ -44,7 +45,13 @@ MOST_ROWS = 30  # of the table of bursts
 )
 @click.option("--sigmf", is_flag=True, help="Annotate: labels into each recording's .sigmf-meta, too.")
 @click.option("--zmq", metavar="ADDRESS", help="Publish, too: a port of this machine, tcp://HOST:PORT.")
-def classify(files, datatype, rate, freq, out, sigmf, zmq, **options):
+@click.option(
+    "--picture",
+    type=NEW_FILE_OR_FOLDER,
+    metavar="OUT.png",
+    help="Draw the spectrogram with its emissions; a folder for several recordings.",
+)
+def classify(files, datatype, rate, freq, out, sigmf, zmq, picture, **options):
     """Label recordings: SigMF, WAV (stereo I/Q or mono), raw cf32, ci16, ci8, cu8.
 
     Each recording runs through a GNU Radio flowgraph of its own, as a radio's samples would. First the
@@ -60,6 +67,10 @@ def classify(files, datatype, rate, freq, out, sigmf, zmq, **options):
     --sigmf leaves what others have put into the metadata, and gives raw samples NAME.sigmf-meta of their
     own. What is published over ZeroMQ, sr2cnn watch shows.
 
+    --picture draws time and frequency with a box for each emission and a color for each class; discovered
+    classes have dashed boxes and a triangle, what was not judged is grey. The suffix tells the format: .png,
+    .svg, .pdf, .jpg. Where it is a folder, each recording has its NAME.png there.
+
     --out replaces a file once all is done; after Ctrl-C or an error it holds the recordings that were
     finished. Pipes and devices are written into.
 
@@ -68,15 +79,20 @@ def classify(files, datatype, rate, freq, out, sigmf, zmq, **options):
       sr2cnn classify recording.sigmf-meta
       sr2cnn classify radio.bin --datatype ci16 --rate 1.6M --freq 868.95MHz --out labels.jsonl
       sr2cnn classify *.cf32 | jq -r 'select(.event == "label") | .label'
+      sr2cnn classify band.sigmf-meta --out events.jsonl --picture band.png
     """
-    for file in files:  # before anything is written
+    drawings = Drawings(files, picture)  # before anything is written
+    for file in files:
         recording = open_recording(file, datatype, rate, freq)
         if sigmf:
             annotations(file, recording)
     publisher = zmq and _publisher(zmq)
-    options.update(datatype=datatype, rate=rate, freq=freq, sigmf=sigmf, publisher=publisher)
+    options.update(
+        datatype=datatype, rate=rate, freq=freq, sigmf=sigmf, publisher=publisher, drawings=drawings
+    )
     try:
         _classify_all(files, out, **options)
+        drawings.check()
     finally:
         if publisher:
             publisher.close()
@@ -157,7 +173,7 @@ def annotations(file, recording):
     )
 
 
-def _classify(file, lines, publisher, sigmf, **options):
+def _classify(file, lines, publisher, sigmf, drawings, **options):
     """Label one recording; its events go to the output `lines`, too."""
     from ..labelling import label_recording
     from ..messages import PORTS
@@ -197,6 +213,7 @@ def _classify(file, lines, publisher, sigmf, **options):
     _summary(console, file, labels, frames, None if condition else recording.sample_rate)
     if condition:
         console.print(heard.table(recording.sample_rate))
+    drawings.draw(file, recording, heard.emissions(), console)
 
 
 def _check(lines):
@@ -241,13 +258,26 @@ class _Heard(Output):
 
     def __init__(self):
         super().__init__()
-        self._bursts, self._labels = [], defaultdict(Counter)
+        self._bursts, self._labels, self._emissions = [], defaultdict(Counter), []
 
     def _write(self, kind, event):
         if kind == "bursts":
             self._bursts.append(event)
+        elif kind == "emissions":
+            self._emissions.append(event)
         elif kind == "labels" and "burst" in event:
-            self._labels[event["burst"]][event["label"]] += event["n_samples"]
+            self._labels[event["burst"]][event["label"], event["known"]] += event["n_samples"]
+
+    def emissions(self):
+        """`emission` events; where there is none, the bursts with what most of each was labelled."""
+        if self._emissions:
+            return self._emissions
+        return [self._as_emission(burst) for burst in self._bursts]
+
+    def _as_emission(self, burst):
+        labels = self._labels[burst["burst"]].most_common(1)
+        label, known = labels[0][0] if labels else (None, None)
+        return {**burst, "emission": burst["burst"], "label": label, "known": known}
 
     def table(self, rate):
         if not self._bursts:
@@ -259,7 +289,7 @@ class _Heard(Output):
         for burst in self._bursts[:MOST_ROWS]:
             labels = self._labels[burst["burst"]]
             total = sum(labels.values())
-            mostly = ", ".join(f"{name} {100 * n / total:.0f} %" for name, n in labels.most_common(2))
+            mostly = ", ".join(f"{name} {100 * n / total:.0f} %" for (name, _), n in labels.most_common(2))
             first, n = burst["start_sample"], burst["n_samples"]
             table.add_row(
                 str(burst["burst"]),

@@ -15,6 +15,7 @@ from PyQt5 import QtCore, QtGui, QtWidgets
 from PyQt5.QtCore import Qt
 from sr2cnn_learn.attributes import in_words
 from sr2cnn_learn.names import check_name, shown
+from sr2cnn_learn.plots.palette import NO_CLASS, class_colour
 
 from .label_counts import is_count, is_finite
 from .label_statistics import BINS, LONGEST_NAME, LabelStatistics
@@ -26,35 +27,6 @@ REFRESH = 0.5  # seconds from picture to picture
 LANES = 14  # of the timeline, at most
 NOTICE = 10.0  # seconds that one is shown
 FAINTEST = 0.3  # opacity of a class with few of a bin's frames
-# Told apart, and from light and dark grounds. Classes get them in the order in which they are heard.
-COLOURS = [
-    "#1f77d4",
-    "#f08a00",
-    "#2ca02c",
-    "#d62f3c",
-    "#9a5cd0",
-    "#8c6239",
-    "#e060b0",
-    "#00a8b0",
-    "#a8a000",
-    "#5a6acf",
-    "#c98bd9",
-    "#00c070",
-    "#b04a6a",
-    "#70a8f0",
-    "#e8907a",
-    "#607a30",
-    "#c04000",
-    "#808090",
-    "#40c8d8",
-    "#b08040",
-    "#c00080",
-    "#007850",
-    "#b8b878",
-    "#7048a0",
-]
-SHADES = (100, 145, 75)  # of them, in percent of darkness, when they run out
-UNHEARD = "#909090"
 WARNING = "#b3131f", "#ff7a80"  # on a light ground, on a dark one
 STRIPE, FAINT = 0.06, 0.65  # of the text's colour, in that of every second row and of what matters less
 CAPTIONS = ("model", "frames", "frames/s", "dropped", "waiting", "latency p50 / p99", "discovered")
@@ -254,7 +226,7 @@ class LabelPanel(QtWidgets.QWidget):
 
     def _colour(self, id):
         heard = self.statistics.classes.get(id)
-        return _colour(heard.order) if heard else QtGui.QColor(UNHEARD)
+        return _colour(heard.order) if heard else QtGui.QColor(NO_CLASS)
 
     def _name(self, heard, name):
         """A class gets a name, from the operator."""
@@ -718,8 +690,7 @@ def _mixed(a, b, share):
 
 def _colour(order):
     """The colour of the class that was heard after so many others."""
-    turn, k = divmod(order, len(COLOURS))
-    return QtGui.QColor(COLOURS[k]).darker(SHADES[turn % len(SHADES)])
+    return QtGui.QColor(class_colour(order))
 
 
 def _count(value):

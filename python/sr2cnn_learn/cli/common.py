@@ -88,6 +88,7 @@ FILE = GivenPath(dir_okay=False)
 FOLDER = GivenPath(file_okay=False)
 NEW_FILE = GivenPath(new=True, dir_okay=False)
 NEW_FILE_OR_STDOUT = GivenPath(new=True, dir_okay=False, allow_dash=True, path_type=str)
+NEW_FILE_OR_FOLDER = GivenPath(new=True)
 DATA = GivenPath()  # a file, or a folder of recordings
 RATE = Hertz()
 FREQUENCY = Hertz(zero=True)

@@ -334,3 +334,70 @@ def test_outputs_that_cannot_be(bundle, samples, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         fails(run_cli(*command, "--zmq", port), f"127.0.0.1:{port}", "in use")
+
+
+@pytest.fixture
+def band(tmp_path):
+    """Two emissions in noise, the first at 50 kHz of 200 kHz."""
+    rng = np.random.default_rng(3)
+    samples = 0.01 * (rng.standard_normal((200_000, 2)) @ [1, 1j])
+    for start, frequency in ((40_000, 0.25), (120_000, -0.2)):
+        symbols = np.repeat(rng.choice([-1, 1], 5000), 8)
+        samples[start : start + 40_000] += 0.2 * symbols * np.exp(2j * np.pi * frequency * np.arange(40_000))
+    path = tmp_path / "band.cf32"
+    path.write_bytes(samples.astype(np.complex64).tobytes())
+    return path
+
+
+def test_picture(bundle, band, tmp_path):
+    from PIL import Image
+
+    out, drawn = tmp_path / "events.jsonl", tmp_path / "band.png"
+    result = run_cli("classify", band, "--rate", "200k", "--model", bundle, "--out", out, "--picture", drawn)
+    assert result.returncode == 0, result.stderr
+    bright = np.asarray(Image.open(drawn).convert("RGB")).astype(int)
+    assert bright.shape == (900, 1600, 3)
+    light = (bright.min(axis=2) > 180)[60:800, 100:1300]  # of the strongest, within the axes
+    rows, columns = np.nonzero(light)
+    above, below = columns[rows < 370], columns[rows > 370]  # the first has the higher frequency
+    assert len(above) > 500 and len(below) > 500 and above.max() < below.min()
+
+
+def test_pictures_of_several(bundle, band, tmp_path):
+    twin = tmp_path / "twin.cf32"
+    twin.write_bytes(band.read_bytes())
+    command = [
+        "classify",
+        band,
+        twin,
+        "--rate",
+        "200k",
+        "--model",
+        bundle,
+        "--out",
+        tmp_path / "events.jsonl",
+    ]
+    fails(run_cli(*command, "--picture", tmp_path / "all.png"), "no folder, expected one for 2 recordings")
+    assert not (tmp_path / "events.jsonl").exists()
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    result = run_cli(*command, "--picture", folder)
+    assert result.returncode == 0, result.stderr
+    assert sorted(path.name for path in folder.iterdir()) == ["band.cf32.png", "twin.cf32.png"]
+    other = folder / "band.cf32"
+    other.write_bytes(band.read_bytes())
+    result = run_cli("classify", band, other, "--picture", folder)
+    fails(result, "2 recordings are called band.cf32")
+
+
+def test_a_picture_that_cannot_be_leaves_the_events(bundle, band, tmp_path):
+    out, occupied = tmp_path / "events.jsonl", tmp_path / "occupied"
+    command = ["classify", band, "--rate", "200k", "--model", bundle, "--out", out, "--picture"]
+    fails(run_cli(*command, tmp_path / "a.tiff2"), "no format of pictures is called 'tiff2'")
+    fails(run_cli(*command, tmp_path / "absent" / "a.png"), "no such folder")
+    assert not out.exists()
+    (occupied / "band.cf32.png").mkdir(parents=True)
+    result = run_cli(*command, occupied)
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    assert "band.cf32.png" in result.stderr.splitlines()[-1]
+    assert [event["event"] for event in events(out.read_text())].count("burst") == 2
