@@ -4,15 +4,22 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft, signal
+from scipy import signal
 from scipy.ndimage import binary_closing, uniform_filter1d
+
+from .symbol_rate import symbol_rate
 
 OCCUPIED = 0.99  # share of the power in the occupied bandwidth, as ITU-R SM.443 has it
 DEPTHS = 10**-1.7, 10**-1.0  # of the band's edges under the smoothed peak
-LINE = 30.0  # power of a symbol-rate line over the median around it
 WIDEST = 2.6  # the bandwidth of linear modulations and of most FSK, in symbol rates, is below
 LINE_BINS = 20  # of a carrier, which is no signal of its own, in the smoothed spectrum
 LONGEST = 1024  # bins of the spectrum
+SMOOTH = 5  # bins
+FAINTEST = 1e-4  # of the peak: further down lies what the window leaks
+CARRIER = 6  # bins, about what the window makes of one
+PEAKED = 0.15  # of the bandwidth; of speech on a carrier half of the power lies in less, of digital signals in a quarter and more
+ROOM = 0.5  # of the given bandwidth on each side, in which the edges are looked for
+VALLEY = 2.0  # factor that the power rises by again where another signal begins
 
 
 @dataclass
@@ -21,12 +28,16 @@ class Band:
     center, bandwidth: of 99 % of the power, cycles a sample
     snr: power of the signal over the noise in its band, dB
     symbol_rate: symbols a sample, None where no line shows it
+    carrier: whether it is as narrow as a bare carrier's
+    peaked: whether half of the power lies in a small part of it, as that of a carrier with speech on it does
     """
 
     center: float
     bandwidth: float
     snr: float
     symbol_rate: float | None = None
+    carrier: bool = False
+    peaked: bool = False
 
 
 def find_band(samples, noise):
@@ -60,6 +71,63 @@ def find_band(samples, noise):
     band.symbol_rate = rate if rate and band.bandwidth < WIDEST * rate else None
     band.center = (band.center + 0.5) % 1 - 0.5
     return band
+
+
+def band_around(samples, noise_density, given):
+    """The band of a signal of which it is known where about it lies.
+
+    Args:
+        samples: complex (n,), n at least 64
+        noise_density: noise power per cycle a sample
+        given: ``Band``; the signal's own begins and ends within it or near it, and goes as far as power stands
+            out from the noise, but not beyond a valley
+
+    Returns:
+        ``Band``; None where nothing stands out
+    """
+    n = min(LONGEST, 1 << (len(samples) // 4).bit_length() - 1)
+    _, psd = signal.welch(
+        samples, window="blackmanharris", nperseg=n, return_onesided=False, detrend=False, scaling="density"
+    )
+    psd = np.fft.fftshift(psd) / n
+    floor = noise_density / n
+    excess = psd - floor
+    smooth = uniform_filter1d(excess, SMOOTH)
+    spectra = 2 * len(samples) / n - 1
+    sure = max(0.3, 3 / np.sqrt(spectra * SMOOTH / 2.5))  # its bins are not independent
+    above = smooth > max(sure * floor, FAINTEST * smooth.max())
+
+    def bin_of(frequency):
+        return int(np.clip(np.floor((frequency + 0.5) * n), 0, n - 1))
+
+    low, high = bin_of(given.center - given.bandwidth / 2), bin_of(given.center + given.bandwidth / 2)
+    if not above[low : high + 1].any():
+        return None
+    room = max(SMOOTH, int(ROOM * (high - low + 1)))
+    first = low - _beyond(
+        smooth[max(0, low - room) : low + 1][::-1], above[max(0, low - room) : low + 1][::-1]
+    )
+    last = high + _beyond(smooth[high : high + room + 1], above[high : high + room + 1])
+    there = first + np.flatnonzero(above[first : last + 1])
+    region = slice(there[0], there[-1] + 1)
+    strength = np.maximum(excess[region], 0)
+    low, high = occupied(strength)
+    bins = high - low
+    half = np.diff(occupied(strength, 0.5))[0]
+    power = max(excess[region].sum(), np.finfo(float).tiny)
+    return Band(
+        center=(region.start + (low + high) / 2) / n - 0.5,
+        bandwidth=bins / n,
+        snr=10 * np.log10(max(power / (floor * bins), 1e-10)),
+        carrier=bins < CARRIER,
+        peaked=half < PEAKED * bins,
+    )
+
+
+def _beyond(power, above):
+    """How many bins further than the first one a signal goes, before it is no more or another one begins."""
+    ends = np.flatnonzero(~above | (power > VALLEY * np.minimum.accumulate(power)))
+    return max(0, ends[0] - 1) if len(ends) else len(power) - 1
 
 
 def _strongest_region(excess, floor):
@@ -96,60 +164,12 @@ def _occupied(frequencies, excess, floor, region):
     return Band((low + high) / 2, high - low, 10 * np.log10(max(power / noise, 1e-10)))
 
 
-def occupied(power):
-    """Where 99 % of the power lies, half of the rest on each side: two edges in bins, 0 that before the first.
+def occupied(power, share=OCCUPIED):
+    """Where a share of the power lies, half of the rest on each side: two edges in bins, 0 that before the first.
 
     Args:
         power: float (bins,), in rising order of frequency
+        share: of the power
     """
-    share = np.cumsum(np.r_[0, power])
-    return np.interp([(1 - OCCUPIED) / 2, (1 + OCCUPIED) / 2], share / share[-1], np.arange(len(share)))
-
-
-def symbol_rate(samples, band):
-    """Symbols a sample, from the line that they leave in the power or in the changes of frequency.
-
-    Args:
-        samples: complex (n,)
-        band: ``Band`` of the signal
-
-    Returns:
-        the rate, or None where no line stands out
-    """
-    n = np.arange(len(samples))
-    half = min(0.49, 0.6 * band.bandwidth)
-    base = samples * np.exp(-2j * np.pi * band.center * n)
-    taps = signal.firwin(2 * round(2 / half) + 1, 2 * half) if half < 0.45 else [1.0]
-    base = signal.oaconvolve(base, taps, "same")
-    lag = max(1, round(0.25 / band.bandwidth))
-    turn = base[1:] * base[:-1].conj()
-    frequency = np.angle(signal.oaconvolve(turn, np.ones(lag), "same"))
-    lowest, highest = band.bandwidth / 4, min(1.2 * band.bandwidth, 0.49)
-    traces = np.abs(base) ** 2, (frequency[lag:] - frequency[:-lag]) ** 2
-    lines = [found for trace in traces if (found := _line(trace, lowest, highest))[0] > LINE]
-    if not lines:
-        return None
-    _, rate = max(lines)
-    halves = [low for _, low in lines if abs(2 * low / rate - 1) < 0.02]
-    return halves[0] if halves else rate  # a harmonic may be the strongest
-
-
-def _line(trace, lowest, highest):
-    """(power of the strongest line over the median of what is around it, its frequency)."""
-    trace = trace - trace.mean()
-    length = fft.next_fast_len(2 * len(trace), real=True)
-    power = np.abs(fft.rfft(trace * np.hanning(len(trace)), length)) ** 2
-    first, last = int(lowest * length) + 1, int(highest * length)
-    if last - first < 8:
-        return 0.0, None
-    reach = max(16, (last - first) // 8)
-
-    def strength(k):
-        around = power[max(first, k - reach) : k + reach]
-        return power[k] / max(np.median(around), np.finfo(float).tiny)
-
-    k = first + int(np.argmax(power[first:last]))
-    half = k // 2 - 2 + int(np.argmax(power[k // 2 - 2 : k // 2 + 3])) if k // 2 - 2 > first else 0
-    if half and strength(half) > LINE:  # the stronger one is its harmonic
-        k = half
-    return strength(k), k / length
+    below = np.cumsum(np.r_[0, power])
+    return np.interp([(1 - share) / 2, (1 + share) / 2], below / below[-1], np.arange(len(below)))

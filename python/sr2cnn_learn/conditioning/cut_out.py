@@ -6,18 +6,22 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import signal
 
-from .band import Band, find_band
+from .band import Band, band_around
 from .conditioner import FILLED, MOST_RATIO
 from .edges import reached, step
 from .extraction import extract
+from .symbol_rate import symbol_rate
 from .tuner import Tuner, ratio_near
 
 WINDOWS = 256, 1024, 4096  # samples; a box is known to about half of the window that shows its emission
 BINS = 6  # that an emission spans in the window that shows it
 NARROWEST = 1 / 1024  # cycles a sample: what is around a narrower one is extracted, too
 LEAST = 16  # samples at the lower rate that a spectrum can be made of
-SHORTEST = 128  # samples at the lower rate that show where the emission's band is
+SHORTEST = 64  # samples at the lower rate that show where the emission's band is
 FINEST = 1 / 128  # share of the lower rate: no filter is narrower
+CARRIER_FILLED = 0.3  # of the frames' band, by a carrier and what little is on it; FILLED by what else shows no symbol rate
+LEAST_RATIO = 0.5  # of the frames' rate over the lower one: a carrier is as narrow as it is long
+FITS = 0.6  # of the frames' band: what is wider has no place at its samples a symbol
 LEAST_LEVEL = 0.1  # of the emission's own power, in a frame that counts
 
 
@@ -92,10 +96,11 @@ def cut_out(read, box, samples_per_symbol, frame_len=128, hop=128, most_frames=0
     cut.start = around.first + first * down
     cut.n_samples = (last - first) * down
 
-    if band.symbol_rate:
+    if band.symbol_rate and band.bandwidth < FITS * band.symbol_rate * samples_per_symbol:
         ratio = min(band.symbol_rate * samples_per_symbol, MOST_RATIO)
     else:
-        ratio = min(max(cut.bandwidth, width / 4) * down / FILLED, MOST_RATIO)
+        filled = CARRIER_FILLED if band.carrier or band.peaked else FILLED
+        ratio = min(max(band.bandwidth / filled, LEAST_RATIO), MOST_RATIO)
     up, under = ratio_near(ratio)
     cut.ratio = up / under / down
     tuner = Tuner(band.center, max(band.bandwidth, FINEST), up, under)
@@ -115,9 +120,9 @@ def _band(inside, box, around, density):
     boxed.bandwidth = max(boxed.bandwidth, FINEST)
     if len(inside) < SHORTEST:
         return boxed
-    found = find_band(inside, np.full(256, density / down / 256))
-    if found is None or abs(found.center - boxed.center) > (found.bandwidth + boxed.bandwidth) / 2:
-        return boxed
+    found = band_around(inside, density / down, boxed) or boxed
+    if not found.carrier:
+        found.symbol_rate = symbol_rate(inside, found)
     return found
 
 
