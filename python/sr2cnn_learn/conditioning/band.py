@@ -17,7 +17,9 @@ LONGEST = 1024  # bins of the spectrum
 SMOOTH = 5  # bins
 FAINTEST = 1e-4  # of the peak: further down lies what the window leaks
 CARRIER = 6  # bins, about what the window makes of one
-PEAKED = 0.15  # of the bandwidth; of speech on a carrier half of the power lies in less, of digital signals in a quarter and more
+PEAKED = (
+    0.15  # of the bandwidth: half of the power of a carrier with speech on it lies in less, of data in more
+)
 ROOM = 0.5  # of the given bandwidth on each side, in which the edges are looked for
 VALLEY = 2.0  # factor that the power rises by again where another signal begins
 

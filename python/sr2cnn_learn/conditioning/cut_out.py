@@ -19,7 +19,9 @@ NARROWEST = 1 / 1024  # cycles a sample: what is around a narrower one is extrac
 LEAST = 16  # samples at the lower rate that a spectrum can be made of
 SHORTEST = 64  # samples at the lower rate that show where the emission's band is
 FINEST = 1 / 128  # share of the lower rate: no filter is narrower
-CARRIER_FILLED = 0.3  # of the frames' band, by a carrier and what little is on it; FILLED by what else shows no symbol rate
+CARRIER_FILLED = (
+    0.3  # of the frames' band, by a carrier and what is on it; by others without a symbol rate FILLED
+)
 LEAST_RATIO = 0.5  # of the frames' rate over the lower one: a carrier is as narrow as it is long
 FITS = 0.6  # of the frames' band: what is wider has no place at its samples a symbol
 LEAST_LEVEL = 0.1  # of the emission's own power, in a frame that counts

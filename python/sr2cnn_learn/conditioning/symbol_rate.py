@@ -7,25 +7,34 @@ trace shows it best depends on the modulation; the clearest line of all traces c
 
 import numpy as np
 from scipy import fft, signal
-from scipy.ndimage import maximum_filter1d
+from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 FALSE_ALARM = 1e-5  # of a trace of Gaussian noise
 LONGEST = 1 << 13  # samples that are looked at, from the middle
 FEWEST = 24  # symbols, about, that show a rate
-LOWEST = 1 / 9  # of the bandwidth, in which a rate is looked for; FSK of index 1 and eight tones is at 0.13
-HIGHEST = 1.1  # linear modulations of the least roll-off are at 1
-WHOLE = 0.6  # of the bandwidth, on each side of the center
-# Parts of it whose products are looked at. Little roll-off shows at its very edges, more of it, OOK and FSK further in.
-EDGES = (0.33, WHOLE), (0.2, WHOLE), (0.05, WHOLE)
-LAGS = 0.25, 1.0  # over the bandwidth; the symbols of four tones and more are longer
-SQUARE = 0.3, 0.8  # of the signal's square, where binary CPFSK of index 0.5, and GMSK, have lines
-SURE = 1.25  # height of a line at a part of the rate
-SHARE = 0.1  # of the height of the highest line, too
-AROUND = 64  # bins, at least, that the noise at a line is taken from
 TAPER = 0.2  # share of the samples
+# Variance of the power over its squared mean.
+STEADY = 0.15  # FSK stays below, linear modulations above
+GAUSSIAN = 0.62  # all of these stay below, but OOK; OFDM and noise are above
+SOME = 16  # symbols, about
+# Rates that are looked for, over the bandwidth.
+LOWEST = 1 / 9  # FSK of index 1 and eight tones is at 0.13, OOK with steep edges at a third and less
+LOWEST_LINEAR = 0.5  # of large roll-off
+HIGHEST = 1.1  # linear modulations of little roll-off are at 1
+HIGHEST_SQUARE = 1.5  # GMSK is at 1.15
+# What is looked at, on each side of the center, over the bandwidth.
+WHOLE = 0.6
+EDGES = 0.33, 0.2, 0.05  # inner ends: little roll-off shows at the very edges, OOK and FSK further in
+SQUARE = 0.3, 0.8  # of the signal's square: lines of binary CPFSK of index 0.5, and GMSK
+LAGS = 0.25, 1.0  # between frequencies, over the inverse bandwidth: the symbols of more tones are longer
+# Lines.
+AROUND = 64  # bins, at least, that the noise at a line is taken from
 BESIDE = 4, 16  # bins from a line, and their number
 CONTRAST = 3.0  # of a line to what is there
-SAME = 0.01  # two lines are at one rate, or at a multiple of it
+PARTS, MOST = 16, 0.62  # of the samples, and share of a line in a quarter of them
+SURE = 1.25  # height of one at a part of the rate
+SHARE = 0.1  # of the height of that at the rate, too
+SAME = 0.01  # a part of the rate, and what is found there
 
 
 def symbol_rate(samples, band):
@@ -33,7 +42,7 @@ def symbol_rate(samples, band):
 
     Args:
         samples: complex (n,)
-        band: of the signal in them: its ``center`` and ``bandwidth``, cycles a sample
+        band: ``Band`` of the signal in them
 
     Returns:
         the rate, or None where no line stands out
@@ -41,46 +50,56 @@ def symbol_rate(samples, band):
     samples = samples[max(0, len(samples) - LONGEST) // 2 :][:LONGEST]
     if len(samples) * min(band.bandwidth, 1.0) < FEWEST:
         return None
-    lines = [_Lines(trace, *limits) for trace, limits in _traces(samples, band.center, band.bandwidth)]
-    height, rate = max((one.highest() for one in lines), key=lambda line: line[0])
-    if height < 1:
+    whole = _Centered(samples, band.center, band.bandwidth)
+    uneven = _unevenness(whole.part(-WHOLE, WHOLE), band)
+    if uneven > GAUSSIAN and not band.peaked:
         return None
-    return _fundamental(height, rate, lines)
+    steady = uneven < STEADY
+    lowest = LOWEST if steady or band.peaked else LOWEST_LINEAR
+    lines = [
+        _Lines(trace, max(low, lowest) * band.bandwidth, high * band.bandwidth)
+        for trace, low, high in _traces(whole, steady)
+    ]
+    highest = [(one, *one.highest()) for one in lines]
+    rates = [rate for one, height, rate in highest if height > 1 and one.lasts(rate)]
+    if not rates:
+        return None
+    rate = max(rates, key=lambda rate: sum(one.near(rate)[0] for one in lines))
+    if steady:  # symbols that repeat, in a preamble, show in the others
+        lines = lines[: 1 + len(LAGS)]
+    return _fundamental(rate, lines)
 
 
-def _fundamental(height, rate, lines):
+def _unevenness(samples, band):
+    """Variance of the power within some symbols over its squared mean, without that of noise and taper."""
+    ends = int(np.ceil(TAPER / 2 * len(samples)))
+    power = np.abs(samples[ends:-ends]) ** 2
+    mean = uniform_filter1d(power, max(1, min(len(power), round(SOME / band.bandwidth))))
+    noise = 2 * WHOLE * 10 ** (-band.snr / 10)
+    variance = np.sum((power - mean) ** 2) / max(np.sum(mean**2), np.finfo(float).tiny)
+    return variance * (1 + noise) ** 2 - 2 * noise - noise**2
+
+
+def _fundamental(rate, lines):
     """A harmonic may be the strongest line, of the tones of FSK above all: the lowest rate that a line shows."""
     for divisor in 2, 3:
         for one in lines:
-            lower_height, lower = one.near(rate / divisor)
-            if lower_height > max(SURE, SHARE * height) and abs(lower * divisor / rate - 1) < SAME:
-                return _fundamental(height, lower, lines)
+            height, lower = one.near(rate / divisor)
+            if height > max(SURE, SHARE * one.near(rate)[0]) and abs(lower * divisor / rate - 1) < SAME:
+                return _fundamental(lower, lines)
     return rate
 
 
-def _traces(samples, center, bandwidth):
-    """What may show a line: (trace, (lowest, highest frequency at which to look for it)) for each."""
-    n = len(samples)
-    length = fft.next_fast_len(n + 256)
-    frequencies = fft.fftfreq(length) / bandwidth
-
-    def part(spectrum, low, high):
-        return fft.ifft(np.where((frequencies > low) & (frequencies < high), spectrum, 0))[:n]
-
-    tapered = samples * signal.windows.tukey(n, TAPER)  # a carrier that breaks off would be everywhere
-    spectrum = fft.fft(tapered * np.exp(-2j * np.pi * center * np.arange(n)), length)
-    whole = part(spectrum, -WHOLE, WHOLE)
-    limits = LOWEST * bandwidth, HIGHEST * bandwidth
-    yield np.abs(whole) ** 2, limits
-    for share in LAGS:
-        yield _changes_of_frequency(whole, max(1, round(share / bandwidth))), limits
-    for low, high in EDGES:
-        lowest = max(LOWEST, 2.1 * low) * bandwidth  # nothing lies closer together
-        yield part(spectrum, low, high) * part(spectrum, -high, -low).conj(), (lowest, limits[1])
-    square = fft.fft(whole**2, length)
-    low, high = SQUARE
-    lines = part(square, low, high) * part(square, -high, -low).conj()
-    yield lines, (2.1 * low * bandwidth, 1.5 * bandwidth)
+def _traces(whole, steady):
+    """What may show a line: (trace, lowest and highest frequency of that over the bandwidth) for each."""
+    samples = whole.part(-WHOLE, WHOLE)
+    yield np.abs(samples) ** 2, 0, HIGHEST
+    for lag in LAGS:
+        yield _changes_of_frequency(samples, max(1, round(lag / whole.bandwidth))), 0, HIGHEST
+    for low in EDGES:
+        yield whole.product(low, WHOLE), 2.1 * low, HIGHEST
+    if steady:
+        yield _Centered(samples**2, 0, whole.bandwidth).product(*SQUARE), 2.1 * SQUARE[0], HIGHEST_SQUARE
 
 
 def _changes_of_frequency(samples, lag):
@@ -90,11 +109,32 @@ def _changes_of_frequency(samples, lag):
     return (frequency[lag:] - frequency[:-lag]) ** 2
 
 
+class _Centered:
+    """Samples of a signal, its center at 0, to be split at frequencies over its bandwidth."""
+
+    def __init__(self, samples, center, bandwidth):
+        self.bandwidth, self._n = bandwidth, len(samples)
+        # A carrier that breaks off would be everywhere.
+        tapered = samples * signal.windows.tukey(self._n, TAPER)
+        turned = tapered * np.exp(-2j * np.pi * center * np.arange(self._n))
+        self._spectrum = fft.fft(turned, fft.next_fast_len(self._n + 256))
+        self._frequencies = fft.fftfreq(len(self._spectrum)) / bandwidth
+
+    def part(self, low, high):
+        """What lies between two frequencies."""
+        inside = (self._frequencies > low) & (self._frequencies < high)
+        return fft.ifft(np.where(inside, self._spectrum, 0))[: self._n]
+
+    def product(self, low, high):
+        """What lies above the center times what lies below it: at the distance between them."""
+        return self.part(low, high) * self.part(-high, -low).conj()
+
+
 class _Lines:
     """The spectrum of a trace over what is around; heights are over what noise reaches with ``FALSE_ALARM``."""
 
     def __init__(self, trace, lowest, highest):
-        trace = trace - trace.mean()
+        self._trace = trace = trace - trace.mean()
         self._length = fft.next_fast_len(2 * len(trace))
         highest = min(highest, 0.49 if np.isrealobj(trace) else 0.98)
         self._first, last = int(lowest * self._length) + 1, int(highest * self._length)
@@ -118,6 +158,12 @@ class _Lines:
         """(height of what is at a frequency, or beside it, that frequency)."""
         k = round(frequency * self._length) - self._first
         return self._highest(max(0, k - 2), max(0, k + 3))
+
+    def lasts(self, frequency):
+        """Whether a line is there all along, and not only in the preambles of what has no symbols else, as OFDM."""
+        turned = self._trace * np.exp(-2j * np.pi * frequency * np.arange(len(self._trace)))
+        strengths = np.sort([np.abs(np.sum(part)) for part in np.array_split(turned, PARTS)])
+        return np.sum(strengths[-PARTS // 4 :]) < MOST * np.sum(strengths)
 
     def _highest(self, first, last):
         power = self._power[first:last]
