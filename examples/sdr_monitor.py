@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Watch what an SDR hears: its spectrum, and the labels of what is in it; those as JSON lines, too.
 
-Bursts are found over the noise, centered and resampled; where the network does not keep up, frames are
-dropped and counted. Without a screen: `sensor.py`, or `sr2cnn monitor`, which does this and more.
+The emissions in the band are found, cut out and named; where that does not keep up, some are left out and
+counted. Without a screen: `sensor.py`, or `sr2cnn monitor`, which does this and more.
 
     .venv/bin/python examples/sdr_monitor.py                            # hears band.sigmf-meta beside this
     .venv/bin/python examples/sdr_monitor.py --file recording.sigmf-meta

@@ -131,6 +131,7 @@ bool discriminator_impl::start()
     // The samples count on, though GNU Radio counts from 0; how much time has gone by nobody knows.
     d_radio.time.reset();
     d_run.n_frames = 0;
+    d_run.id = INVALID;
     d_frames_out = 0;
     d_upstream = pmt::make_dict();
     d_status_due = std::chrono::steady_clock::now() + STATUS_PERIOD;
@@ -217,13 +218,11 @@ void discriminator_impl::tell_frame(int i, const float* z, std::int16_t* ids, fl
         end_run();
         return;
     }
-    const bool changed = broken || d_run.n_frames == 0 || d_run.id != decided.id;
+    const bool changed = broken || d_run.id != decided.id;
     if (changed)
         end_run();
-    if (changed || d_run.n_frames == d_reporting.max_run) {
-        end_run();
+    if (d_run.n_frames == 0)
         begin_run(decided.id, d_start_sample);
-    }
     d_run.n_frames++;
     d_run.score += decided.score;
     d_run.distance += decided.distance;
@@ -239,6 +238,8 @@ void discriminator_impl::tell_frame(int i, const float* z, std::int16_t* ids, fl
                      d_srcid);
     if (decided.support >= d_core.parameters().min_support && d_announced.insert(decided.id).second)
         announce(decided, d_start_sample);
+    if (d_run.n_frames >= d_reporting.max_run)
+        publish_run(); // now, not when the next frame comes, which may take long
 }
 
 double discriminator_impl::radio::samples_per_second() const
@@ -351,8 +352,15 @@ void discriminator_impl::begin_run(int id, std::uint64_t start_sample)
     std::fill(d_run.vector.begin(), d_run.vector.end(), 0.0);
 }
 
-// Publishes the run, if there is one.
+// What comes is none of the run.
 void discriminator_impl::end_run()
+{
+    publish_run();
+    d_run.id = INVALID;
+}
+
+// Publishes what there is of the run, if anything.
+void discriminator_impl::publish_run()
 {
     const auto n = d_run.n_frames;
     if (n == 0)

@@ -81,6 +81,7 @@ private:
 
     void begin_run(int id, std::uint64_t start_sample);
     void end_run();
+    void publish_run();
     void announce(const decision& decided, std::uint64_t start_sample);
     void handle_upstream(const pmt::pmt_t& message);
     void tell_frame(int i, const float* z, std::int16_t* ids, float* scores);

@@ -17,6 +17,8 @@ namespace {
 constexpr int IQ = 0;
 constexpr int CLASSES = 1;
 
+const std::string OF_EMISSIONS = "SR2CNN Emission Mean"; // see python/sr2cnn/emission_mean.py
+
 const auto KEY_SIGNAL_CLASS = pmt::intern("signal_class");
 const auto KEY_FRAME_START = pmt::intern("frame_start");
 const auto KEY_STREAM_START = pmt::intern("stream_start");
@@ -29,6 +31,21 @@ std::string checked_emit(const std::string& emit)
     discriminator_reporting reporting;
     set_parameter(reporting, "emit", emit);
     return reporting.emit;
+}
+
+// Whether class ids are a recognizer's of whole emissions: whether its block of that name is before them.
+bool are_of_emissions(gr::block_detail& detail)
+{
+    auto reader = detail.input(CLASSES);
+    for (int blocks = 0; blocks < 3; blocks++) { // behind it: the discriminator, perhaps a queue
+        const auto before = reader->buffer()->link();
+        if (before->name() == OF_EMISSIONS)
+            return true;
+        if (!before->detail() || before->detail()->ninputs() == 0)
+            return false;
+        reader = before->detail()->input(0);
+    }
+    return false;
 }
 
 } // namespace
@@ -55,6 +72,12 @@ bool tagger_impl::start()
     d_first = d_next_start = d_frame_end = 0;
     d_first_known = false;
     d_fresh = true;
+    d_of_emissions = are_of_emissions(*detail());
+    if (d_of_emissions)
+        d_logger->error(
+            "these class ids are an emission's each, whose samples have gone by when it is "
+            "judged: no tags are put. Take the recognizer's messages \"emissions\", or "
+            "tell it that the signal is centered (condition=False)");
     return true;
 }
 
@@ -69,7 +92,7 @@ bool tagger_impl::classes_done(int n_read) const
 // Samples wait for the class of their frame, and classes for no sample.
 void tagger_impl::forecast(int, gr_vector_int& ninput_items_required)
 {
-    const bool wait_for_class = !classes_done(0) && releasable(1) == 0;
+    const bool wait_for_class = !d_of_emissions && !classes_done(0) && releasable(1) == 0;
     ninput_items_required[IQ] = wait_for_class ? 0 : 1;
     ninput_items_required[CLASSES] = wait_for_class ? 1 : 0;
 }
@@ -79,10 +102,11 @@ int tagger_impl::general_work(int noutput_items,
                               gr_vector_const_void_star& input_items,
                               gr_vector_void_star& output_items)
 {
-    take_classes(ninput_items[CLASSES]);
+    if (!d_of_emissions)
+        take_classes(ninput_items[CLASSES]);
 
     int n = std::min(noutput_items, ninput_items[IQ]);
-    if (!classes_done(ninput_items[CLASSES]))
+    if (!d_of_emissions && !classes_done(ninput_items[CLASSES]))
         n = releasable(n);
     const auto* in = static_cast<const gr_complex*>(input_items[IQ]);
     std::copy(in, in + n, static_cast<gr_complex*>(output_items[0]));

@@ -40,6 +40,7 @@ private:
     std::uint64_t d_frame_end = 0;  // end of the last frame; before it none can begin anew
     long d_last_id = 0;             // of the last tag placed
     bool d_fresh = true;            // no tag since the start or a gap
+    bool d_of_emissions = false;    // the class ids, so that none is a frame's
     std::vector<tag_t> d_tags;
 };
 

@@ -72,6 +72,11 @@ class label_display(event_receiver):
         """Seconds that the timeline covers. It keeps what lies in them."""
         self._panel.set_window(window)
 
+    @takes_numbers(sample_rate=number)
+    def set_sample_rate(self, sample_rate):
+        """Hz, of labels that come from now on and do not say theirs; None or 0: it is unknown."""
+        self._panel.set_sample_rate(sample_rate or None)
+
     def _take(self, port, message):
         # A flowgraph's thread: the panel's takes it from here when it has time.
         self.missed += len(self._waiting) == MOST_WAITING

@@ -35,7 +35,8 @@ def connect_events(flowgraph, source, receiver):
         flowgraph: top block or hierarchical block that both are in
         source, receiver: blocks
     """
-    for port in EVENTS:
+    former = {"bursts"} if _has_output(source, "emissions") else set()  # the same, under its former name
+    for port in [port for port in EVENTS if port not in former]:
         if _has_output(source, port) and _has_input(receiver, port):
             flowgraph.msg_connect((source, port), (receiver, port))
     if _has_output(receiver, CMD) and _has_input(source, CMD):

@@ -94,7 +94,15 @@ def makers(tiny_bundle, replay, tmp_path_factory):
         "conditioner": (sr2cnn.conditioner, dict(sample_rate="1e6", samples_per_symbol="8")),
         "recognizer": (
             recognizer,
-            DISCRIMINATOR | dict(batch_size="32", queue_frames="100", sample_rate="1e6", registry_period="2"),
+            DISCRIMINATOR
+            | dict(
+                batch_size="32",
+                queue_frames="100",
+                sample_rate="1e6",
+                registry_period="2",
+                report_seconds="3",
+                frames_per_emission="64",
+            ),
         ),
         "wideband_recognizer": (
             lambda n_channels="4", **p: sr2cnn.wideband_recognizer(n_channels, model=model, **p),
@@ -158,7 +166,11 @@ SETTERS = {key: text for key, text in DISCRIMINATOR.items() if key != "hop"}
 @pytest.mark.parametrize("of", ["discriminator", "recognizer"])
 @pytest.mark.parametrize("name", SETTERS)
 def test_setter_takes_texts_or_says_what_it_expected(of, name, tiny_bundle):
-    block = judge() if of == "discriminator" else sr2cnn.recognizer(str(tiny_bundle), device="cpu")
+    block = (
+        judge()
+        if of == "discriminator"
+        else sr2cnn.recognizer(str(tiny_bundle), device="cpu", condition=name != "max_run")
+    )
     getattr(block, f"set_{name}")(SETTERS[name])
     assert getattr(getattr(block, "discriminator", block), name)() == float(SETTERS[name])
     with pytest.raises(ValueError, match=rf"^{name} is 'much', expected a (whole )?number$"):

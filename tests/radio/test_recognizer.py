@@ -34,23 +34,28 @@ def fsk_burst(path, rate=250e3, offset=31e3):
     samples.astype(np.complex64).tofile(path)
 
 
-def test_labels_by_default_are_those_of_classify(tmp_path):
+def test_emissions_by_default_are_those_of_classify(tmp_path):
     path = tmp_path / "burst.cf32"
     fsk_burst(path)
     source, recognizer = sr2cnn.recording_source(str(path), sample_rate=250e3), sr2cnn.recognizer()
-    log, top_block = message_log("labels"), gr.top_block()
+    log, top_block = message_log("labels", "emissions"), gr.top_block()
     top_block.connect(source, recognizer)
-    top_block.msg_connect((recognizer, "labels"), (log, "labels"))
+    sr2cnn.connect_events(top_block, recognizer, log)
     top_block.run()
-    result = run_cli("classify", path, "--rate", "250000")
+    result = run_cli("classify", path, "--rate", "250000", "--labels")
     assert result.returncode == 0, result.stderr
-    theirs = [event for event in events(result.stdout) if event["event"] == "label"]
-    keys = "label", "n_frames", "start_sample", "n_samples"
-    assert [[one[key] for key in keys] for one in log["labels"]] == [
-        [one[key] for key in keys] for one in theirs
-    ]
-    frames = sum(one["n_frames"] for one in theirs)
-    assert sum(one["n_frames"] for one in theirs if one["label"] == "2FSK") > 0.8 * frames > 50
+    theirs = events(result.stdout)
+    for port, keys in (
+        ("labels", ("label", "n_frames", "start_sample", "n_samples", "emission")),
+        ("emissions", ("label", "n_frames", "start_sample", "n_samples", "candidates")),
+    ):
+        said = [event for event in theirs if event["event"] == port[:-1]]
+        assert [[one[key] for key in keys] for one in log[port]] == [
+            [one[key] for key in keys] for one in said
+        ]
+    (emission,) = log["emissions"]
+    assert emission["label"] == "2FSK" and emission["known"] and emission["n_frames"] > 50
+    assert emission["candidates"][0][0] == "2FSK"
 
 
 @pytest.mark.parametrize("connected", [True, False])
@@ -124,7 +129,7 @@ def test_explicit_parameters_win_over_the_model(tiny_bundle):
     ],
 )
 def test_every_setter_is_passed_through(tiny_bundle, name, value):
-    recognizer = sr2cnn.recognizer(str(tiny_bundle), device="cpu")
+    recognizer = sr2cnn.recognizer(str(tiny_bundle), device="cpu", condition=name != "max_run")
     getattr(recognizer, f"set_{name}")(value)
     assert getattr(recognizer.discriminator, name)() == value
 
@@ -152,9 +157,12 @@ def test_the_blocks_are_classes_whatever_was_imported():
         assert isinstance(getattr(sr2cnn, name), type)
 
 
+BAD = [("report_seconds", 0.0), ("frames_per_emission", -1), ("sample_rate", -1.0)]
+
+
 def test_bad_parameters(tiny_bundle):
     with pytest.raises(FileNotFoundError, match="nowhere.pt"):
         sr2cnn.recognizer("nowhere.pt")
-    for name, value in [("lambda1", -1.0), ("max_run", 0), ("emit", "never"), ("hop", -1)]:
+    for name, value in [("lambda1", -1.0), ("max_run", 0), ("emit", "never"), ("hop", -1), *BAD]:
         with pytest.raises(ValueError, match=f"{name} is"):
             sr2cnn.recognizer(str(tiny_bundle), device="cpu", **{name: value})

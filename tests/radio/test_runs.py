@@ -116,33 +116,28 @@ def bursts():
     return (x + 0.1 * (rng.normal(size=len(x)) + 1j * rng.normal(size=len(x)))).astype(np.complex64)
 
 
-@pytest.mark.parametrize("wideband", [False, True])
-def test_bursts_of_a_second_run(tiny_bundle, bursts, wideband):
+def test_emissions_of_a_second_run(tiny_bundle, bursts):
     source = blocks.vector_source_c(bursts)
-    if wideband:
-        recognizer = sr2cnn.wideband_recognizer(2, 1e6, str(tiny_bundle), device="cpu")
-    else:
-        recognizer = sr2cnn.recognizer(str(tiny_bundle), device="cpu", sample_rate=1e6)
-    log, top = message_log("labels", "bursts"), gr.top_block()
+    recognizer = sr2cnn.recognizer(str(tiny_bundle), device="cpu", sample_rate=1e6)
+    log, top = message_log("labels", "emissions"), gr.top_block()
     top.connect(source, recognizer)
     sr2cnn.connect_events(top, recognizer, log)
     counts = [0]
     for _ in range(3):
         source.rewind()
         top.run()
-        counts.append(len(log["bursts"]))
-    assert counts[1] >= 3
-    runs = [log["bursts"][first:last] for first, last in itertools.pairwise(counts)]
-    numbers = [burst["burst"] for burst in log["bursts"]]
+        counts.append(len(log["emissions"]))
+    assert counts[1] == 4
+    runs = [log["emissions"][first:last] for first, last in itertools.pairwise(counts)]
+    numbers = [emission["emission"] for emission in log["emissions"]]
     assert sorted(numbers) == list(range(1, len(numbers) + 1))
-    for k, run in enumerate(runs):  # each burst where it was, in a run that follows the one before
-        assert all(k * len(bursts) - 100 <= burst["start_sample"] < (k + 1) * len(bursts) for burst in run)
-    places = {burst["burst"]: burst for burst in log["bursts"]}
-    assert len(log["labels"]) >= 3 * 3
+    for k, run in enumerate(runs):  # each where it was, in a run that follows the one before
+        assert [round((one["start_sample"] / len(bursts) - k) * 5) for one in run] == [1, 2, 3, 4]
+    places = {emission["emission"]: emission for emission in log["emissions"]}
+    assert len(log["labels"]) == 12
     for label in log["labels"]:
-        burst = places[label["burst"]]
-        first, behind = burst["start_sample"], burst["start_sample"] + burst["n_samples"]
-        assert first <= label["start_sample"] < label["start_sample"] + label["n_samples"] <= behind + 50
+        emission = places[label["emission"]]
+        assert all(label[key] == emission[key] for key in ("start_sample", "n_samples", "label", "n_frames"))
 
 
 def test_a_burst_that_stop_cuts_off_is_told(tiny_bundle, bursts):

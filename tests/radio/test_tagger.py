@@ -143,3 +143,18 @@ def test_constructor_refuses():
     ]:
         with pytest.raises(ValueError, match=message):
             sr2cnn.tagger(**options)
+
+
+def test_class_ids_of_emissions_are_refused_and_the_samples_pass(tiny_bundle, capfd):
+    """Those that the recognizer judges have long gone by."""
+    samples = (
+        np.random.default_rng(5).standard_normal((300_000, 2)).astype(np.float32).view(np.complex64).ravel()
+    )
+    top, source = gr.top_block(), blocks.vector_source_c(samples)
+    tagger, sink = sr2cnn.tagger(LEN), blocks.vector_sink_c()
+    recognizer = sr2cnn.recognizer(str(tiny_bundle), device="cpu", sample_rate=1e6)
+    top.connect(source, tagger, sink)
+    top.connect(source, recognizer, (tagger, 1))
+    top.run()
+    assert np.array_equal(np.array(sink.data(), np.complex64), samples) and not sink.tags()
+    assert "condition=False" in "".join(capfd.readouterr())

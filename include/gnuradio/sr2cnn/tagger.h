@@ -23,6 +23,8 @@ namespace sr2cnn {
  * once the frames that begin at or before it are classified; at the end of the class stream
  * the rest of the samples follows. The buffer that feeds input 0 must hold what the classifier
  * has in work: give the block before it a set_min_output_buffer of a few batches.
+ *
+ * Class ids of emissions, a recognizer's that finds these itself, it refuses: it says so, and passes the samples.
  */
 class SR2CNN_API tagger : virtual public gr::block
 {

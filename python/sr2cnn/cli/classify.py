@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`sr2cnn classify`: recordings in, labels out."""
+"""`sr2cnn classify`: recordings in, emissions and what they are out."""
 
 import contextlib
-from collections import Counter, defaultdict
+from collections import Counter
 
 import click
 from rich.table import Table
@@ -18,7 +18,8 @@ from ..outputs.json_lines import JsonLines, json_line
 from ..outputs.output import Output, results_lost
 from .drawings import Drawings
 
-MOST_ROWS = 30  # of the table of bursts
+NOT_JUDGED = "not judged"
+MOST_ROWS = 30  # of the table of emissions
 
 
 @click.command()
@@ -37,8 +38,14 @@ MOST_ROWS = 30  # of the table of bursts
     "--condition/--no-condition",
     default=True,
     show_default=True,
-    help="Find the bursts, center and resample them first; else take the samples as they are.",
+    help="Find the emissions in the band and judge each; else take the samples as one signal, frame by frame.",
 )
+@click.option(
+    "--frames-per-emission",
+    type=click.IntRange(min=0),
+    help="Most frames that an emission is judged from; default: 256; 0: all.",
+)
+@click.option("--labels", is_flag=True, help="Label events, too: each verdict with its semantic vector.")
 @DEVICE
 @click.option(
     "--out", type=NEW_FILE_OR_STDOUT, default="-", show_default=True, help="File for the events, - is stdout."
@@ -52,17 +59,18 @@ MOST_ROWS = 30  # of the table of bursts
     help="Draw the spectrogram with its emissions; a folder for several recordings.",
 )
 def classify(files, datatype, rate, freq, out, sigmf, zmq, picture, **options):
-    """Label recordings: SigMF, WAV (stereo I/Q or mono), raw cf32, ci16, ci8, cu8.
+    """Say what is on the air in recordings: SigMF, WAV (stereo I/Q or mono), raw cf32, ci16, ci8, cu8.
 
-    Each recording runs through a GNU Radio flowgraph of its own, as a radio's samples would. First the
-    bursts are found over the noise, centered, and brought to the samples a symbol that the model was
-    trained on; noise between them gets no label. With --no-condition every whole frame of the samples
-    gets one, which is right for what is centered and at the model's rate already.
+    Each recording runs through a GNU Radio flowgraph of its own, as a radio's samples would. The emissions in
+    its band are found, many at a time, each is cut out, brought to the samples a symbol that the model was
+    trained on, and judged from all its frames. With --no-condition the samples are one signal, centered and
+    at the model's rate already, and every whole frame gets a label.
 
-    A frame's label is the name of a known modulation, or unknown_1, unknown_2, … for classes discovered
-    on the way. A run of frames with one label is one JSON line ("event": "label"), a class discovered
-    another ("event": "novel") with what it looks like, a burst another ("event": "burst"), all in samples and
-    hertz of the recording; a line with "event": "recording" precedes those of each file.
+    A label is the name of a known modulation, or unknown_1, unknown_2, … for classes discovered on the way.
+    An emission is one JSON line ("event": "emission"): where, when, how wide, how strong, and what it is; a
+    class discovered another one ("event": "novel") with what it looks like, all in samples and hertz of the
+    recording; a line with "event": "recording" precedes those of each file. With --no-condition, a run of
+    frames with one label is a line ("event": "label").
 
     --sigmf leaves what others have put into the metadata, and gives raw samples NAME.sigmf-meta of their
     own. What is published over ZeroMQ, sr2cnn watch shows.
@@ -78,8 +86,8 @@ def classify(files, datatype, rate, freq, out, sigmf, zmq, picture, **options):
     Examples:
       sr2cnn classify recording.sigmf-meta
       sr2cnn classify radio.bin --datatype ci16 --rate 1.6M --freq 868.95MHz --out labels.jsonl
-      sr2cnn classify *.cf32 | jq -r 'select(.event == "label") | .label'
-      sr2cnn classify band.sigmf-meta --out events.jsonl --picture band.png
+      sr2cnn classify *.cf32 | jq -r 'select(.event == "emission") | .label'
+      sr2cnn classify band.sigmf-meta --out emissions.jsonl --picture band.png
     """
     drawings = Drawings(files, picture)  # before anything is written
     for file in files:
@@ -100,10 +108,11 @@ def classify(files, datatype, rate, freq, out, sigmf, zmq, picture, **options):
                 click.echo(f"{publisher.name}: {publisher.lost} events lost to a subscriber", err=True)
 
 
-def _classify_all(files, out, **options):
+def _classify_all(files, out, labels, **options):
+    without = () if labels or not options["condition"] else ("labels",)
     if out == "-":
         for file in files:
-            _classify(file, JsonLines(report=_quiet), **options)
+            _classify(file, JsonLines(report=_quiet, without=without), **options)
         return
     failure, stream = None, is_stream(out)
     with output_file(out) as buffered:
@@ -111,7 +120,7 @@ def _classify_all(files, out, **options):
         for n_finished, file in enumerate(files):
             finished = None if stream else results.tell()
             try:
-                _classify(file, _Lines(out, results), **options)
+                _classify(file, _Lines(out, results, without), **options)
             except BaseException as error:
                 if stream or not n_finished:
                     raise
@@ -130,12 +139,15 @@ def _quiet(line):
 class _Lines(Output):
     """Events as JSON lines in a raw binary file."""
 
-    def __init__(self, name, file):
+    def __init__(self, name, file, without):
         super().__init__(_quiet)
         self.name = name
         self._file = file
+        self._without = without
 
     def _write(self, kind, event):
+        if kind in self._without:
+            return
         line = json_line(event)
         while line:
             line = line[self._file.write(line) :]
@@ -185,14 +197,15 @@ def _classify(file, lines, publisher, sigmf, drawings, **options):
             progress.update(task, completed=samples_read)
             _check(lines)
 
-        labels = label_recording(file, progress=show, **options)
-        recording = labels.recording
+        given = {name: value for name, value in options.items() if value is not None}
+        labelling = label_recording(file, progress=show, **given)
+        recording = labelling.recording
         task = progress.add_task(file.name, total=recording.n_samples)
         heard = _Heard()
         others = [annotations(file, recording)] if sigmf else []
         outputs = [lines, *others, *filter(None, [publisher]), heard]
         try:
-            with contextlib.closing(iter(labels)) as events:
+            with contextlib.closing(iter(labelling)) as events:
                 for event in events:
                     port = PORTS.get(event["event"])  # None: about the recording
                     for output in outputs if port else [lines]:
@@ -204,15 +217,19 @@ def _classify(file, lines, publisher, sigmf, drawings, **options):
     _check(lines)
     if lost := results_lost(outputs):
         raise OSError("; ".join(lost))
-    frames = labels.frames_by_class()
-    bundle, condition, hop = labels.recognizer.encoder.bundle, options["condition"], options["hop"]
-    whole = max(0, 1 + (recording.n_samples - bundle.frame_len) // (hop or bundle.frame_len))
-    if not condition and frames.total() + labels.recognizer.frames_skipped != whole:
-        raise click.ClickException(f"{file}: only {frames.total()} of {whole} frames came through")
-    # Each conditioned burst has a rate of its own.
-    _summary(console, file, labels, frames, None if condition else recording.sample_rate)
-    if condition:
+    if options["condition"]:
+        console.print(file, style="bold", end="", soft_wrap=True)
+        console.print(heard.summary(_notes(labelling)), soft_wrap=True)
         console.print(heard.table(recording.sample_rate))
+        for line in heard.remarks(_looks(labelling, None)):
+            console.print(line)
+    else:
+        frames = labelling.frames_by_class()
+        bundle, hop = labelling.recognizer.encoder.bundle, options["hop"]
+        whole = max(0, 1 + (recording.n_samples - bundle.frame_len) // (hop or bundle.frame_len))
+        if frames.total() + labelling.recognizer.frames_skipped != whole:
+            raise click.ClickException(f"{file}: only {frames.total()} of {whole} frames came through")
+        _summary(console, file, labelling, frames, recording.sample_rate)
     drawings.draw(file, recording, heard.emissions(), console)
 
 
@@ -224,27 +241,37 @@ def _check(lines):
         raise OSError(lines.fault)
 
 
-def _summary(console, file, labels, frames, rate):
-    chain, bundle = labels.recognizer, labels.recognizer.encoder.bundle
-    looks = {
+def _looks(labelling, rate):
+    """What each discovered class looks like, by its id."""
+    chain = labelling.recognizer
+    bundle = chain.encoder.bundle
+    return {
         found.id: in_words(bundle.describe(found.center, rate)) for found in chain.discriminator.discovered()
     }
-    invalid = frames.pop(INVALID, 0)
-    judged = frames.total()
-    notes = [f"{judged} frames labelled"]
-    for n, what in (
+
+
+def _notes(labelling, invalid=0):
+    """What got no label, in words."""
+    chain = labelling.recognizer
+    counts = (
         (chain.frames_skipped, "frames skipped for NaN or Inf"),
         (invalid, "frames invalid"),
         (chain.samples_left, "samples at the end make no frame"),
-        (labels.recording.trailing_bytes, "bytes at the end make no sample"),
-    ):
-        if n:
-            notes.append(f"{n} {what}")
+        (labelling.recording.trailing_bytes, "bytes at the end make no sample"),
+    )
+    return [f"{n} {what}" for n, what in counts if n]
+
+
+def _summary(console, file, labelling, frames, rate):
+    looks = _looks(labelling, rate)
+    invalid = frames.pop(INVALID, 0)
+    judged = frames.total()
     console.print(file, style="bold", end="", soft_wrap=True)
+    notes = [f"{judged} frames labelled", *_notes(labelling, invalid)]
     console.print(f": {', '.join(notes)}", soft_wrap=True)
     table = Table("label", "frames", "share", *["looks like"] * bool(looks))
     for i, n in frames.most_common():
-        label = label_of(i, bundle.classes)
+        label = label_of(i, labelling.recognizer.encoder.bundle.classes)
         cell = [looks.get(i)] * bool(looks)
         table.add_row(label, str(n), f"{100 * n / judged:.1f} %", *cell)
     if judged:
@@ -252,54 +279,60 @@ def _summary(console, file, labels, frames, rate):
 
 
 class _Heard(Output):
-    """The bursts of a recording, and what most of each was labelled."""
+    """The emissions of a recording."""
 
-    name = "bursts"
+    name = "emissions"
 
     def __init__(self):
         super().__init__()
-        self._bursts, self._labels, self._emissions = [], defaultdict(Counter), []
+        self._emissions = {}  # by number, as told last
 
     def _write(self, kind, event):
-        if kind == "bursts":
-            self._bursts.append(event)
-        elif kind == "emissions":
-            self._emissions.append(event)
-        elif kind == "labels" and "burst" in event:
-            self._labels[event["burst"]][event["label"], event["known"]] += event["n_samples"]
+        if kind == "emissions":
+            self._emissions[event["emission"]] = event
 
     def emissions(self):
-        """`emission` events; where there is none, the bursts with what most of each was labelled."""
-        if self._emissions:
-            return self._emissions
-        return [self._as_emission(burst) for burst in self._bursts]
+        """The last event of each, in the order in which they begin."""
+        return sorted(self._emissions.values(), key=lambda event: event["start_sample"])
 
-    def _as_emission(self, burst):
-        labels = self._labels[burst["burst"]].most_common(1)
-        label, known = labels[0][0] if labels else (None, None)
-        return {**burst, "emission": burst["burst"], "label": label, "known": known}
+    def summary(self, notes):
+        """How many, of what."""
+        labels = Counter(event["label"] or NOT_JUDGED for event in self._emissions.values())
+        what = [f"{n} {shown(label)}" for label, n in labels.most_common()]
+        return f": {len(self._emissions)} emissions{': ' * bool(what)}{', '.join(what + notes)}"
 
     def table(self, rate):
-        if not self._bursts:
-            return "no burst stands above the noise; --no-condition labels every frame all the same"
+        """A rich table of them."""
+        if not self._emissions:
+            return "nothing stands above the noise; --no-condition labels every frame all the same"
         unit, suffix = (1e3, "") if rate else (1.0, "_share")
         names = ("offset kHz", "width kHz") if rate else ("offset /rate", "width /rate")
         start, length = ("start s", "length ms") if rate else ("start", "samples")
-        table = Table("burst", start, length, *names, "SNR dB", "mostly")
-        for burst in self._bursts[:MOST_ROWS]:
-            labels = self._labels[burst["burst"]]
-            total = sum(labels.values())
-            mostly = ", ".join(f"{name} {100 * n / total:.0f} %" for (name, _), n in labels.most_common(2))
-            first, n = burst["start_sample"], burst["n_samples"]
+        table = Table("", "what", start, length, *names, "SNR dB", "frames")
+        emissions = self.emissions()
+        for event in emissions[:MOST_ROWS]:
+            first, n = event["start_sample"], event["n_samples"]
             table.add_row(
-                str(burst["burst"]),
+                str(event["emission"]),
+                shown(event["label"] or NOT_JUDGED),
                 f"{first / rate:.4f}" if rate else str(first),
                 f"{1e3 * n / rate:.2f}" if rate else str(n),
-                f"{burst['frequency_offset' + suffix] / unit:.4g}",
-                f"{burst['bandwidth' + suffix] / unit:.4g}",
-                f"{burst['snr']:.1f}",
-                mostly or "too short for a frame",
+                f"{event['frequency_offset' + suffix] / unit:.4g}",
+                f"{event['bandwidth' + suffix] / unit:.4g}",
+                f"{event['snr']:.1f}",
+                str(event["n_frames"]),
             )
-        if len(self._bursts) > MOST_ROWS:
-            table.caption = f"and {len(self._bursts) - MOST_ROWS} more: --out has them all"
+        if len(emissions) > MOST_ROWS:
+            table.caption = f"and {len(emissions) - MOST_ROWS} more: --out has them all"
         return table
+
+    def remarks(self, looks):
+        """What discovered classes look like, of which `looks` tells by id, and why some were not judged: lines."""
+        names, reasons = {}, Counter()
+        for event in self._emissions.values():
+            if event["label"] is None:
+                reasons[event.get("reason")] += 1
+            elif event["class_id"] in looks:
+                names[event["class_id"]] = event["label"]
+        lines = [f"{shown(names[id])} looks like: {looks[id]}" for id in sorted(names, reverse=True)]
+        return lines + [f"{NOT_JUDGED}, {n}: {reason}" for reason, n in reasons.most_common()]

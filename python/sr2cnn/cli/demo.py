@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`sr2cnn demo`: the main job on a small fresh replay."""
+"""`sr2cnn demo`: the main job on a small fresh replay, and in a band with many emissions."""
 
 import time
 from collections import Counter
@@ -43,16 +43,22 @@ MAX_PARTS = 4  # true classes named in a row
     show_default=True,
     help="Of the replay; never the model's training seed.",
 )
-@click.option("--model", default="sr2cnn-zeroshot", show_default=True, help="Bundle, or a shipped model.")
+@click.option(
+    "--model", default="sr2cnn-zeroshot", show_default=True, help="Of the replay: bundle, or a shipped model."
+)
+@click.option("--band-model", default="sr2cnn", show_default=True, help="Of the band: likewise.")
 @DEVICE
 @json_options
-def demo(out, frames_per_key, snrs, seed, model, device, json_output):
+def demo(out, frames_per_key, snrs, seed, model, band_model, device, json_output):
     """Watch a model name what it knows and discover what it does not.
 
     Builds a fresh replay of the eleven RadioML modulations, runs it through a GNU Radio flowgraph
     (radioml_source → recognizer → scorer and event_sink) and scores it against the truth. Writes
     demo.png (confusion matrix, map of the semantic space), labels.jsonl (the labels as they came)
     and replay.npz (the frames) to the folder OUT.
+
+    Then makes a band with many emissions at a time, finds, cuts out and names each, and scores that, too:
+    band.sigmf-meta (the truth in it), band.sigmf-data, band.jsonl.
 
     \b
     Examples:
@@ -61,6 +67,8 @@ def demo(out, frames_per_key, snrs, seed, model, device, json_output):
     """
     from sr2cnn_learn.bundle import Bundle
     from sr2cnn_learn.plots.run import draw_run
+
+    from .demo_band import show_band
 
     console = stderr_console()
     bundle = Bundle.load(model, device)
@@ -96,6 +104,7 @@ def demo(out, frames_per_key, snrs, seed, model, device, json_output):
         f"TKR {percent(figures['tkr'])}, TUR {percent(figures['tur'])}",
     )
     _summary(console, bundle, figures, truth, out)
+    figures["band"] = show_band(console, out, seed, band_model, device)
     json_output.put(figures)
 
 

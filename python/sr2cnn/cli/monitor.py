@@ -114,7 +114,18 @@ def _read_config(command, path):
     "--condition/--no-condition",
     default=True,
     show_default=True,
-    help="Find the bursts, center and resample them first; else take the samples as they are.",
+    help="Find the emissions in the band and judge each; else take the samples as one signal, frame by frame.",
+)
+@click.option(
+    "--frames-per-emission",
+    type=click.IntRange(min=0),
+    help="Most frames that an emission, or a report of one, is judged from; default: 256; 0: all.",
+)
+@click.option(
+    "--report-seconds", type=Quantity(), help="From report to report of an emission that goes on; default: 2."
+)
+@click.option(
+    "--labels", is_flag=True, help="Label events in --out, too: each verdict with its semantic vector."
 )
 @DEVICE
 @click.option("--duration", type=Quantity(), metavar="SECONDS", help="End after that time.")
@@ -127,13 +138,14 @@ def _read_config(command, path):
 @click.option("--gui", is_flag=True, help="A window with table, timeline and map of the semantic space.")
 @click.pass_context
 def monitor(ctx, config, address, rate, freq, gain, datatype, fast, duration, **options):
-    """Label what a radio hears, for as long as it runs.
+    """Say what a radio hears, for as long as it runs.
 
-    As sr2cnn classify does: bursts are found over the noise, centered, and brought to the samples a symbol
-    that the model was trained on; with --no-condition every frame of the samples gets a label as it is.
+    As sr2cnn classify does: the emissions in the band are found, many at a time, cut out, and each is judged
+    from all its frames when it has ended, and every --report-seconds while it goes on; with --no-condition
+    every frame of the samples gets a label as it is.
 
     On a terminal a table shows each class's share of the frames, when it was last heard and its mean score;
-    otherwise the monitor says on stderr what goes wrong, no more. Labels, discovered classes, bursts, status
+    otherwise the monitor says on stderr what goes wrong, no more. Emissions, discovered classes, status
     and gaps go where --out, --zmq, --prometheus and --sigmf say, any of them at once; sr2cnn watch shows what
     is published.
 
@@ -148,8 +160,8 @@ def monitor(ctx, config, address, rate, freq, gain, datatype, fast, duration, **
 
     A radio or publisher that ends or gives no samples for 5 s is opened again, after 0.5 s and then less and
     less often, at least every 30 s. The gap is an event ("event": "gap") and a line on stderr; no
-    frame spans it, and discovered classes live on. Where the network is too slow for a radio, a publisher or
-    a paced file, frames are dropped and counted; nothing of --fast or stdin is.
+    frame spans it, and discovered classes live on. Where the machine is too slow for a radio, a publisher or
+    a paced file, emissions, or frames, are left out and counted; nothing of --fast or stdin is.
 
     With --config, SIGHUP reads the file again: a radio is tuned to the freq that it has now, which is a gap,
     too.
@@ -244,17 +256,39 @@ def _open(address, rate, freq, gain, datatype, fast):
     return _Source([reopening_source(str(address), make, freq, _say)], True)
 
 
-def _monitor(source, title, console, duration, reload, model, condition, device, registry, gui, **outputs):
+def _monitor(
+    source,
+    title,
+    console,
+    duration,
+    reload,
+    model,
+    condition,
+    frames_per_emission,
+    report_seconds,
+    labels,
+    device,
+    registry,
+    gui,
+    **outputs,
+):
     """Run it; with a console, a table is shown there. ``reload``: None, or what SIGHUP asks for."""
     from ..labelling import TICK, flowgraph, run
     from ..recognizer import recognizer
     from .watch import LiveTable
 
-    chain = recognizer(  # its conditioner takes the sample rate from the source's tags
-        model=model, device=device, condition=condition, live=source.live, registry=registry and str(registry)
+    about = {"frames_per_emission": frames_per_emission, "report_seconds": report_seconds}
+    chain = recognizer(  # it takes the sample rate from the source's tags
+        model=model,
+        device=device,
+        condition=condition,
+        live=source.live,
+        registry=registry and str(registry),
+        **{name: value for name, value in about.items() if value is not None},
     )
     table, to_stdout = LiveTable(), outputs["out"] == "-"
-    sink = _sink(table, source.recording, **outputs)
+    without = () if labels or not condition else ("labels",)
+    sink = _sink(table, source.recording, without, **outputs)
     source.blocks[-1].set_min_output_buffer(ROOM)
     window = _Window(model, title) if gui else None
     top_block = flowgraph(source.blocks, chain, [sink, *([window.display] if window else [])])
@@ -285,26 +319,35 @@ def _monitor(source, title, console, duration, reload, model, condition, device,
     _check_results(sink, wrong + [str(error)] * bool(error))
 
 
-def _sink(table, recording, out, rotate, zmq, prometheus, sigmf):
-    """The event sink, with all its outputs open.
+def _sink(table, recording, without, out, rotate, zmq, prometheus, sigmf):
+    """The event sink, with all its outputs open; the file of events holds none of the kinds in `without`.
 
     Raises:
         OSError: one of them cannot be had
     """
     from ..event_sink import event_sink
+    from ..outputs.json_lines import JsonLines
     from .classify import annotations
 
     address, port = prometheus or ("127.0.0.1", None)
     begun = []  # what an output says before is the error
+
+    def report(line):
+        if begun:
+            _say(line)
+
+    outputs = [table]
+    if out:
+        outputs.append(JsonLines(out, True, rotate, report=report, without=without))
+    if sigmf:
+        outputs.append(annotations(*recording))
     sink = event_sink(
-        out,
+        None,
         zmq=zmq,
         prometheus_port=port,
         prometheus_address=address,
-        append=True,
-        rotate_bytes=rotate,
-        outputs=[table, *([annotations(*recording)] if sigmf else [])],
-        report=lambda line: begun and _say(line),
+        outputs=outputs,
+        report=report,
     )
     for output in sink.outputs:
         if output.fault:

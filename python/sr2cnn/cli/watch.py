@@ -218,7 +218,7 @@ def parse(parts):
     if not isinstance(event, dict):
         raise ValueError(f"a {type(event).__name__}, expected an object")
     check(kind.decode(), event)
-    if "label" in event:
+    if event.get("label") is not None:
         check_name(event["label"])
     return kind.decode(), event
 
@@ -229,7 +229,9 @@ def check(kind, event):
     Raises:
         ValueError: it cannot
     """
-    if kind not in ("labels", "novel"):
+    if kind == "emissions" and event.get("label") is None:  # without a verdict
+        return
+    if kind not in ("labels", "novel", "emissions"):
         return
     if not isinstance(event.get("label"), str):
         raise ValueError(f"label {repr(event.get('label'))[:60]}")

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The Qt widget that shows labels: table, timeline, map and figures. It knows nothing of GNU Radio."""
 
+import atexit
 import contextlib
 import itertools
 import os
 import time
 import warnings
+import weakref
 
 os.environ.setdefault("PYQTGRAPH_QT_LIB", "PyQt5")  # GNU Radio's; pyqtgraph would take another
 
 import numpy as np
 import pyqtgraph
-from PyQt5 import QtCore, QtGui, QtWidgets
+from PyQt5 import QtCore, QtGui, QtWidgets, sip
 from PyQt5.QtCore import Qt
 from sr2cnn_learn.attributes import in_words
 from sr2cnn_learn.names import check_name, shown
@@ -50,6 +52,18 @@ TIPS = (
 # At the end pyqtgraph looks at whatever there is, some of PyTorch's included, which warns.
 warnings.filterwarnings("ignore", "`torch.distributed.reduce_op`", FutureWarning)
 
+_panels = weakref.WeakSet()
+
+
+@atexit.register
+def _delete_panels():
+    """While Qt is whole. PyQt5 then goes through all that is left of Qt, and of pyqtgraph's many objects it
+    meets some, once in a hundred times, that are gone, which is a segmentation fault."""
+    if QtWidgets.QApplication.instance() is not None:
+        for panel in list(_panels):
+            if not sip.isdeleted(panel):
+                sip.delete(panel)
+
 
 class LabelPanel(QtWidgets.QWidget):
     """Classes as a table, a timeline and a map; the flowgraph's figures above.
@@ -72,6 +86,7 @@ class LabelPanel(QtWidgets.QWidget):
 
     def __init__(self, events, rename, bundle, window, sample_rate, missed, report, parent=None):
         super().__init__(parent)
+        _panels.add(self)
         self.statistics = LabelStatistics(window, sample_rate)
         self.map = SemanticMap(None if bundle is None else bundle.centers)
         self._names = [] if bundle is None else [shown(name, LONGEST_NAME) for name in bundle.classes]
@@ -154,6 +169,10 @@ class LabelPanel(QtWidgets.QWidget):
         """Seconds that the timeline covers. It keeps what lies in them."""
         self.statistics.set_window(window)
         self.rows.set_window(window)
+
+    def set_sample_rate(self, sample_rate):
+        """Hz, of labels that do not say theirs; None if that is unknown."""
+        self.statistics.set_sample_rate(sample_rate)
 
     def tell(self, text):
         """Show a line for a while."""

@@ -48,14 +48,22 @@ class LabelStatistics(LabelCounts):
         self.error_at = 0.0
         self.refused = 0
         self.heirs = {}
-        if sample_rate is not None and not _is_rate(sample_rate):
-            raise ValueError(f"sample rate is {sample_rate!r}, expected at least 0.001 Hz")
-        self.sample_rate = sample_rate
+        self.set_sample_rate(sample_rate)
         self.window = _checked_window(window)
         self._clear()
         self._status_at = None
         self._origin = None
         self._renamed = {}
+
+    def set_sample_rate(self, sample_rate):
+        """Hz, of labels that do not say theirs; None if that is unknown.
+
+        Raises:
+            ValueError: it is out of range
+        """
+        if sample_rate is not None and not _is_rate(sample_rate):
+            raise ValueError(f"sample rate is {sample_rate!r}, expected at least 0.001 Hz")
+        self.sample_rate = sample_rate
 
     def set_window(self, window):
         """Seconds that the timeline covers. It keeps what lies in them.

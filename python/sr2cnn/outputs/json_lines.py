@@ -33,6 +33,7 @@ class JsonLines(Output):
             file that rotates is a log. None: no limit
         rotate_keep: number of older files kept
         report: see `Output`
+        without: kinds of events that are not written
 
     Raises:
         ValueError: an argument is out of range
@@ -40,8 +41,11 @@ class JsonLines(Output):
 
     keeps = True
 
-    def __init__(self, path="-", append=False, rotate_bytes=None, rotate_keep=5, report=None):
+    def __init__(
+        self, path="-", append=False, rotate_bytes=None, rotate_keep=5, report=None, without=frozenset()
+    ):
         super().__init__(report)
+        self._without = frozenset(without)
         if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
             raise ValueError(f"path is {path!r}, expected a file name, or - for the standard output")
         self._path = os.fspath(path)
@@ -97,6 +101,8 @@ class JsonLines(Output):
             raise in_use
 
     def _write(self, kind, event):
+        if kind in self._without:
+            return
         line = json_line(event)
         if self._file is None:
             self._open()

@@ -11,6 +11,7 @@ from .output import Output
 
 MOST_CLASSES = 1000  # with counts of their own; what comes then is counted as OTHER
 OTHER = "other"
+UNJUDGED = ""  # label of emissions that got none
 # Keys of a status message, and what they are as metrics. Counters get the suffix _total.
 COUNTERS = {
     "frames_in": "Whole frames of the samples that came in.",
@@ -20,6 +21,7 @@ COUNTERS = {
     "frames_overrun": "Frames dropped because the network was too slow.",
     "samples_dropped": "Samples before a gap that made no whole frame.",
     "invalid": "Frames that got no class.",
+    "emissions_left_out": "Emissions that were not judged, because too many waited.",
     "discoveries_refused": "Frames that got no class, because too many were discovered in a minute.",
 }
 GAUGES = {
@@ -67,7 +69,8 @@ class Prometheus(Output):
         self.name = f"Prometheus {address} port {port}"
         self._outputs = [*outputs, self]
         self._status = {}
-        self._frames, self._runs, self._events = Counter(), Counter(), Counter()
+        self._frames, self._runs, self._emissions = Counter(), Counter(), Counter()
+        self._events = Counter()
         self._labels = DiscoveredLabels()
         self._registry = prometheus_client.CollectorRegistry()
         self._registry.register(_Collector(weakref.WeakMethod(self._families)))
@@ -96,10 +99,13 @@ class Prometheus(Output):
                 if isinstance(event.get(key), (int, float))
             )
             for label, heir in self._labels.let_go(event):
-                for counter in (self._runs, self._frames):
-                    counter[heir or OTHER] += counter.pop(label)
+                for counter in (self._runs, self._frames, self._emissions):
+                    if label in counter:
+                        counter[heir or OTHER] += counter.pop(label)
         elif kind == "labels":
             self._count(event)
+        elif kind == "emissions" and not event.get("continues"):
+            self._count_emission(event)
         if self.port is None:
             self._listen()
 
@@ -113,6 +119,13 @@ class Prometheus(Output):
             self._labels.heard(event)
         self._runs[label] += 1
         self._frames[label] += n_frames
+
+    def _count_emission(self, event):
+        label = event.get("label")
+        if not isinstance(label, (str, type(None))):
+            raise ValueError(f"emission event with label {label!r}")
+        # Its label event, which came before, has decided whether that has counts of its own.
+        self._emissions[UNJUDGED if label is None else label if label in self._runs else OTHER] += 1
 
     def _families(self):
         """The metrics as they are now; called in the server's threads."""
@@ -146,6 +159,7 @@ class Prometheus(Output):
                 ),
                 latency,
                 counts("label_frames", "Frames of each class.", "label", self._frames),
+                counts("emissions", "Emissions of each class that have ended.", "label", self._emissions),
                 counts("label_runs", "Runs of frames of each class.", "label", self._runs),
                 counts("events", "Messages by kind.", "kind", self._events),
                 counts("events_lost", "Events that an output could not take.", "output", lost),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Labels as annotations of a SigMF recording."""
+"""Emissions, or runs of labels, as annotations of a SigMF recording."""
 
 import functools
 import json
@@ -8,6 +8,7 @@ import time
 from operator import itemgetter
 
 from sr2cnn_learn.atomic import write_atomically
+from sr2cnn_learn.names import shown
 from sr2cnn_learn.recordings import ANNOTATOR, EXTENSION, metadata_path, read_sigmf
 
 from .output import Output
@@ -19,16 +20,18 @@ TURN = 5e-3  # seconds
 
 
 class SigmfAnnotations(Output):
-    """Keeps the annotations of a recording: one a run of equal labels, in samples of the recording.
+    """Keeps the annotations of a recording: one an emission, or a run of equal labels where none are told.
 
     The metadata file is written whole or not at all, by a thread of its own, at most every `interval`
     seconds, and when flushed. One that exists keeps all that others have put there; annotations of an
     earlier run of this class are replaced. One that does not is begun, and says what the labels say of
     sample rate and frequency.
 
-    An annotation has ``core:label``, ``core:comment``, ``core:generator``, ``sr2cnn:class_id``,
-    ``sr2cnn:known`` and ``sr2cnn:score`` (of its frames, the mean). The recording starts with the first
-    sample that the framer got.
+    An annotation has ``core:label`` (not that of an emission without a verdict), ``core:comment``,
+    ``core:generator``, ``sr2cnn:class_id``, ``sr2cnn:known`` and ``sr2cnn:score`` (of a run's frames, the mean);
+    that of an emission ``core:freq_lower_edge`` and ``core:freq_upper_edge``, too, in Hz (from the middle of the
+    band, where its frequency is unknown), and ``sr2cnn:snr``. The recording starts with the first sample that
+    the recognizer got.
 
     Args:
         path: the ``.sigmf-meta`` file, or the recording without that ending
@@ -70,6 +73,7 @@ class SigmfAnnotations(Output):
         self._captures = [_capture(0, center_frequency)]
         self._others = []
         self._annotations = []
+        self._going_on = {}  # number of an emission -> its annotation so far
         self._texts = []  # (start, text) of those written before, guarded by _saving
         self._begun = True
         self._loaded = self._saved = False
@@ -79,7 +83,7 @@ class SigmfAnnotations(Output):
             self._load()
         except OSError as error:
             self._fail(error)
-        self._text([])
+        self._text([], [])
 
     def _load(self):
         if self._path.exists():
@@ -95,10 +99,19 @@ class SigmfAnnotations(Output):
         self._loaded = True
 
     def _write(self, kind, event):
-        if kind != "labels":
-            return
-        annotation = self._annotation(event)
-        if not self._extended(annotation):
+        if kind == "emissions":
+            annotation, number = self._emission(event), event.get("emission")
+            self._going_on.pop(number, None)
+            if event.get("continues"):
+                self._going_on[number] = annotation
+                self._keep(None, event)
+            else:
+                self._keep(annotation, event)
+        elif kind == "labels" and "emission" not in event:  # those are told as emissions
+            self._keep(self._annotation(event, str), event)
+
+    def _keep(self, annotation, event):
+        if annotation is not None and not self._extended(annotation):
             if len(self._annotations) >= MOST:
                 raise ValueError(f"{MOST} annotations, the most")
             self._annotations.append(annotation)
@@ -107,11 +120,29 @@ class SigmfAnnotations(Output):
         self._saved = False
         self._save_later(self._interval)
 
-    def _annotation(self, event):
-        for key, kind in (("label", str), ("start_sample", int), ("n_samples", int)):
+    def _emission(self, event):
+        annotation = self._annotation(event, (str, type(None)))
+        offset, width = event.get("frequency_offset"), event.get("bandwidth")
+        if _is_number(offset) and _is_number(width) and width >= 0:
+            center = event.get("center_frequency")
+            middle = center if _is_number(center) else offset
+            annotation["core:freq_lower_edge"] = middle - width / 2
+            annotation["core:freq_upper_edge"] = middle + width / 2
+        if _is_number(event.get("snr")):
+            annotation["sr2cnn:snr"] = event["snr"]
+        if event.get("label") is None:
+            del annotation["core:label"]
+            annotation["core:comment"] = f"not judged: {shown(event.get('reason') or 'no reason', 200)}"
+        return annotation
+
+    def _annotation(self, event, label_kinds):
+        for key, kind in (("label", label_kinds), ("start_sample", int), ("n_samples", int)):
             value = event.get(key)
             if not isinstance(value, kind) or (kind is int and not 0 <= value < 1 << 62):
-                raise ValueError(f"label event with {key} {value!r}, expected a {kind.__name__}")
+                what = kind.__name__ if isinstance(kind, type) else "str"
+                raise ValueError(
+                    f"{event.get('event', 'label')} event with {key} {value!r}, expected a {what}"
+                )
         annotation = {
             "core:sample_start": event["start_sample"] + self._global.get("core:offset", 0),
             "core:sample_count": event["n_samples"],
@@ -125,7 +156,7 @@ class SigmfAnnotations(Output):
 
     def _extended(self, annotation):
         """Whether it went on with the last run, of which long ones come in pieces."""
-        if not self._annotations:
+        if not self._annotations or "core:freq_lower_edge" in annotation:
             return False
         last = self._annotations[-1]
         n, more = last["core:sample_count"], annotation["core:sample_count"]
@@ -143,8 +174,11 @@ class SigmfAnnotations(Output):
         return True
 
     def _learn(self, event):
-        """What a label says of the radio, into metadata that did not know."""
+        """What an event says of the radio, into metadata that did not know."""
         rate, frequency = event.get("sample_rate"), event.get("rx_freq")
+        center, offset = event.get("center_frequency"), event.get("frequency_offset")
+        if _is_number(center) and _is_number(offset):
+            frequency = center - offset
         if _is_number(rate) and rate > 0:
             self._global.setdefault("core:sample_rate", rate)
         if _is_number(frequency) and self._captures[-1].get("core:frequency") != frequency:
@@ -176,9 +210,9 @@ class SigmfAnnotations(Output):
                         return
                     if not self._loaded:
                         self._load()
-                    annotations = list(self._annotations)
+                    annotations, going_on = list(self._annotations), list(self._going_on.values())
                     self._saved = True
-                write_atomically(self._path, self._text(annotations))
+                write_atomically(self._path, self._text(annotations, going_on))
             except Exception as error:
                 with self._lock:
                     self._saved = False
@@ -186,8 +220,8 @@ class SigmfAnnotations(Output):
             else:
                 self.fault = None
 
-    def _text(self, annotations):
-        """The file's text, validated: an annotation a line.
+    def _text(self, annotations, going_on):
+        """The file's text, validated: an annotation a line; those of emissions that go on may change.
 
         Those but the last of the call before are known, so that the cost does not grow with the recording.
 
@@ -211,7 +245,10 @@ class SigmfAnnotations(Output):
             self._validate({**head, "annotations": some})
             self._texts += map(_line, some)
             time.sleep(TURN)
-        everything = sorted([*map(_line, self._others), *self._texts], key=itemgetter(0))
+        going_on = list(map(_with_comment, going_on))
+        self._validate({**head, "annotations": going_on})
+        lines = [*map(_line, self._others), *self._texts, *map(_line, going_on)]
+        everything = sorted(lines, key=itemgetter(0))
         lines = ",\n".join(text for _, text in everything)
         before, after = json.dumps({**head, "annotations": []}, indent=4).rsplit("[]", 1)
         return f"{before}[\n{lines}\n    ]{after}\n"
@@ -235,6 +272,8 @@ def _capture(start, frequency):
 
 def _with_comment(annotation):
     known, score = annotation.get("sr2cnn:known"), annotation.get("sr2cnn:score")
+    if "core:comment" in annotation:
+        return annotation
     words = [] if known is None else ["known class" if known else "discovered class"]
     if score is not None:
         words.append(f"score {score:.3g}")

@@ -78,7 +78,7 @@ def test_every_whole_frame_gets_a_label(bundle, samples, tmp_path, suffix):
 @pytest.mark.parametrize("condition", [(), ("--no-condition",)])
 def test_rate_and_frequency_of_raw_samples(condition, bundle, samples, tmp_path):
     path = tmp_path / "a.cf32"
-    air = np.zeros(4 * len(samples), np.complex64)  # a burst, for the conditioner
+    air = np.zeros(4 * len(samples), np.complex64)  # an emission, for the detector
     air[len(samples) : 2 * len(samples)] = samples
     noise = np.random.default_rng(3).standard_normal((len(air), 2)) @ [1e-3, 1e-3j]
     (air + noise).astype(np.complex64).tofile(path)
@@ -86,12 +86,13 @@ def test_rate_and_frequency_of_raw_samples(condition, bundle, samples, tmp_path)
     assert result.returncode == 0, result.stderr
     recording, *lines = events(result.stdout)
     assert (recording["sample_rate"], recording["center_frequency"]) == (48e3, 868.95e6)
-    labels = [event for event in lines if event["event"] == "label"]
-    assert labels
-    for label in labels:
-        assert label["sample_rate"] == 48e3
-        # Conditioned it is that of the burst.
-        assert abs(label["rx_freq"] - 868.95e6) <= (0 if condition else 24e3)
+    found = [event for event in lines if event["event"] == ("label" if condition else "emission")]
+    assert found
+    for event in found:
+        assert event["sample_rate"] == 48e3
+        # Of an emission it is its own.
+        center = event["rx_freq"] if condition else event["center_frequency"] - event["frequency_offset"]
+        assert abs(center - 868.95e6) < 0.1
     fails(run_cli("classify", path, "--rate", "fast", "--model", bundle), "--rate", "868.95M", status=2)
 
 

@@ -10,6 +10,7 @@ from sr2cnn_learn.bundle import Bundle
 from sr2cnn_learn.datasets import load_dataset
 from sr2cnn_learn.discriminator import Discriminator
 from sr2cnn_learn.evaluation.confusion import confusion_table
+from sr2cnn_learn.evaluation.scene import read_events, read_truth, reported_emissions
 from sr2cnn_learn.plots.run import draw_run
 
 
@@ -25,6 +26,8 @@ def test_demo(bundle, tmp_path):
     result = run_cli(
         "demo",
         "--model",
+        bundle,
+        "--band-model",
         bundle,
         "--out",
         out,
@@ -44,7 +47,13 @@ def test_demo(bundle, tmp_path):
         "tur",
         "new_classes",
         "frames_per_second",
+        "band",
     }
+    band = figures["band"]
+    assert band["emissions"] > 50 and band["found"] > 0.8 and band["ghosts"] < 10
+    assert "what was there" in result.stderr
+    told = reported_emissions(read_events(out / "band.jsonl"))
+    assert len(told) == band["reported"] and len(read_truth(out / "band.sigmf-meta")) == band["emissions"]
     assert figures["frames"] == 220 and figures["frames_per_second"] > 0
     for line in ("known accuracy", "TKR", "TUR", "frames"):
         assert line in result.stderr

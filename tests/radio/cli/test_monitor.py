@@ -153,17 +153,21 @@ def test_frequency_and_rate_of_a_file(kind, recording, samples, model, tmp_path)
 
 @pytest.mark.skipif(not CAPTURES.is_dir(), reason=f"no recordings in {CAPTURES}")
 def test_a_capture_as_it_was_received(model):
-    """Of a wireless meter: bursts, and labels within them."""
+    """Of a wireless meter: its two telegrams; labels, too, where they are asked for."""
     file = CAPTURES / "wmbus_868M_2fsk.sigmf-meta"
-    result = run_cli("monitor", "--source", f"file:{file}", "--model", model, "--fast", "--out", "-")
-    assert result.returncode == 0, result.stderr
-    lines = events(result.stdout)
-    spans = [(e["start_sample"], e["start_sample"] + e["n_samples"]) for e in lines if e["event"] == "burst"]
-    labels = [event for event in lines if event["event"] == "label"]
-    assert spans and labels
-    for label in labels:
-        middle = label["start_sample"] + label["n_samples"] // 2
-        assert any(first <= middle <= last for first, last in spans)
+    options = "--source", f"file:{file}", "--model", model, "--fast", "--out", "-"
+    for labels in ((), ("--labels",)):
+        result = run_cli("monitor", *options, *labels)
+        assert result.returncode == 0, result.stderr
+        lines = events(result.stdout)
+        told = [event for event in lines if event["event"] == "emission" and event["snr"] > 10]
+        assert [round(event["start_sample"], -4) for event in told if event["bandwidth"] > 1e5] == [
+            380_000,
+            730_000,
+        ]
+        said = {event["emission"]: event["label"] for event in lines if event["event"] == "label"}
+        judged = {e["emission"]: e["label"] for e in lines if e["event"] == "emission" and e["label"]}
+        assert said == (judged if labels else {})
 
 
 def test_a_pipe(samples, model):
