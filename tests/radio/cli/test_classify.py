@@ -401,4 +401,4 @@ def test_a_picture_that_cannot_be_leaves_the_events(bundle, band, tmp_path):
     result = run_cli(*command, occupied)
     assert result.returncode == 1 and "Traceback" not in result.stderr
     assert "band.cf32.png" in result.stderr.splitlines()[-1]
-    assert [event["event"] for event in events(out.read_text())].count("burst") == 2
+    assert [event["event"] for event in events(out.read_text())].count("emission") == 2
