@@ -105,8 +105,10 @@ class verdict(event_receiver):
 
 
 def _rounded(value):
-    """With no more digits than it means something with: of hertz, dB, seconds and shares."""
-    return float(f"{value:.9g}") if isinstance(value, float) else value
+    """With no more digits than mean something: of hertz, dB, seconds and shares."""
+    if not isinstance(value, float):
+        return value
+    return round(value, 3) if abs(value) >= 100 else float(f"{value:.6g}")
 
 
 def _of_stream(meta, emission):
