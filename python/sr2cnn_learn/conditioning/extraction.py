@@ -30,6 +30,14 @@ class Extracted:
     down: int
     center: float
 
+    def index(self, at):
+        """Of the first sample at index ``at`` of the stream, or behind it; the nearest where there is none."""
+        return min(max(0, -(-(at - self.first) // self.down)), len(self.samples))
+
+    def within(self, start, stop):
+        """The samples from one index of the stream up to another one."""
+        return self.samples[self.index(start) : self.index(stop)]
+
 
 def extract(read, start, stop, center, bandwidth):
     """What a stream holds in a band, and as much again around that, at a lower rate.

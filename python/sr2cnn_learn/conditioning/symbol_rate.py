@@ -26,6 +26,7 @@ HIGHEST_SQUARE = 1.5  # GMSK is at 1.15
 WHOLE = 0.6
 EDGES = 0.33, 0.2, 0.05  # inner ends: little roll-off shows at the very edges, OOK and FSK further in
 SQUARE = 0.3, 0.8  # of the signal's square: lines of binary CPFSK of index 0.5, and GMSK
+OUTER = 0.97  # share of the time that FSK is below its highest tone, or in it
 LAGS = 0.25, 1.0  # between frequencies, over the inverse bandwidth: the symbols of more tones are longer
 # Lines.
 AROUND = 64  # bins, at least, that the noise at a line is taken from
@@ -70,6 +71,26 @@ def symbol_rate(samples, band):
     return _fundamental(rate, lines)
 
 
+def frequency_deviation(samples, band):
+    """How far the outer tones of FSK are from the middle of all.
+
+    Args:
+        samples: complex (n,)
+        band: ``Band`` of the signal in them, with its symbol rate
+
+    Returns:
+        cycles a sample; None where the power is not steady, so that it is no FSK
+    """
+    samples = samples[max(0, len(samples) - LONGEST) // 2 :][:LONGEST]
+    whole = _Centered(samples, band.center, band.bandwidth).part(-WHOLE, WHOLE)
+    if _unevenness(whole, band) > STEADY:
+        return None
+    symbol = max(1, round(1 / band.symbol_rate))
+    turns = np.cumsum(np.r_[0, whole[1:] * whole[:-1].conj()], dtype=complex)
+    tones = np.quantile(np.angle(turns[symbol:] - turns[:-symbol]), [1 - OUTER, OUTER])
+    return float(np.diff(tones)[0] / (4 * np.pi))
+
+
 def _unevenness(samples, band):
     """Variance of the power within some symbols over its squared mean, without that of noise and taper."""
     ends = int(np.ceil(TAPER / 2 * len(samples)))
@@ -104,8 +125,8 @@ def _traces(whole, steady):
 
 def _changes_of_frequency(samples, lag):
     """Squared, from one stretch of samples to the next."""
-    turns = np.cumsum(np.r_[0, samples[1:] * samples[:-1].conj()])
-    frequency = np.angle(turns[lag:] - turns[:-lag])
+    turns = np.cumsum(np.r_[0, samples[1:] * samples[:-1].conj()], dtype=complex)
+    frequency = np.angle(turns[lag:] - turns[:-lag]).astype(np.float32)
     return (frequency[lag:] - frequency[:-lag]) ** 2
 
 
@@ -117,13 +138,13 @@ class _Centered:
         # A carrier that breaks off would be everywhere.
         tapered = samples * signal.windows.tukey(self._n, TAPER)
         turned = tapered * np.exp(-2j * np.pi * center * np.arange(self._n))
-        self._spectrum = fft.fft(turned, fft.next_fast_len(self._n + 256))
+        self._spectrum = fft.fft(turned.astype(np.complex64), fft.next_fast_len(self._n + 256))
         self._frequencies = fft.fftfreq(len(self._spectrum)) / bandwidth
 
     def part(self, low, high):
         """What lies between two frequencies."""
         inside = (self._frequencies > low) & (self._frequencies < high)
-        return fft.ifft(np.where(inside, self._spectrum, 0))[: self._n]
+        return fft.ifft(np.where(inside, self._spectrum, np.complex64(0)))[: self._n]
 
     def product(self, low, high):
         """What lies above the center times what lies below it: at the distance between them."""
@@ -135,10 +156,12 @@ class _Lines:
 
     def __init__(self, trace, lowest, highest):
         self._trace = trace = trace - trace.mean()
+        transform = fft.rfft if np.isrealobj(trace) else fft.fft
         self._length = fft.next_fast_len(2 * len(trace))
         highest = min(highest, 0.49 if np.isrealobj(trace) else 0.98)
         self._first, last = int(lowest * self._length) + 1, int(highest * self._length)
-        power = np.abs(fft.fft(trace * np.hanning(len(trace)), self._length)[self._first : last]) ** 2
+        windowed = trace * np.hanning(len(trace)).astype(np.float32)
+        power = np.abs(transform(windowed, self._length)[self._first : last]) ** 2
         around = max(AROUND, len(power) // 16)
         n = len(power) // around
         self._power = np.empty(0)
