@@ -14,8 +14,10 @@ DEPTHS = 10**-1.7, 10**-1.0  # of the band's edges under the smoothed peak
 WIDEST = 2.6  # the bandwidth of linear modulations and of most FSK, in symbol rates, is below
 LINE_BINS = 20  # of a carrier, which is no signal of its own, in the smoothed spectrum
 LONGEST = 1024  # bins of the spectrum
+FINE = 256  # bins that show the edges of a band well
 SMOOTH = 5  # bins
-FAINTEST = 1e-4  # of the peak: further down lies what the window leaks
+SURE = 0.2  # of the noise, that stands out from it, of many spectra
+FAINTEST = 1e-6  # of the peak: further down lies what the window leaks
 CARRIER = 6  # bins, about what the window makes of one
 PEAKED = (
     0.15  # of the bandwidth: half of the power of a carrier with speech on it lies in less, of data in more
@@ -75,11 +77,11 @@ def find_band(samples, noise):
     return band
 
 
-def band_around(samples, noise_density, given):
+def band_around(parts, noise_density, given):
     """The band of a signal of which it is known where about it lies.
 
     Args:
-        samples: complex (n,), n at least 64
+        parts: list of complex (n,), parts of the signal; n of the longest is at least 64
         noise_density: noise power per cycle a sample
         given: ``Band``; the signal's own begins and ends within it or near it, and goes as far as power stands
             out from the noise, but not beyond a valley
@@ -87,16 +89,12 @@ def band_around(samples, noise_density, given):
     Returns:
         ``Band``; None where nothing stands out
     """
-    n = min(LONGEST, 1 << (len(samples) // 4).bit_length() - 1)
-    _, psd = signal.welch(
-        samples, window="blackmanharris", nperseg=n, return_onesided=False, detrend=False, scaling="density"
-    )
-    psd = np.fft.fftshift(psd) / n
+    power, spectra = _mean_spectrum(parts)
+    n = len(power)
     floor = noise_density / n
-    excess = psd - floor
+    excess = power - floor
     smooth = uniform_filter1d(excess, SMOOTH)
-    spectra = 2 * len(samples) / n - 1
-    sure = max(0.3, 3 / np.sqrt(spectra * SMOOTH / 2.5))  # its bins are not independent
+    sure = max(SURE, 3 / np.sqrt(spectra * SMOOTH / 2.5))  # its bins are not independent
     above = smooth > max(sure * floor, FAINTEST * smooth.max())
 
     def bin_of(frequency):
@@ -124,6 +122,21 @@ def band_around(samples, noise_density, given):
         carrier=bins < CARRIER,
         peaked=half < PEAKED * bins,
     )
+
+
+def _mean_spectrum(parts):
+    """(power per bin in rising order of frequency, number of spectra) of some parts together."""
+    longest, total = max(map(len, parts)), sum(map(len, parts))
+    n = max(min(LONGEST, total // 16), min(FINE, longest // 4))
+    n = 1 << n.bit_length() - 1
+    parts = [part for part in parts if len(part) >= n]
+    spectra = [
+        signal.welch(part, window="blackmanharris", nperseg=n, return_onesided=False, detrend=False)[1]
+        for part in parts
+    ]
+    lengths = np.array([len(part) for part in parts])
+    power = np.average(spectra, axis=0, weights=lengths) / n
+    return np.fft.fftshift(power), np.sum(2 * lengths / n - 1)
 
 
 def _beyond(power, above):

@@ -13,7 +13,7 @@ from .symbol_rate import frequency_deviation, symbol_rate
 from .tuner import Tuner, ratio_near
 
 WINDOWS = 256, 1024, 4096  # samples; a box is known to about half of the window that shows its emission
-BINS = 6  # that an emission spans in the window that shows it
+BINS = 12  # that an emission spans in the window that shows it
 NARROWEST = 1 / 1024  # cycles a sample: what is around a narrower one is extracted, too
 LEAST = 16  # samples at the lower rate that a spectrum can be made of
 SHORTEST = 64  # samples at the lower rate that show where the emission's band is
@@ -26,6 +26,7 @@ CARRIER_FILLED = (
 )
 LEAST_RATIO = 0.5  # of the frames' rate over the lower one: a carrier is as narrow as it is long
 LEAST_LEVEL = 0.1  # of the emission's own power, in a frame that counts
+FAINTEST = 1e-60  # power: what is less is no signal, and its inverse no number
 TINY = np.finfo(np.float32).tiny
 
 
@@ -87,20 +88,23 @@ def cut_out(read, box, samples_per_symbol, frame_len=128, hop=128, most_frames=0
     if cut.n_samples <= 0:
         cut.reason = "no samples"
         return cut
-    density = max(float(box.noise_density), TINY)
 
     pieces = _extracted(read, cut, most_frames)
-    inside = max((piece.within(cut.start, cut.stop) for piece in pieces), key=np.count_nonzero)
-    if not inside.any():
+    inside = [piece.within(cut.start, cut.stop) for piece in pieces]
+    power = max(np.mean(np.abs(part) ** 2, dtype=float) if len(part) else 0.0 for part in inside)
+    if power < FAINTEST:
         cut.reason = "its samples are no longer held"
         return cut
+    for piece in pieces:  # squares of squares are to come
+        piece.samples *= np.float32(1 / np.sqrt(power))
+    density = max(float(box.noise_density) / power, TINY)
     band = _band(inside, cut, pieces[0], density)
     cut.start, cut.n_samples = _place(pieces, band, cut, density)
     down = pieces[0].down
     cut.center = (pieces[0].center + band.center / down + 0.5) % 1 - 0.5
     cut.bandwidth, cut.snr = band.bandwidth / down, band.snr
     cut.symbol_rate = band.symbol_rate and band.symbol_rate / down
-    deviation = band.symbol_rate and frequency_deviation(inside, band)
+    deviation = band.symbol_rate and frequency_deviation(_longest(inside), band)
     cut.frequency_deviation = deviation and deviation / down
 
     up, under = ratio_near(_ratio(band, samples_per_symbol))
@@ -139,12 +143,17 @@ def _band(inside, box, around, density):
     down = around.down
     offset = (box.center - around.center + 0.5) % 1 - 0.5
     boxed = Band(offset * down, max(FINEST, min(box.bandwidth * down, 1.0)), box.snr)
-    if len(inside) < SHORTEST:
+    if len(_longest(inside)) < SHORTEST:
         return boxed
     found = band_around(inside, density / down, boxed) or boxed
     if not found.carrier:
-        found.symbol_rate = symbol_rate(inside, found)
+        found.symbol_rate = symbol_rate(_longest(inside), found)
     return found
+
+
+def _longest(parts):
+    """The part with the most samples that are held."""
+    return max(parts, key=np.count_nonzero)
 
 
 def _place(pieces, band, box, density):

@@ -103,7 +103,7 @@ def _unevenness(samples, band):
 
 def _fundamental(rate, lines):
     """A harmonic may be the strongest line, of the tones of FSK above all: the lowest rate that a line shows."""
-    for divisor in 2, 3:
+    for divisor in 2, 3, 5:
         for one in lines:
             height, lower = one.near(rate / divisor)
             if height > max(SURE, SHARE * one.near(rate)[0]) and abs(lower * divisor / rate - 1) < SAME:
