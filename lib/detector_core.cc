@@ -18,23 +18,34 @@ constexpr std::size_t MIDDLE = detector_core::WINDOWS[1], LARGEST = detector_cor
 constexpr std::size_t STEP = 8192;  // samples between two looks at what has ended
 constexpr float LOUDEST = 1e6F;     // no receiver gives more
 constexpr std::size_t RESOLVED = 6; // bins and rows; more of them show a signal no better
+constexpr std::size_t LINE = 5;     // bins, as many as a line has
 constexpr double SAME = 0.4;        // of the smaller one's duration and width: of one signal
 constexpr double TOGETHER = 0.1;    // of a duration: begin and end at once
 constexpr double FINER = 0.5;       // of a width: a signal within it, at a finer resolution
 constexpr double MOST = 0.6;        // of a region's energy: that signal is all of it
 constexpr double TONE = 0.2;        // of the power of another tone of a signal
-constexpr double EXACTLY = 0.25;    // of the usual tolerance: tones of one signal
-constexpr double TONES_APART = 6;   // of their widths
+constexpr double EXACTLY = 0.32;    // of the usual tolerance: tones of one signal
+constexpr double TONES_ALIKE = 10;  // in power
+constexpr double TONES_APART = 12;  // of their widths
 constexpr double MUCH = 0.25; // and this much is a signal of its own if it comes and goes by itself
-constexpr double FAINT = 30;  // times a neighbour's power: it may be splatter,
-constexpr double NEAR = 1.5;  // within so many widths of the other,
-constexpr double LOW = 4;     // below this, over the noise, wherever it begins
-constexpr double STRONG = 1000, FAR = 30;             // a very strong one's reaches further
-constexpr double IMAGE = 100;                         // of a receiver, over its mirror image
+constexpr double STEADY = 1.6; // swing of the power of what is one signal whatever its parts do,
+constexpr double LASTING = 0.8;
+constexpr double SWINGS = 2; // times the whole's power swing: a part that is all of it at times
+constexpr double FAINT = 30; // times a neighbour's power: it may be splatter,
+constexpr double NEAR = 1.5; // within so many widths of the other,
+constexpr double FAINT_AT_IT = 10, AT_IT = 0.1; // or so near a decade, whenever it comes and goes,
+constexpr double LOW = 4;                       // below this, over the noise, wherever it begins
+constexpr double STRONG = 1000, FAR = 30;       // a very strong one's reaches further
+constexpr double IMAGE = 100;                   // of a receiver, over its mirror image
 constexpr double LEAST_SNR = 1, LEAST_SNR_ALWAYS = 2; // the latter of what was there all along
+constexpr double SIDE_POWER = 3;                      // times a side's has what it is a side of,
+constexpr double SIDE_REACH = 1.5;                    // within so many of its widths,
+constexpr double SIDES_ALIKE = 3; // times as wide and ten times as strong may one be as the other,
 constexpr std::uint64_t PATIENCE =
     64 * LARGEST; // samples; then what still goes on is taken as it is
+constexpr std::uint64_t SIDES_PATIENCE = 4 * PATIENCE; // for what may be the sides of a signal
 constexpr std::size_t RECENT = 256;
+constexpr double TOLD = 0.3; // in common with one that has been told: it is that one
 constexpr std::uint64_t MARGIN =
     2 * LARGEST; // samples: so much later may one seem to end in one spectrogram than in another
 constexpr double ALIKE = 2; // times as wide: still what it was
@@ -66,6 +77,14 @@ bool same(const region& a, const region& b)
            common_band(a, b) > SAME * std::min(width(a), width(b));
 }
 
+// Of all that one of them covers, both do so much.
+double common_share(const region& a, const region& b)
+{
+    const double common = std::max(0.0, common_time(a, b)) * std::max(0.0, common_band(a, b));
+    const auto area = [](const region& one) { return duration(one) * (one.high - one.low); };
+    return common / std::max(area(a) + area(b) - common, std::numeric_limits<double>::min());
+}
+
 // Begin and end at once, as well as their spectrograms show it.
 bool together(const region& a, const region& b, double tolerance = 1)
 {
@@ -81,7 +100,7 @@ bool are_tones(const region& a, const region& b)
     if (!together(a, b, EXACTLY) || (a.from_start && b.from_start && a.to_end && b.to_end))
         return false;
     const double apart = std::max(a.low - b.high, b.low - a.high);
-    return std::max(a.power, b.power) < FAINT * std::min(a.power, b.power) &&
+    return std::max(a.power, b.power) < TONES_ALIKE * std::min(a.power, b.power) &&
            apart < TONES_APART * std::max(width(a), width(b));
 }
 
@@ -97,6 +116,100 @@ region joined(region one, const region& other)
     one.from_start |= other.from_start;
     one.to_end |= other.to_end;
     return one;
+}
+
+double center(const region& one) { return (one.low + one.high) / 2; }
+
+// One of two weaker ones beside a signal, which may be the sides of its spectrum.
+bool may_be_side(const region& one, const region& whole)
+{
+    const double away = std::abs(center(one) - center(whole));
+    return whole.bins > LINE && whole.power > SIDE_POWER * one.power &&
+           2 * away > whole.high - whole.low &&
+           away < (0.5 + SIDE_REACH) * width(whole) + width(one) / 2 &&
+           common_time(one, whole) > 0.8 * duration(one);
+}
+
+// They come and go together, within the signal's time, as far from its middle.
+bool are_sides(const region& one, const region& other, const region& whole)
+{
+    const auto alike = [](double a, double b, double most) { return a < most * b && b < most * a; };
+    return may_be_side(other, whole) &&
+           common_time(one, other) > 0.5 * std::min(duration(one), duration(other)) &&
+           std::abs(center(one) + center(other) - 2 * center(whole)) <
+               0.5 * (width(one) + width(other)) &&
+           alike(width(one), width(other), SIDES_ALIKE) &&
+           alike(one.power, other.power, SIDES_ALIKE * SIDES_ALIKE);
+}
+
+bool is_side(const region& one, const region& whole, const std::vector<region>& all)
+{
+    return may_be_side(one, whole) && std::any_of(all.begin(), all.end(), [&](const region& other) {
+               return are_sides(one, other, whole);
+           });
+}
+
+// What is weaker and within one's box, is told with it.
+bool is_within(const region& one, const region& whole)
+{
+    return one.power < whole.power && common_time(one, whole) > 0.8 * duration(one) &&
+           common_band(one, whole) > 0.8 * (one.high - one.low);
+}
+
+// The band that holds 99 % of the energy of all of them (ITU-R SM.443), as if each were even.
+void set_band(region& whole, const std::vector<region>& parts)
+{
+    constexpr double BEYOND = 0.005; // on each side
+    double total = 0;
+    for (const auto& one : parts)
+        total += energy(one);
+    const auto place = [&](double share) {
+        double low = -0.5, high = 0.5;
+        while (high - low > 1e-6) {
+            const double middle = (low + high) / 2;
+            double below = 0;
+            for (const auto& one : parts)
+                below += energy(one) * std::clamp((middle - one.low) / width(one), 0.0, 1.0);
+            (below < share * total ? low : high) = middle;
+        }
+        return low;
+    };
+    whole.low = place(BEYOND);
+    whole.high = place(1 - BEYOND);
+    whole.power = total / duration(whole);
+    whole.noise = whole.noise_density * width(whole);
+}
+
+void join_sides(std::vector<region>& emissions)
+{
+    std::sort(emissions.begin(), emissions.end(), [](const region& a, const region& b) {
+        return a.power > b.power;
+    });
+    const auto drop = [&](std::size_t from, const auto& which) {
+        emissions.erase(std::remove_if(emissions.begin() + from, emissions.end(), which),
+                        emissions.end());
+    };
+    for (std::size_t i = 0; i < emissions.size(); i++) {
+        std::vector<region> parts{ emissions[i] };
+        for (std::size_t n = 0; n < parts.size();) { // the next ones are beside those that it has
+            n = parts.size();
+            auto reach = emissions[i];
+            for (const auto& one : parts) {
+                reach.low = std::min(reach.low, one.low);
+                reach.high = std::max(reach.high, one.high);
+            }
+            for (auto k = i + 1; k < emissions.size(); k++)
+                if (is_side(emissions[k], reach, emissions))
+                    parts.push_back(emissions[k]);
+            drop(i + 1, [&](const region& one) {
+                return std::find(parts.begin(), parts.end(), one) != parts.end();
+            });
+        }
+        if (parts.size() == 1)
+            continue;
+        set_band(emissions[i], parts);
+        drop(i + 1, [&](const region& one) { return is_within(one, emissions[i]); });
+    }
 }
 
 void join_tones(std::vector<region>& emissions)
@@ -118,12 +231,16 @@ bool is_track_of(const region& a, const region& b)
 
 bool better(const region& a, const region& b)
 {
-    const auto shown = [](const region& one) { return std::min({ one.bins, one.rows, RESOLVED }); };
+    const auto shown = [](const region& one) {
+        return std::min({ one.bins - std::min(one.bins - 1, LINE - 1), one.rows, RESOLVED });
+    };
     const auto off = [](const region& one) {
         return one.size > MIDDLE ? one.size / MIDDLE : MIDDLE / one.size;
     };
     if (shown(a) != shown(b))
         return shown(a) > shown(b);
+    if (shown(a) < RESOLVED)
+        return duration(a) * width(a) < duration(b) * width(b);
     if (off(a) != off(b))
         return off(a) < off(b);
     return duration(a) * width(a) > duration(b) * width(b);
@@ -140,6 +257,10 @@ bool is_composite(const region& whole, const std::vector<region>& all)
             common_time(one, whole) > 0.6 * std::min(duration(one), duration(whole)))
             parts.push_back(one);
     return std::any_of(parts.begin(), parts.end(), [&](const region& part) {
+        // What comes and goes while the power of the whole stays is a phase of it.
+        if (whole.swing < STEADY &&
+            (duration(part) < LASTING * duration(whole) || part.swing > SWINGS * whole.swing))
+            return false;
         const double share = part.power * common_time(part, whole) / energy(whole);
         if (share > MUCH && !together(part, whole))
             return true;
@@ -184,11 +305,15 @@ region timed(region one, const std::vector<region>& all)
 bool is_emission(const region& one, const std::vector<region>& others)
 {
     for (const auto& other : others) {
-        if (other.power < FAINT * one.power ||
-            common_time(one, other) < 0.8 * duration(one) - 2.0 * one.size)
+        if (common_time(one, other) < 0.8 * duration(one) - 2.0 * one.size)
+            continue;
+        const double apart = std::max(one.low - other.high, other.low - one.high);
+        const double fainter = other.power / one.power;
+        if (fainter > FAINT_AT_IT && apart < AT_IT * std::log10(fainter) * width(other))
+            return false;
+        if (other.power < FAINT * one.power)
             continue;
         const double reach = 3.0 / one.size;
-        const double apart = std::max(one.low - other.high, other.low - one.high);
         const double denser = other.power / width(other) / (one.power / width(one));
         const bool comes_along = together(one, other) || snr(one) < LOW;
         if (comes_along && apart < std::max(NEAR * width(other), reach))
@@ -297,14 +422,21 @@ void detector_core::settle(bool all)
     others.insert(others.end(), d_recent.begin(), d_recent.end());
     std::vector<region> ended, go_on, left;
     const auto judge = [&](const region& one, std::vector<region>& emissions) {
-        if (std::find(best.begin(), best.end(), one) != best.end() && is_emission(one, others))
+        const bool told = std::any_of(d_recent.begin(), d_recent.end(), [&](const region& other) {
+            return common_share(one, other) > TOLD;
+        });
+        if (std::find(best.begin(), best.end(), one) != best.end() && !told &&
+            is_emission(one, others))
             emissions.push_back(timed(one, everything));
     };
     for (std::size_t i = 0; i < d_pending.size(); i++)
-        if (waits[i])
-            left.push_back(d_pending[i]);
-        else
+        if (!waits[i])
             judge(d_pending[i], ended);
+        else {
+            left.push_back(d_pending[i]);
+            if (due)
+                judge(d_pending[i], go_on);
+        }
     if (due)
         for (const auto& one : open)
             judge(one, go_on);
@@ -336,17 +468,38 @@ std::vector<char> detector_core::waiting(const std::vector<region>& open,
                    std::any_of(open.begin(), open.end(), [&](const region& other) {
                        return touch(d_pending[i], other);
                    });
-    for (bool changed = true; changed;) {
-        changed = false;
+    // What belongs to one that waits does, too; for so long.
+    const auto spread = [&](std::vector<char>& which, std::uint64_t patience) {
+        for (bool changed = true; changed;) {
+            changed = false;
+            for (std::size_t i = 0; i < n; i++)
+                for (std::size_t k = 0; k < n; k++)
+                    if (which[i] && !which[k] &&
+                        (touch(d_pending[i], d_pending[k]) ||
+                         are_tones(d_pending[i], d_pending[k])))
+                        which[k] = changed = true;
+        }
         for (std::size_t i = 0; i < n; i++)
-            for (std::size_t k = 0; k < n; k++)
-                if (waits[i] && !waits[k] &&
-                    (touch(d_pending[i], d_pending[k]) || are_tones(d_pending[i], d_pending[k])))
-                    waits[k] = changed = true;
+            which[i] &= d_pending[i].stop + patience > judged;
+    };
+    spread(waits, PATIENCE);
+    if (std::all_of(waits.begin(), waits.end(), [](char one) { return one; }))
+        return waits;
+    // So do the sides of what still goes on, or waits.
+    auto wholes = open, all = open;
+    for (std::size_t i = 0; i < n; i++) {
+        all.push_back(d_pending[i]);
+        if (waits[i])
+            wholes.push_back(d_pending[i]);
     }
+    std::vector<char> sides(n);
     for (std::size_t i = 0; i < n; i++)
-        if (d_pending[i].stop + PATIENCE <= judged)
-            waits[i] = false;
+        sides[i] = !waits[i] && std::any_of(wholes.begin(), wholes.end(), [&](const region& whole) {
+            return is_side(d_pending[i], whole, all);
+        });
+    spread(sides, SIDES_PATIENCE);
+    for (std::size_t i = 0; i < n; i++)
+        waits[i] |= sides[i];
     return waits;
 }
 
@@ -366,7 +519,13 @@ bool detector_core::goes_on_in(const going& one, const region& other)
 
 void detector_core::say(std::vector<region> ended, std::vector<region> open)
 {
+    join_sides(ended);
     join_tones(ended);
+    const auto wholes = ended; // wider now, and so is their splatter
+    ended.erase(std::remove_if(ended.begin(),
+                               ended.end(),
+                               [&](const region& one) { return !is_emission(one, wholes); }),
+                ended.end());
     join_tones(open);
     std::sort(ended.begin(), ended.end(), [](const region& a, const region& b) {
         return a.stop < b.stop;

@@ -64,6 +64,18 @@ struct band {
             samples[i] += amplitude * turned(frequency, i);
     }
 
+    // Frequency modulation whose deviation swells and falls, to nothing at times.
+    void add_fm(std::size_t start, std::size_t n, double center, double deviation, float amplitude)
+    {
+        double phase = 0;
+        for (std::size_t i = 0; i < n; i++) {
+            const double swell = std::max(0.0, std::sin(4 * M_PI * i / n));
+            phase += deviation * swell * std::sin(2 * M_PI * i / 500);
+            samples[start + i] +=
+                amplitude * std::polar(1.0F, float(2 * M_PI * phase)) * turned(center, start + i);
+        }
+    }
+
     static sample turned(double frequency, std::size_t i)
     {
         return std::polar(1.0F, float(2 * M_PI * std::fmod(frequency * i, 1.0)));
@@ -252,6 +264,52 @@ BOOST_AUTO_TEST_CASE(tones_that_begin_and_end_together_are_one)
         BOOST_TEST(std::abs(both.center - 0.12) < 0.002);
         BOOST_TEST(std::abs(both.bandwidth - 0.05) < 0.006);
         BOOST_TEST(std::abs(double(both.start) - 150000) <= 4096);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_carrier_that_wanders_is_one)
+{
+    for (const float amplitude : { 0.5F, 2.0F, 10.0F }) {
+        band some(1000000);
+        some.add_fm(200000, 600000, 0.15, 0.03, amplitude);
+        const auto found = detect(some.samples);
+        BOOST_REQUIRE(found.size() == 1);
+        BOOST_TEST(std::abs(double(found[0].start) - 200000) <= 4096);
+        BOOST_TEST(std::abs(double(found[0].n_samples) - 600000) <= 8192);
+        BOOST_TEST(std::abs(found[0].center - 0.15) < 0.005);
+        BOOST_TEST(found[0].bandwidth > 0.04);
+        BOOST_TEST(found[0].bandwidth < 0.08);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_sides_of_a_spectrum_belong_to_it)
+{
+    band some(900000);
+    some.add(100000, 600000, 0.1, 0.02, 30);
+    some.add(200000, 200000, 0.135, 0.02, 12); // two and two that come and go together
+    some.add(200000, 200000, 0.065, 0.02, 12);
+    some.add(500000, 100000, 0.135, 0.02, 15);
+    some.add(500000, 100000, 0.065, 0.02, 15);
+    some.add(300000, 200000, -0.2, 0.02, 15); // two that do not
+    some.add(350000, 300000, -0.235, 0.02, 12);
+    const auto found = detect(some.samples);
+    BOOST_REQUIRE(found.size() == 3);
+    check(at(found, -0.2), 300000, 200000, -0.2, 0.02, 15);
+    const auto& whole = at(found, 0.1);
+    BOOST_TEST(std::abs(double(whole.n_samples) - 600000) <= 8192);
+    BOOST_TEST(whole.bandwidth > 0.06);
+    BOOST_TEST(whole.bandwidth < 0.1);
+}
+
+BOOST_AUTO_TEST_CASE(a_line_is_as_narrow_as_it_can_be_told)
+{
+    for (const double frequency : { 0.2, 0.2 + 1.0 / 512, 0.2 + 1.0 / 2048 }) {
+        band some(500000);
+        some.add_carrier(150000, 200000, frequency, 1);
+        const auto found = detect(some.samples);
+        BOOST_REQUIRE(found.size() == 1);
+        BOOST_TEST(found[0].bandwidth < 5.0 / 4096);
+        BOOST_TEST(std::abs(found[0].center - frequency) < 0.5 / 4096);
     }
 }
 

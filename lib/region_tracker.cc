@@ -6,6 +6,7 @@
 #include <boost/math/special_functions/gamma.hpp>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 namespace gr {
 namespace sr2cnn {
@@ -33,7 +34,11 @@ constexpr double USUALLY =
     0.25;                     // of the most frequent bin's rows, of those that a track mostly has
 constexpr double FADE = 0.05; // of a track's power: what is weaker is another signal
 constexpr double LINE = 0.2;  // of its usual width: likewise
-constexpr std::size_t WIDER = 3;    // times a track: a signal of its own, which lies over it
+constexpr double WIDENED = 2; // times its power: no more than that has what just became wider
+constexpr double KEPT = 6;    // times its power, or a part of it: the same signal in another shape
+constexpr std::size_t WIDER = 3; // times a track: a signal of its own, which lies over it
+constexpr double MIN_POWER = std::numeric_limits<float>::min();
+constexpr std::size_t SETTLED = 16; // rows, after which that is known
 constexpr double MEMORY = 1.0 / 32; // weight of a row in what was of late
 constexpr std::size_t GAP = 4;      // rows, that may be missing in any track
 constexpr double GAP_GROWTH = 2.5;  // times the longest gap so far
@@ -260,7 +265,8 @@ void region_tracker::follow(const run& one)
         if (one.low > it->core_high || it->core_low > one.high || power < FADE * it->power ||
             width < LINE * it->width)
             continue;
-        if (d_rows - it->first >= YOUNG && width > WIDER * core + FEW) // goes on by itself
+        if (d_rows - it->first >= YOUNG && width > WIDER * core + FEW &&
+            power > WIDENED * it->power) // goes on by itself
             extend(*it, std::max(one.low, it->core_low), std::min(one.high, it->core_high));
         else
             met.push_back(it);
@@ -286,7 +292,7 @@ void region_tracker::follow(const run& one)
             low = std::max(low, (met[i - 1]->core_high + mine.core_low) / 2);
         if (i + 1 < met.size())
             high = std::min(high, (mine.core_high + met[i + 1]->core_low) / 2);
-        if (d_rows - mine.first >= YOUNG) {
+        if (d_rows - mine.first >= YOUNG && power > WIDENED * mine.power) {
             const auto more = std::max<std::size_t>(2, (mine.core_high - mine.core_low) / 4);
             low = std::max(low, mine.core_low - std::min(mine.core_low, more));
             high = std::min(high, mine.core_high + more);
@@ -311,37 +317,25 @@ void region_tracker::join_met()
             i++;
             continue;
         }
-        track both{ a.first <= b.first ? a.number : b.number,
-                    std::min(a.first, b.first),
-                    std::max(a.last, b.last),
-                    std::min(a.low, b.low),
-                    std::max(a.high, b.high),
-                    std::min(a.core_low, b.core_low),
-                    std::max(a.core_high, b.core_high) };
-        both.rows = std::max(a.rows, b.rows);
-        both.gap = std::max(a.gap, b.gap);
-        both.weight = std::max(a.weight, b.weight);
-        both.most = a.most + b.most;
-        both.power = a.power + b.power;
-        both.width = a.width + b.width;
-        both.excess.resize(both.high - both.low);
-        both.hits.resize(both.high - both.low);
-        for (const auto* part : { &a, &b })
-            for (auto k = part->low; k < part->high; k++) {
-                both.excess[k - both.low] += part->excess[k - part->low];
-                both.hits[k - both.low] += part->hits[k - part->low];
-            }
-        a = std::move(both);
+        add_bins(a, b);
+        a.core_low = std::min(a.core_low, b.core_low);
+        a.core_high = std::max(a.core_high, b.core_high);
+        a.number = a.first <= b.first ? a.number : b.number;
+        a.first = std::min(a.first, b.first);
+        a.last = std::max(a.last, b.last);
+        a.rows = std::max(a.rows, b.rows);
+        a.gap = std::max(a.gap, b.gap);
+        a.weight = std::max(a.weight, b.weight);
+        a.power += b.power;
+        a.width += b.width;
         d_tracks.erase(met[i + 1]);
         met.erase(met.begin() + i + 1);
     }
 }
 
-// By this row, where the track has the bins from low to high.
-void region_tracker::extend(track& one, std::size_t low, std::size_t high)
+// Room for the bins from low to high.
+void region_tracker::reach(track& one, std::size_t low, std::size_t high)
 {
-    if (low >= high)
-        return;
     if (low < one.low) {
         one.excess.insert(one.excess.begin(), one.low - low, 0);
         one.hits.insert(one.hits.begin(), one.low - low, 0);
@@ -352,6 +346,57 @@ void region_tracker::extend(track& one, std::size_t low, std::size_t high)
         one.hits.resize(high - one.low);
         one.high = high;
     }
+}
+
+void region_tracker::add_bins(track& one, const track& other)
+{
+    reach(one, other.low, other.high);
+    for (auto k = other.low; k < other.high; k++) {
+        one.excess[k - one.low] += other.excess[k - other.low];
+        one.hits[k - one.low] += other.hits[k - other.low];
+    }
+    one.most += other.most;
+}
+
+// Whether a track that is seen no more goes on as another one, with its power, where that began; it is that one's
+// beginning then.
+bool region_tracker::goes_on(const track& one)
+{
+    track* next = nullptr;
+    std::size_t most = 0;
+    for (auto& other : d_tracks) {
+        const auto low = std::max(one.core_low, other.core_low),
+                   high = std::min(one.core_high, other.core_high);
+        const auto least = std::min(one.core_high - one.core_low, other.core_high - other.core_low);
+        if (other.first + YOUNG / 2 < one.last || other.first > one.last + GAP || &other == &one ||
+            other.last <= one.last || low >= high || 2 * (high - low) < least ||
+            other.power > KEPT * one.power || one.power > KEPT * other.power)
+            continue;
+        if (high - low > most) {
+            most = high - low;
+            next = &other;
+        }
+    }
+    if (!next)
+        return false;
+    add_bins(*next, one);
+    next->number = one.number;
+    next->gap = std::max(next->gap, one.gap);
+    next->first = one.first;
+    next->most_power = std::max(next->most_power, one.most_power);
+    next->least_power = std::min(next->least_power, one.least_power);
+    next->rows += one.rows;
+    next->weight += one.weight;
+    set_core(*next);
+    return true;
+}
+
+// By this row, where the track has the bins from low to high.
+void region_tracker::extend(track& one, std::size_t low, std::size_t high)
+{
+    if (low >= high)
+        return;
+    reach(one, low, high);
     if (!one.rows || d_rows != one.last) {
         if (one.rows)
             one.gap = std::max(one.gap, d_rows - one.last - 1);
@@ -371,7 +416,16 @@ void region_tracker::extend(track& one, std::size_t low, std::size_t high)
     const auto weight = std::max(MEMORY, 1.0 / one.rows);
     one.power += (power - one.power) * weight;
     one.width += (double(high - low) - one.width) * weight;
+    if (one.rows >= SETTLED) {
+        one.most_power = std::max(one.most_power, one.power);
+        one.least_power = std::min(one.least_power, one.power);
+    }
+    set_core(one);
+}
 
+// The bins that it mostly has.
+void region_tracker::set_core(track& one)
+{
     const auto least = USUALLY * one.most;
     std::size_t a = 0, b = one.hits.size();
     while (a < b && one.hits[a] < least)
@@ -407,7 +461,7 @@ void region_tracker::close(bool all)
             ++it;
             continue;
         }
-        if (it->rows >= LEAST_ROWS)
+        if (it->rows >= LEAST_ROWS && (all || !goes_on(*it)))
             d_ended.push_back(as_region(*it, all));
         it = d_tracks.erase(it);
     }
@@ -453,6 +507,7 @@ region region_tracker::as_region(const track& one, bool to_end) const
     result.power = total / one.weight / size;
     result.noise = noise / size;
     result.noise_density = noise / std::max<std::size_t>(1, noisy);
+    result.swing = std::max(1.0, one.most_power / std::max(one.least_power, MIN_POWER));
     result.rows = one.last - one.first + 1;
     result.bins = std::max(1.0, high - low);
     result.size = size;

@@ -7,6 +7,7 @@
 #include "noise_floor.h"
 #include "spectra.h"
 #include <cstdint>
+#include <limits>
 #include <list>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@ struct region {
     std::uint64_t start, stop; //!< samples of the stream
     double low, high;          //!< cycles a sample, of 99 % of the power (ITU-R SM.443)
     double power;              //!< over the noise, mean over the rows that show it
+    double swing;              //!< of that in the course of time, its most over its least
     double noise;              //!< in its band
     double noise_density;      //!< a cycle a sample: 1 for white noise of unit power
     std::size_t rows, bins;    //!< its size in this spectrogram
@@ -84,10 +86,11 @@ private:
         std::size_t rows = 0;            // that showed it
         std::size_t gap = 0;             // longest within it, rows
         double power = 0, width = 0;     // of late: over the noise, and in bins
-        double weight = 0;               // of the rows, the later ones more than those long ago
-        float most = 0;                  // of the rows of the bin that had most of them
-        std::vector<float> excess = {};  // over the noise, of all rows; bins from low to high
-        std::vector<float> hits = {};    // of the rows that had the bin
+        double most_power = 0, least_power = std::numeric_limits<double>::max(); // that it had
+        double weight = 0;              // of the rows, the later ones more than those long ago
+        float most = 0;                 // of the rows of the bin that had most of them
+        std::vector<float> excess = {}; // over the noise, of all rows; bins from low to high
+        std::vector<float> hits = {};   // of the rows that had the bin
     };
     struct run {
         std::size_t low, high; // bins
@@ -102,6 +105,10 @@ private:
     void add_run(std::size_t low, std::size_t high);
     void follow(const run& one);
     void join_met();
+    static void reach(track& one, std::size_t low, std::size_t high);
+    static void add_bins(track& one, const track& other);
+    static void set_core(track& one);
+    bool goes_on(const track& one);
     void extend(track& one, std::size_t low, std::size_t high);
     void fade(track& one) const;
     float excess(std::size_t k) const;
