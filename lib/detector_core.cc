@@ -30,9 +30,10 @@ constexpr double TONES_APART = 12;  // of their widths
 constexpr double MUCH = 0.25; // and this much is a signal of its own if it comes and goes by itself
 constexpr double STEADY = 1.6; // swing of the power of what is one signal whatever its parts do,
 constexpr double LASTING = 0.8;
-constexpr double SWINGS = 2; // times the whole's power swing: a part that is all of it at times
-constexpr double FAINT = 30; // times a neighbour's power: it may be splatter,
-constexpr double NEAR = 1.5; // within so many widths of the other,
+constexpr double SWINGS = 2;   // times the whole's power swing: a part that is all of it at times
+constexpr double COVERED = 10; // times its power: it does not stand for that
+constexpr double FAINT = 30;   // times a neighbour's power: it may be splatter,
+constexpr double NEAR = 1.5;   // within so many widths of the other,
 constexpr double FAINT_AT_IT = 10, AT_IT = 0.1; // or so near a decade, whenever it comes and goes,
 constexpr double LOW = 4;                       // below this, over the noise, wherever it begins
 constexpr double STRONG = 1000, FAR = 30;       // a very strong one's reaches further
@@ -252,7 +253,7 @@ bool is_composite(const region& whole, const std::vector<region>& all)
 {
     std::vector<region> parts;
     for (const auto& one : all)
-        if (one.size > whole.size && std::min(one.rows, one.bins) >= 4 &&
+        if (one.size > whole.size && one.rows >= 4 && one.bins >= 2 &&
             width(one) < FINER * width(whole) && common_band(one, whole) > 0.8 * width(one) &&
             common_time(one, whole) > 0.6 * std::min(duration(one), duration(whole)))
             parts.push_back(one);
@@ -271,17 +272,37 @@ bool is_composite(const region& whole, const std::vector<region>& all)
     });
 }
 
+// Whether shorter windows, in which its band is resolved as well, show several signals one after the other.
+bool is_sequence(const region& whole, const std::vector<region>& all)
+{
+    std::vector<region> parts;
+    for (const auto& one : all)
+        if (one.size < whole.size && one.rows >= RESOLVED && one.bins >= RESOLVED + LINE &&
+            one.power > 0.5 * whole.power && duration(one) < 0.5 * duration(whole) &&
+            common_time(one, whole) > 0.8 * duration(one) &&
+            common_band(one, whole) > 0.6 * std::max(width(one), width(whole)))
+            parts.push_back(one);
+    return std::any_of(parts.begin(), parts.end(), [&](const region& part) {
+        return std::any_of(parts.begin(), parts.end(), [&](const region& next) {
+            return next.size == part.size && next.start > part.stop + whole.size &&
+                   common_band(part, next) > 0.6 * std::max(width(part), width(next));
+        });
+    });
+}
+
 // Of those that are the same signal, the one that shows it best.
 std::vector<region> chosen(const std::vector<region>& all)
 {
     std::vector<region> plain, best;
     for (const auto& one : all)
-        if (!is_composite(one, all))
+        if (!is_composite(one, all) && !is_sequence(one, all))
             plain.push_back(one);
     std::sort(plain.begin(), plain.end(), better);
     for (const auto& one : plain)
-        if (std::none_of(
-                best.begin(), best.end(), [&](const region& other) { return same(one, other); }))
+        if (std::none_of(best.begin(), best.end(), [&](const region& other) {
+                return same(one, other) &&
+                       (one.size < other.size || one.power < COVERED * other.power);
+            }))
             best.push_back(one);
     return best;
 }

@@ -313,6 +313,19 @@ BOOST_AUTO_TEST_CASE(a_line_is_as_narrow_as_it_can_be_told)
     }
 }
 
+BOOST_AUTO_TEST_CASE(short_ones_in_a_row_are_several)
+{
+    band some(400000);
+    for (std::size_t k = 0; k < 10; k++)
+        some.add(100000 + 15000 * k, 4000, 0.1, 0.15, 20);
+    const auto found = detect(some.samples);
+    BOOST_REQUIRE(found.size() == 10);
+    for (std::size_t k = 0; k < 10; k++) {
+        BOOST_TEST(std::abs(double(found[k].start) - 100000 - 15000.0 * k) <= 512);
+        BOOST_TEST(std::abs(double(found[k].n_samples) - 4000) <= 1024);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(an_image_is_none)
 {
     band some(400000);

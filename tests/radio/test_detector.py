@@ -260,7 +260,6 @@ def test_bursts_in_a_short_recording_are_one_emission_each():
         assert abs(one["start_sample"] - start) < 1000 and abs(one["n_samples"] - 3200) < 2000
 
 
-@pytest.mark.xfail(strict=True, reason="to be mended by whoever works on the detector now")
 def test_the_sides_of_a_strong_keyed_signal_are_none_of_their_own():
     """Of FSK that is switched, not filtered, 39 dB over the noise."""
     random = np.random.default_rng(6)
