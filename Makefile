@@ -17,9 +17,10 @@
 # package index of PyTorch's CPU builds; ARGS, more arguments for demo, bench, test, stress or grc.
 
 APT_PACKAGES = gnuradio gnuradio-dev pybind11-dev libeigen3-dev libfftw3-dev cmake g++ python3-dev python3-venv \
-               python3-scipy python3-click gir1.2-gtk-3.0 xterm xvfb xauth xdotool gr-osmosdr
+               python3-scipy python3-click gir1.2-gtk-3.0 xterm xvfb xauth xdotool gr-osmosdr chromium
 # xterm: gnuradio needs some terminal emulator, and would bring a whole desktop's for want of one.
 # xvfb, xauth, xdotool: for the tests and pictures of GNU Radio Companion. gr-osmosdr: for the monitor's at a radio.
+# chromium: for those of the report.
 
 PYTHON ?= /usr/bin/python3
 PIP_FLAGS ?=

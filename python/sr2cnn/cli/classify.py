@@ -2,6 +2,8 @@
 """`sr2cnn classify`: recordings in, emissions and what they are out."""
 
 import contextlib
+import shlex
+import sys
 from collections import Counter
 
 import click
@@ -58,7 +60,13 @@ MOST_ROWS = 30  # of the table of emissions
     metavar="OUT.png",
     help="Draw the spectrogram with its emissions; a folder for several recordings.",
 )
-def classify(files, datatype, rate, freq, out, sigmf, zmq, picture, **options):
+@click.option(
+    "--report",
+    type=NEW_FILE_OR_FOLDER,
+    metavar="OUT.html",
+    help="The same to zoom, with a table of the emissions, for a browser; or a folder.",
+)
+def classify(files, datatype, rate, freq, out, sigmf, zmq, picture, report, **options):
     """Say what is on the air in recordings: SigMF, WAV (stereo I/Q or mono), raw cf32, ci16, ci8, cu8.
 
     Each recording runs through a GNU Radio flowgraph of its own, as a radio's samples would. The emissions in
@@ -79,6 +87,9 @@ def classify(files, datatype, rate, freq, out, sigmf, zmq, picture, **options):
     classes have dashed boxes and a triangle, what was not judged is grey. The suffix tells the format: .png,
     .svg, .pdf, .jpg. Where it is a folder, each recording has its NAME.png there.
 
+    --report writes one HTML file that needs no network: the picture to zoom by wheel, fingers or keys, a
+    table of the emissions to sort, what each discovered class looks like, and this command line.
+
     --out replaces a file once all is done; after Ctrl-C or an error it holds the recordings that were
     finished. Pipes and devices are written into.
 
@@ -87,9 +98,9 @@ def classify(files, datatype, rate, freq, out, sigmf, zmq, picture, **options):
       sr2cnn classify recording.sigmf-meta
       sr2cnn classify radio.bin --datatype ci16 --rate 1.6M --freq 868.95MHz --out labels.jsonl
       sr2cnn classify *.cf32 | jq -r 'select(.event == "emission") | .label'
-      sr2cnn classify band.sigmf-meta --out emissions.jsonl --picture band.png
+      sr2cnn classify band.sigmf-meta --out emissions.jsonl --picture band.png --report band.html
     """
-    drawings = Drawings(files, picture)  # before anything is written
+    drawings = Drawings(files, picture, report)  # before anything is written
     for file in files:
         recording = open_recording(file, datatype, rate, freq)
         if sigmf:
@@ -217,11 +228,12 @@ def _classify(file, lines, publisher, sigmf, drawings, **options):
     _check(lines)
     if lost := results_lost(outputs):
         raise OSError("; ".join(lost))
+    looks = _looks(labelling, None if options["condition"] else recording.sample_rate)
     if options["condition"]:
         console.print(file, style="bold", end="", soft_wrap=True)
         console.print(heard.summary(_notes(labelling)), soft_wrap=True)
         console.print(heard.table(recording.sample_rate))
-        for line in heard.remarks(_looks(labelling, None)):
+        for line in heard.remarks(looks):
             console.print(line)
     else:
         frames = labelling.frames_by_class()
@@ -229,8 +241,10 @@ def _classify(file, lines, publisher, sigmf, drawings, **options):
         whole = max(0, 1 + (recording.n_samples - bundle.frame_len) // (hop or bundle.frame_len))
         if frames.total() + labelling.recognizer.frames_skipped != whole:
             raise click.ClickException(f"{file}: only {frames.total()} of {whole} frames came through")
-        _summary(console, file, labelling, frames, recording.sample_rate)
-    drawings.draw(file, recording, heard.emissions(), console)
+        _summary(console, file, labelling, frames, looks)
+    model = labelling.recognizer.encoder.bundle.name
+    facts = [("Model", model), ("Command", shlex.join(["sr2cnn", *sys.argv[1:]]))]
+    drawings.draw(file, recording, heard.described(looks), facts, console)
 
 
 def _check(lines):
@@ -262,8 +276,7 @@ def _notes(labelling, invalid=0):
     return [f"{n} {what}" for n, what in counts if n]
 
 
-def _summary(console, file, labelling, frames, rate):
-    looks = _looks(labelling, rate)
+def _summary(console, file, labelling, frames, looks):
     invalid = frames.pop(INVALID, 0)
     judged = frames.total()
     console.print(file, style="bold", end="", soft_wrap=True)
@@ -294,6 +307,12 @@ class _Heard(Output):
     def emissions(self):
         """The last event of each, in the order in which they begin."""
         return sorted(self._emissions.values(), key=lambda event: event["start_sample"])
+
+    def described(self, looks):
+        """The same, those of a discovered class with what it looks like, of which `looks` tells by id."""
+        for event in self.emissions():
+            description = looks.get(event.get("class_id"))
+            yield {**event, "description": description} if description else event
 
     def summary(self, notes):
         """How many, of what."""

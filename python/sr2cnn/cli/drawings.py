@@ -8,40 +8,46 @@ from sr2cnn_learn.cli.output import progress_bar
 from sr2cnn_learn.plots.boxes import event_boxes
 from sr2cnn_learn.plots.emissions import draw_recording
 from sr2cnn_learn.plots.file import picture_format
+from sr2cnn_learn.plots.report import write_report
 
 
 class Drawings:
-    """The pictures of one recording or, in folders, of several.
+    """The pictures and reports of one recording or, in folders, of several.
 
     Args:
         files: the recordings
-        picture: path of a picture, or a folder for NAME.png of each recording; None: none is drawn
+        picture, report: path, or a folder for one of each recording; None: none is made
 
     Raises:
-        ValueError: there are several recordings, but no folder for the pictures, or two have one name
+        ValueError: there are several recordings, but no folder, or two have one name; or the format is none
     """
 
-    def __init__(self, files, picture=None):
+    def __init__(self, files, picture=None, report=None):
+        self._pictures = _paths(files, picture, "--picture", ".png") if picture else {}
+        self._reports = _paths(files, report, "--report", ".html") if report else {}
+        for path in self._pictures.values():
+            picture_format(path)
         self._faults = []
-        self._picture = picture and _paths(files, picture, "--picture", ".png")
-        if self._picture:
-            for path in self._picture.values():
-                picture_format(path)
 
-    def draw(self, file, recording, events, console):
+    def draw(self, file, recording, events, facts, console):
         """Draw a recording with its `emission` events. What goes wrong is told by `check`: the events are out."""
-        if not self._picture:
-            return
-        boxes = event_boxes(events, recording.sample_rate)
-        title = f"{file.name}: {len(boxes)} emission{'s' * (len(boxes) != 1)}"
+        events = list(events)
+        if file in self._pictures:
+            boxes = event_boxes(events, recording.sample_rate)
+            panels = {f"{file.name}: {len(boxes)} emission{'s' * (len(boxes) != 1)}": boxes}
+            self._make(console, "picture", draw_recording, self._pictures[file], recording, panels)
+        if file in self._reports:
+            self._make(console, "report", write_report, self._reports[file], recording, events, facts)
+
+    def _make(self, console, what, function, path, recording, *arguments):
         with progress_bar(console) as progress:
-            task = progress.add_task(f"picture of {file.name}", total=recording.n_samples)
+            task = progress.add_task(f"{what} of {recording.path.name}", total=recording.n_samples)
             try:
-                draw_recording(
-                    self._picture[file],
+                function(
+                    path,
                     recording,
-                    {title: boxes},
-                    lambda samples: progress.update(task, completed=samples),
+                    *arguments,
+                    progress=lambda samples: progress.update(task, completed=samples),
                 )
             except (OSError, ValueError) as error:
                 self._faults.append(str(error))

@@ -121,11 +121,17 @@ def classes_of(boxes: Iterable[Box]) -> dict[str | None, Class]:
 
 @dataclass(frozen=True)
 class Scale:
-    """An axis: a value of a box times `factor`, plus `offset`, is one in units; what the axis is called."""
+    """An axis: a value of a box times `factor`, plus `offset`, is one in the `unit`; what it is called."""
 
     factor: float
     offset: float
-    name: str
+    what: str
+    unit: str
+
+    @property
+    def name(self) -> str:
+        """With the unit."""
+        return f"{self.what}, {self.unit}" if self.unit else self.what
 
     def __call__(self, value):
         return value * self.factor + self.offset
@@ -134,19 +140,19 @@ class Scale:
 def time_scale(n_samples: int, sample_rate: float | None) -> Scale:
     """From samples to s, ms or µs, whichever suits the length; without a rate they stay samples."""
     if not sample_rate:
-        return Scale(1.0, 0.0, "sample")
+        return Scale(1.0, 0.0, "sample", "")
     seconds = n_samples / sample_rate
     step, unit = next((one for one in ((1, "s"), (1e-3, "ms")) if seconds >= one[0]), (1e-6, "µs"))
-    return Scale(1 / (sample_rate * step), 0.0, f"time, {unit}")
+    return Scale(1 / (sample_rate * step), 0.0, "time", unit)
 
 
 def frequency_scale(sample_rate: float | None, center_frequency: float | None) -> Scale:
     """From cycles a sample to hertz, absolute where the center is known; without a rate they stay."""
     if not sample_rate:
-        return Scale(1.0, 0.0, "frequency over the sample rate")
+        return Scale(1.0, 0.0, "frequency over the sample rate", "")
     step, unit = hertz_unit(center_frequency or sample_rate / 2)
     what = "frequency" if center_frequency else "frequency offset"
-    return Scale(sample_rate / step, (center_frequency or 0.0) / step, f"{what}, {unit}")
+    return Scale(sample_rate / step, (center_frequency or 0.0) / step, what, unit)
 
 
 def hertz_unit(value: float) -> tuple[float, str]:

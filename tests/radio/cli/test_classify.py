@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -343,7 +344,8 @@ def band(tmp_path):
     rng = np.random.default_rng(3)
     samples = 0.01 * (rng.standard_normal((200_000, 2)) @ [1, 1j])
     for start, frequency in ((40_000, 0.25), (120_000, -0.2)):
-        symbols = np.repeat(rng.choice([-1, 1], 5000), 8)
+        symbols = np.kron(rng.choice([-1, 1], 5000), np.eye(1, 8)[0])
+        symbols = np.convolve(symbols, np.hanning(18)[1:-1], "same")
         samples[start : start + 40_000] += 0.2 * symbols * np.exp(2j * np.pi * frequency * np.arange(40_000))
     path = tmp_path / "band.cf32"
     path.write_bytes(samples.astype(np.complex64).tobytes())
@@ -364,6 +366,19 @@ def test_picture(bundle, band, tmp_path):
     assert len(above) > 500 and len(below) > 500 and above.max() < below.min()
 
 
+def test_report(bundle, band, tmp_path):
+    written = tmp_path / "a report.html"
+    tuned = ["--rate", "200k", "--freq", "868.95M"]
+    result = run_cli("classify", band, *tuned, "--model", bundle, "--report", written)
+    assert result.returncode == 0, result.stderr
+    text = written.read_text()
+    told = [event for event in events(result.stdout) if event["event"] == "emission"]
+    assert text.count("<rect ") == text.count("<tr id=") == len(told) == 2
+    assert f"--report &#39;{written}&#39;</dd>" in text and "<dd>small</dd>" in text
+    middles = [float(value) for value in re.findall('<td data-value="(86[0-9.]+)"', text)]  # MHz
+    assert middles == pytest.approx([869.0, 868.91], abs=0.003)
+
+
 def test_pictures_of_several(bundle, band, tmp_path):
     twin = tmp_path / "twin.cf32"
     twin.write_bytes(band.read_bytes())
@@ -382,9 +397,10 @@ def test_pictures_of_several(bundle, band, tmp_path):
     assert not (tmp_path / "events.jsonl").exists()
     folder = tmp_path / "pictures"
     folder.mkdir()
-    result = run_cli(*command, "--picture", folder)
+    result = run_cli(*command, "--picture", folder, "--report", folder)
     assert result.returncode == 0, result.stderr
-    assert sorted(path.name for path in folder.iterdir()) == ["band.cf32.png", "twin.cf32.png"]
+    expected = [f"{name}.cf32.{suffix}" for name in ("band", "twin") for suffix in ("html", "png")]
+    assert sorted(path.name for path in folder.iterdir()) == expected
     other = folder / "band.cf32"
     other.write_bytes(band.read_bytes())
     result = run_cli("classify", band, other, "--picture", folder)
