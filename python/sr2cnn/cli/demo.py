@@ -58,7 +58,8 @@ def demo(out, frames_per_key, snrs, seed, model, band_model, device, json_output
     and replay.npz (the frames) to the folder OUT.
 
     Then makes a band with many emissions at a time, finds, cuts out and names each, and scores that, too:
-    band.sigmf-meta (the truth in it), band.sigmf-data, band.jsonl.
+    band.png (its spectrogram, what was there above what was found), band.sigmf-meta (the truth in it),
+    band.sigmf-data, band.jsonl.
 
     \b
     Examples:

@@ -6,6 +6,9 @@ from collections import Counter, defaultdict
 from rich.table import Table
 from sr2cnn_learn.cli.output import progress_bar
 from sr2cnn_learn.evaluation.scene import match, read_truth, reported_emissions, score
+from sr2cnn_learn.plots.boxes import event_boxes, true_boxes
+from sr2cnn_learn.plots.emissions import draw_recording
+from sr2cnn_learn.recordings import open_recording
 from sr2cnn_learn.wording import percent
 
 RATE, SECONDS, DENSITY, SNR = 2e6, 2.0, 4.0, (6.0, 30.0)
@@ -16,7 +19,7 @@ def show_band(console, out, seed, model, device):
 
     Args:
         console: where it is told
-        out: folder, for band.sigmf-meta and its samples, and band.jsonl, the events
+        out: folder, for band.sigmf-meta and its samples, band.jsonl, the events, and band.png, the picture
         seed: of the band
         model, device: as those of a `recognizer`
 
@@ -36,7 +39,20 @@ def show_band(console, out, seed, model, device):
         f"told where nothing is: {figures['ghosts']}"
     )
     console.print(_table(truth, reported))
+    _draw(console, path, events, out / "band.png", figures)
+    console.print(f"wrote {out / 'band.png'}, band.sigmf-meta, band.sigmf-data, band.jsonl", soft_wrap=True)
     return figures
+
+
+def _draw(console, path, events, picture, figures):
+    recording = open_recording(path)
+    panels = {
+        f"what was there: {figures['emissions']} emissions": true_boxes(recording),
+        f"what was found: {figures['reported']}": event_boxes(events, recording.sample_rate),
+    }
+    with progress_bar(console) as progress:
+        task = progress.add_task("drawing", total=recording.n_samples)
+        draw_recording(picture, recording, panels, lambda n: progress.update(task, completed=n))
 
 
 def _make(console, path, seed):

@@ -52,6 +52,7 @@ def test_demo(bundle, tmp_path):
     band = figures["band"]
     assert band["emissions"] > 30 and band["found"] > 0.8 and band["ghosts"] < 10
     assert "what was there" in result.stderr
+    assert (out / "band.png").read_bytes().startswith(b"\x89PNG")
     told = reported_emissions(read_events(out / "band.jsonl"))
     assert len(told) == band["reported"] and len(read_truth(out / "band.sigmf-meta")) == band["emissions"]
     assert figures["frames"] == 220 and figures["frames_per_second"] > 0
