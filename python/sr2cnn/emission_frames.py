@@ -3,7 +3,7 @@
 
 import numpy as np
 import pmt
-from sr2cnn_learn.conditioning import cut_out
+from sr2cnn_learn.conditioning import BlockSpectra, cut_out
 
 from .base import sync_block
 from .messages import StatusPort
@@ -50,6 +50,7 @@ class emission_frames(sync_block):
         )
         self._rest = np.empty((0, frame_len), np.complex64)
         self.frames = self.faint = self.left_out = 0
+        self._spectra = None  # of the finder's ring, which comes with its first sample
         self._begins = {}  # number of an emission that goes on -> its first sample
         self._status = StatusPort(self, self.stats)
         self.message_port_register_out(UNJUDGED)
@@ -82,7 +83,9 @@ class emission_frames(sync_block):
         """Cut out the next emission; False where none waits. Its frames follow the `put` of this call."""
         while (emission := self._waiting.take(0 if put else WAIT)) is not None:
             if emission.reason is None:
-                emission.cut = cut_out(self._finder.ring.read, emission.box, **self._how)
+                if self._spectra is None:
+                    self._spectra = BlockSpectra(self._finder.ring.read)
+                emission.cut = cut_out(self._spectra, emission.box, **self._how)
                 emission.reason = emission.cut.reason
                 self._place(emission)
                 if emission.cut.snr < LEAST_SNR and not emission.is_piece:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .band import Band, band_around
+from .block_spectra import BlockSpectra
 from .conditioner import FILLED, MOST_RATIO
 from .edges import edge_near
 from .extraction import decimation, extract
@@ -72,7 +73,8 @@ def cut_out(read, box, samples_per_symbol, frame_len=128, hop=128, most_frames=0
 
     Args:
         read: gives the samples of the stream from its first argument up to its second one, complex (n,);
-            zeros where they are no longer held, fewer where they have not come yet
+            zeros where they are no longer held, fewer where they have not come yet. Or `BlockSpectra` of such,
+            which spares work where many emissions are on the air at a time
         box: ``start`` and ``n_samples``; ``center`` and ``bandwidth`` in cycles a sample; ``snr`` in dB;
             ``noise_density``, noise power per cycle a sample
         samples_per_symbol: of the frames; where no symbol rate shows, the emission fills a share of their band
@@ -130,7 +132,8 @@ def _extracted(read, box, most_frames):
     if most_frames and stop - start > LOOK * down + 2 * ends:
         middle = start + (stop - start - LOOK * down) // 2
         parts = [(start, start + ends), (middle, middle + LOOK * down), (stop - ends, stop)]
-    return [extract(read, *part, box.center, width) for part in parts]
+    spectra = read if isinstance(read, BlockSpectra) else BlockSpectra(read)
+    return [extract(spectra, *part, box.center, width) for part in parts]
 
 
 def _reach(box):

@@ -7,13 +7,11 @@ from functools import lru_cache
 import numpy as np
 from scipy import fft, signal
 
+from .block_spectra import SHORTEST
+
 ROOM = 2.75  # rate over the bandwidth that is asked for, at least
 PASSED = 0.36  # of the rate, on each side of the center, comes through as it is
 ATTENUATION = 70.0  # dB, of what the lower rate would fold
-LEAST_BINS = 256  # of the inverse transform
-LEAST_BLOCK = 8192  # samples of the forward one
-AT_ONCE = 1 << 18  # samples that are looked at together
-LARGEST = 1e12  # what is larger, or not finite, no receiver gives: its power would overflow
 
 
 @dataclass
@@ -39,43 +37,38 @@ class Extracted:
         return self.samples[self.index(start) : self.index(stop)]
 
 
-def extract(read, start, stop, center, bandwidth):
+def extract(spectra, start, stop, center, bandwidth):
     """What a stream holds in a band, and as much again around that, at a lower rate.
 
     Of each block's spectrum the bins around the center are taken, and transformed back with as many points.
 
     Args:
-        read: gives the samples of the stream from its first argument up to its second one, complex (n,); fewer
-            where the stream has ended
+        spectra: `BlockSpectra` of the stream
         start, stop: indices in the stream
         center, bandwidth: cycles a sample
 
     Returns:
-        ``Extracted``; it ends where the stream does
+        ``Extracted``; it begins at a multiple of its decimation and ends where the stream does
     """
-    start = max(0, start)
     down = decimation(bandwidth)
-    bins = max(LEAST_BINS, 1 << (LEAST_BLOCK // down - 1).bit_length())
-    block = bins * down
-    response, margin = _filter(down, bins)
-    hop = block - 2 * margin
+    block = _block(down)
+    hop, bins = block // 2, block // down
+    start = max(0, start) // down * down
+    stop = min(stop, spectra.end(stop))
     middle = round(center * block)
-    chosen = (middle + np.r_[: bins // 2, -bins // 2 : 0]) % block
-    out = [np.empty(0, np.complex64)]
-    for at in range(start, stop, max(1, AT_ONCE // hop) * hop):
-        n = min(max(1, AT_ONCE // hop) * hop, stop - at)
-        rows = -(-n // hop)
-        samples, there = _padded(read, at - margin, (rows - 1) * hop + block)
-        n = min(n, there - margin)
-        if n <= 0:
-            break
-        spectra = fft.fft(np.lib.stride_tricks.sliding_window_view(samples, block)[::hop], axis=1)
-        # Each block is turned as if one oscillator ran through the stream.
-        turns = middle * ((at - margin + hop * np.arange(rows)) % block) / block
-        spectra = spectra[:, chosen] * response * np.exp(-2j * np.pi * turns).astype(np.complex64)[:, None]
-        pieces = fft.ifft(spectra, axis=1)[:, margin // down : (margin + hop) // down]
-        out.append(pieces.reshape(-1)[: -(-n // down)])
-    return Extracted(np.concatenate(out), start, down, middle / block)
+    first = start // hop
+    rows = spectra.rows(block, first, -(-stop // hop)) if stop > start else []
+    chosen = (middle + np.r_[: bins // 2, -(bins - bins // 2) : 0]) % block
+    taken = np.empty((len(rows), bins), np.complex64)
+    for row, spectrum in zip(taken, rows):
+        np.take(spectrum, chosen, out=row)
+    # Each block is turned as if one oscillator ran through the stream.
+    turns = middle * (((first + np.arange(len(rows))) * hop - block // 4) % block) / block
+    taken *= np.exp(-2j * np.pi * turns).astype(np.complex64)[:, None]
+    taken *= _response(down)
+    pieces = fft.ifft(taken, axis=1)[:, bins // 4 : bins // 4 + bins // 2]
+    samples = pieces.reshape(-1)[(start - first * hop) // down :][: -(-(stop - start) // down)]
+    return Extracted(samples.copy(), start, down, middle / block)
 
 
 def decimation(bandwidth):
@@ -87,31 +80,34 @@ def decimation(bandwidth):
     return power * 3 // 2 if 1.5 * power <= most else power
 
 
+def _block(down):
+    """Samples of the blocks for a decimation: a quarter of them is as long as its filter, half, at least."""
+    block = SHORTEST
+    while _half_filter(down) > block // 4:
+        block *= 2
+    return block
+
+
+def _half_filter(down):
+    """Samples on each side of the filter's middle."""
+    n_taps, _ = signal.kaiserord(ATTENUATION, 2 * (0.5 - PASSED) / down)
+    return -(-n_taps // 2)
+
+
 @lru_cache(maxsize=32)
-def _filter(down, bins):
-    """(response for the bins of the inverse transform, float32, in FFT order; half the filter's length).
+def _response(down):
+    """Of the filter, for the bins that are transformed back, in FFT order: float32.
 
-    The length is that of a filter in time, so that nothing wraps around within a block.
+    Its length is that of a filter in time, so that nothing wraps around within a block.
     """
+    block = _block(down)
+    bins = block // down
     if down == 1:
-        return np.ones(bins, np.float32), 0
-    n_taps, beta = signal.kaiserord(ATTENUATION, 2 * (0.5 - PASSED) / down)
-    margin = -(-n_taps // (2 * down)) * down
-    taps = signal.firwin(2 * margin + 1, (0.5 + PASSED) / down, window=("kaiser", beta))
-    centered = np.zeros(bins * down)
-    centered[: margin + 1], centered[-margin:] = taps[margin:], taps[:margin]
+        return np.ones(bins, np.float32)
+    _, beta = signal.kaiserord(ATTENUATION, 2 * (0.5 - PASSED) / down)
+    half = _half_filter(down)
+    taps = signal.firwin(2 * half + 1, (0.5 + PASSED) / down, window=("kaiser", beta))
+    centered = np.zeros(block)
+    centered[: half + 1], centered[-half:] = taps[half:], taps[:half]
     response = fft.fft(centered).real / down
-    return np.r_[response[: bins // 2], response[-bins // 2 :]].astype(np.float32), margin
-
-
-def _padded(read, start, n):
-    """(n samples from ``start`` on, with zeros before and behind the stream; how many come before its end)."""
-    before = min(n, max(0, -start))
-    samples = np.zeros(n, np.complex64)
-    found = np.asarray(read(start + before, start + n))
-    there = min(n, before + len(found))
-    samples[before:there] = found[: there - before]
-    usable = np.abs(samples) < LARGEST  # False for NaN, too
-    if not usable.all():
-        samples[~usable] = 0
-    return samples, there
+    return np.r_[response[: bins // 2], response[-(bins - bins // 2) :]].astype(np.float32)

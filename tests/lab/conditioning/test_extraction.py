@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from scipy import signal
 from signals import noise, shifted
+from sr2cnn_learn.conditioning.block_spectra import BlockSpectra
 from sr2cnn_learn.conditioning.extraction import PASSED, decimation, extract
 
 N = 120_000
@@ -12,7 +13,7 @@ BANDS = [(0.2, 0.4), (-0.31, 0.12), (0.49, 0.05), (0.0, 0.011), (-0.123, 0.002)]
 
 
 def taken(x, start, stop, center, bandwidth):
-    return extract(lambda a, b: x[a:b], start, stop, center, bandwidth)
+    return extract(BlockSpectra(lambda a, b: x[a:b]), start, stop, center, bandwidth)
 
 
 @pytest.mark.parametrize("center, bandwidth", BANDS)
@@ -21,7 +22,9 @@ def test_is_what_a_mixer_and_a_filter_give(center, bandwidth, start):
     x = noise(N).astype(np.complex64)
     found = taken(x, start, N - 777, center, bandwidth)
     down = found.down
-    assert down == decimation(bandwidth) and found.first == start
+    assert down == decimation(bandwidth)
+    start = found.first
+    assert start == found.first // down * down
     assert len(found.samples) == -(-(N - 777 - start) // down)
     # In the passband they agree whatever the filters are: both are compared behind a third one.
     mixed = shifted(x, -found.center)
@@ -65,12 +68,34 @@ def test_edges_of_the_stream_and_what_is_not_finite_are_silence():
     assert np.isfinite(found.samples).all()
     assert np.abs(found.samples).max() < 1.2
     assert len(taken(x, 6000, 9000, 0.0, 0.01).samples) == 0
-    assert len(taken(x, 300, 300, 0.0, 0.01).samples) == 0
+    assert len(taken(x, 320, 320, 0.0, 0.01).samples) == 0
 
 
 def test_long_and_short_pieces_agree():
     x = noise(700_000).astype(np.complex64)
-    whole = taken(x, 1000, 700_000, 0.3, 0.01).samples
     down = decimation(0.01)
-    part = taken(x, 1000 + 9000 * down, 1000 + 9100 * down, 0.3, 0.01).samples
+    whole = taken(x, 20 * down, 700_000, 0.3, 0.01).samples
+    part = taken(x, 9020 * down, 9120 * down, 0.3, 0.01).samples
     assert np.allclose(whole[9000:9100], part, atol=1e-4)
+
+
+def test_what_has_not_come_yet_is_read_again_and_the_last_blocks_are_kept():
+    x, reads = noise(400_000).astype(np.complex64), []
+    held = 100_000
+
+    def read(start, stop):
+        reads.append((start, stop))
+        return x[start : min(stop, held)]
+
+    spectra = BlockSpectra(read, kept=200_000)
+    early = extract(spectra, 0, 300_000, 0.1, 0.02).samples
+    held = len(x)
+    late = extract(spectra, 0, 300_000, 0.1, 0.02).samples
+    expected = taken(x, 0, 300_000, 0.1, 0.02).samples
+    down = decimation(0.02)
+    assert len(early) == -(-100_000 // down) and np.array_equal(late, expected)
+    reads.clear()
+    again = extract(spectra, 200_000, 300_000, -0.3, 0.02)
+    assert len(reads) <= 2  # whether the stream has come so far
+    assert np.array_equal(again.samples, taken(x, 200_000, 300_000, -0.3, 0.02).samples)
+    assert spectra._held <= 200_000
