@@ -10,7 +10,7 @@ from .block_spectra import BlockSpectra
 from .conditioner import FILLED, MOST_RATIO
 from .edges import edge_near
 from .extraction import decimation, extract
-from .symbol_rate import frequency_deviation, symbol_rate
+from .symbol_rate import STEADY, frequency_deviation, symbol_rate, unevenness
 from .tuner import Tuner, ratio_near
 
 WINDOWS = 256, 1024, 4096  # samples; a box is known to about half of the window that shows its emission
@@ -22,9 +22,9 @@ LOOK = 1 << 13  # samples at the lower rate, of a long emission, that band and s
 A_FRAME = 160  # samples at the lower rate that make a frame, of almost any emission
 FINEST = 1 / 128  # share of the lower rate: no filter is narrower
 FITS = 0.6  # of the frames' band: what is wider has no place at its samples a symbol
-CARRIER_FILLED = (
-    0.3  # of the frames' band, by a carrier and what is on it; by others without a symbol rate FILLED
-)
+CARRIER_FILLED = 0.3  # of the frames' band, by a carrier and what is on it; by others FILLED
+STEEP = 1.5  # bandwidth over the symbol rate: pulses with steep edges are wider
+PULSE = 0.8  # filter for these over the symbol rate: it falls where that of root-raised cosines does
 LEAST_RATIO = 0.5  # of the frames' rate over the lower one: a carrier is as narrow as it is long
 LEAST_LEVEL = 0.1  # of the emission's own power, in a frame that counts
 FAINTEST = 1e-60  # power: what is less is no signal, and its inverse no number
@@ -106,7 +106,7 @@ def cut_out(read, box, samples_per_symbol, frame_len=128, hop=128, most_frames=0
     cut.center = (pieces[0].center + band.center / down + 0.5) % 1 - 0.5
     cut.bandwidth, cut.snr = band.bandwidth / down, band.snr
     cut.symbol_rate = band.symbol_rate and band.symbol_rate / down
-    deviation = band.symbol_rate and frequency_deviation(_longest(inside), band)
+    deviation = frequency_deviation(_longest(inside), band)
     cut.frequency_deviation = deviation and deviation / down
 
     up, under = ratio_near(_ratio(band, samples_per_symbol))
@@ -150,7 +150,9 @@ def _band(inside, box, around, density):
         return boxed
     found = band_around(inside, density / down, boxed) or boxed
     if not found.carrier:
-        found.symbol_rate = symbol_rate(_longest(inside), found)
+        longest = _longest(inside)
+        found.unevenness = unevenness(longest, found)
+        found.symbol_rate = symbol_rate(longest, found)
     return found
 
 
@@ -173,10 +175,17 @@ def _place(pieces, band, box, density):
     return edges[0], max(edges[1] - edges[0], 1)
 
 
+def _passed(band):
+    """Bandwidth of the filter: of pulses with steep edges, as OOK has them, what a model knows of pulses."""
+    if band.symbol_rate and band.unevenness > STEADY and band.bandwidth > STEEP * band.symbol_rate:
+        return PULSE * band.symbol_rate
+    return band.bandwidth
+
+
 def _ratio(band, samples_per_symbol):
     """Output samples for one at the lower rate."""
     rate = (band.symbol_rate or 0) * samples_per_symbol
-    if band.bandwidth >= FITS * rate:
+    if _passed(band) >= FITS * rate:
         filled = CARRIER_FILLED if band.carrier or band.peaked else FILLED
         rate = max(band.bandwidth / filled, LEAST_RATIO)
     return min(rate, MOST_RATIO)
@@ -198,7 +207,7 @@ def _frames(piece, band, cut, ratio, layout, most):
         needed = ((most - 1) * hop + frame_len) * under // up + 1
         skipped = max(0, len(samples) - needed) // 2
         samples, first = samples[skipped:][:needed], first + skipped * piece.down
-    tuner = Tuner(band.center, max(band.bandwidth, FINEST), up, under)
+    tuner = Tuner(band.center, max(_passed(band), FINEST), up, under)
     out = np.concatenate([tuner.push(samples), tuner.finish()])
     n = max(0, (len(out) - frame_len) // hop + 1)
     if not n:

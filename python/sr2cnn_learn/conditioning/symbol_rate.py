@@ -43,19 +43,16 @@ def symbol_rate(samples, band):
 
     Args:
         samples: complex (n,)
-        band: ``Band`` of the signal in them
+        band: ``Band`` of the signal in them, its unevenness known
 
     Returns:
         the rate, or None where no line stands out
     """
-    samples = samples[max(0, len(samples) - LONGEST) // 2 :][:LONGEST]
-    if len(samples) * min(band.bandwidth, 1.0) < FEWEST:
+    samples = _middle(samples)
+    if len(samples) * min(band.bandwidth, 1.0) < FEWEST or (band.unevenness > GAUSSIAN and not band.peaked):
         return None
     whole = _Centered(samples, band.center, band.bandwidth)
-    uneven = _unevenness(whole.part(-WHOLE, WHOLE), band)
-    if uneven > GAUSSIAN and not band.peaked:
-        return None
-    steady = uneven < STEADY
+    steady = band.unevenness < STEADY
     lowest = LOWEST if steady or band.peaked else LOWEST_LINEAR
     lines = [
         _Lines(trace, max(low, lowest) * band.bandwidth, high * band.bandwidth)
@@ -76,29 +73,38 @@ def frequency_deviation(samples, band):
 
     Args:
         samples: complex (n,)
-        band: ``Band`` of the signal in them, with its symbol rate
+        band: ``Band`` of the signal in them, its symbol rate and unevenness known
 
     Returns:
-        cycles a sample; None where the power is not steady, so that it is no FSK
+        cycles a sample; None where no symbol rate shows, or the power is not steady, so that it is no FSK
     """
-    samples = samples[max(0, len(samples) - LONGEST) // 2 :][:LONGEST]
-    whole = _Centered(samples, band.center, band.bandwidth).part(-WHOLE, WHOLE)
-    if _unevenness(whole, band) > STEADY:
+    if not band.symbol_rate or band.unevenness > STEADY:
         return None
+    whole = _Centered(_middle(samples), band.center, band.bandwidth).part(-WHOLE, WHOLE)
     symbol = max(1, round(1 / band.symbol_rate))
     turns = np.cumsum(np.r_[0, whole[1:] * whole[:-1].conj()], dtype=complex)
     tones = np.quantile(np.angle(turns[symbol:] - turns[:-symbol]), [1 - OUTER, OUTER])
     return float(np.diff(tones)[0] / (4 * np.pi))
 
 
-def _unevenness(samples, band):
-    """Variance of the power within some symbols over its squared mean, without that of noise and taper."""
+def unevenness(samples, band):
+    """Variance of a signal's power within some symbols over its squared mean, without that of the noise in it.
+
+    Args:
+        samples: complex (n,)
+        band: ``Band`` of the signal in them
+    """
+    samples = _Centered(_middle(samples), band.center, band.bandwidth).part(-WHOLE, WHOLE)
     ends = int(np.ceil(TAPER / 2 * len(samples)))
-    power = np.abs(samples[ends:-ends]) ** 2
+    power = np.abs(samples[ends : len(samples) - ends]) ** 2
     mean = uniform_filter1d(power, max(1, min(len(power), round(SOME / band.bandwidth))))
     noise = 2 * WHOLE * 10 ** (-band.snr / 10)
     variance = np.sum((power - mean) ** 2) / max(np.sum(mean**2), np.finfo(float).tiny)
-    return variance * (1 + noise) ** 2 - 2 * noise - noise**2
+    return float(variance * (1 + noise) ** 2 - 2 * noise - noise**2)
+
+
+def _middle(samples):
+    return samples[max(0, len(samples) - LONGEST) // 2 :][:LONGEST]
 
 
 def _fundamental(rate, lines):
