@@ -8,17 +8,19 @@ import numpy as np
 import pmt
 from sr2cnn_learn.conditioning import SampleRing
 
-from .base import sync_block
+from .base import basic_block
 from .emission import MOST_WAITING, Emission
-from .sr2cnn_python import detector_kernel
+from .sr2cnn_python import detector_kernel, input_ended
 
 RX_TIME, RX_FREQ, RX_RATE = map(pmt.intern, ("rx_time", "rx_freq", "rx_rate"))
 SHORTEST_PIECE, LONGEST_PIECE = 1 << 19, 1 << 23  # samples
 PATIENCE = 1 << 19  # samples, that the detector may take to tell of what has ended
+PIECE = 2048  # samples at once, at least, of a stream that goes on
+TURN = 4e-3  # seconds in which as many come together as there is room for
 BREATH = 0.005  # seconds until a recording that has to wait looks again
 
 
-class emission_finder(sync_block):
+class emission_finder(basic_block):
     """Puts what a detector finds into a line, where `emission_frames` takes it from.
 
     Input: complex; its tags ``rx_rate``, ``rx_freq`` and ``rx_time`` are those of a radio.
@@ -35,7 +37,7 @@ class emission_finder(sync_block):
     """
 
     def __init__(self, waiting, sample_rate, report_seconds, live):
-        sync_block.__init__(self, name="SR2CNN Emission Finder", in_sig=[np.complex64], out_sig=None)
+        basic_block.__init__(self, name="SR2CNN Emission Finder", in_sig=[np.complex64], out_sig=None)
         self._waiting, self._live = waiting, live
         self._report_seconds = report_seconds
         self._given, self._rate = sample_rate, sample_rate or None
@@ -43,6 +45,7 @@ class emission_finder(sync_block):
         self._kernel = self.ring = None
         self._taken = 0  # samples of all runs
         self._time = None  # index of a sample, whole and fractional seconds of its time
+        self._most, self._last = 0, 0.0  # samples of a call, and when the last one was
         self._begins = {}  # number of the detector, of an emission that goes on -> its number, its first sample
         self.emissions = 0
 
@@ -58,11 +61,20 @@ class emission_finder(sync_block):
         self._waiting.end()
         return True
 
-    def work(self, input_items, output_items):
+    def forecast(self, noutput_items, ninputs):
+        return [1 if input_ended(self.to_basic_block(), 0) else PIECE]
+
+    def general_work(self, input_items, output_items):
         samples = input_items[0]
         if self._must_wait():
             time.sleep(BREATH)
             return 0
+        # Each turn of an interpreter that others want has its price: of what comes fast, more at once.
+        now, self._most = time.monotonic(), max(self._most, len(samples))
+        if len(samples) < self._most // 2 and now - self._last < TURN:
+            time.sleep(TURN / 4)
+            return 0
+        self._last = now
         first, done = self.nitems_read(0), 0
         for tag in sorted(self.get_tags_in_range(0, first, first + len(samples)), key=lambda tag: tag.offset):
             at = tag.offset - first
@@ -70,7 +82,8 @@ class emission_finder(sync_block):
             done = at
             self._follow(tag)
         self._push(samples[done:])
-        return len(samples)
+        self.consume(0, len(samples))
+        return 0
 
     def _must_wait(self):
         if self._live or self.ring is None:

@@ -289,7 +289,8 @@ def _monitor(
     table, to_stdout = LiveTable(), outputs["out"] == "-"
     without = () if labels or not condition else ("labels",)
     sink = _sink(table, source.recording, without, **outputs)
-    source.blocks[-1].set_min_output_buffer(ROOM)
+    for block in source.blocks:
+        block.set_min_output_buffer(ROOM)
     window = _Window(model, title) if gui else None
     top_block = flowgraph(source.blocks, chain, [sink, *([window.display] if window else [])])
     end = time.monotonic() + duration if duration else None

@@ -8,6 +8,7 @@ import numpy as np
 from ..base import sync_block
 
 PIECE = 4e-3  # seconds of samples at once: each piece costs all blocks behind a call
+BREATH = 1e-3  # seconds, while what is behind does not keep up
 LONGEST_WAIT = 0.1  # seconds, so that the flowgraph stops without delay
 
 
@@ -31,6 +32,7 @@ class pacer(sync_block):
             raise ValueError(f"sample rate is {sample_rate!r}, expected more than 0 Hz")
         self._sample_rate = sample_rate
         self._began = None
+        self._most_room = 1
 
     def start(self):
         self._began = None
@@ -43,7 +45,11 @@ class pacer(sync_block):
         done = self.nitems_written(0)
         room = len(output_items[0])
         n = min(room, int((now - self._began) * self._sample_rate) - done)
-        piece = max(1, min(room, int(PIECE * self._sample_rate)))
+        self._most_room = max(self._most_room, room)
+        piece = max(1, min(self._most_room // 2, int(PIECE * self._sample_rate)))
+        if room < piece:
+            time.sleep(BREATH)
+            return 0
         if n < piece:
             due = self._began + (done + piece) / self._sample_rate
             time.sleep(min(due - now, LONGEST_WAIT))
