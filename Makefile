@@ -93,6 +93,9 @@ screenshots: build
 	$(BIN)/sr2cnn dataset radioml2016 --out build/screenshots.npz --snr 18 --frames-per-key 200 --seed 7
 	QT_QPA_PLATFORM=offscreen $(BIN)/python docs/label_display_picture.py \
 		build/screenshots.npz docs/label_display.png
+	$(BIN)/sr2cnn dataset scene --out build/screenshots.sigmf-meta --rate 1M --seconds 10 --density 1 --snr 10:30 --seed 5
+	QT_QPA_PLATFORM=offscreen $(BIN)/python docs/waterfall_picture.py \
+		build/screenshots.sigmf-meta docs/waterfall.png
 	GRC_BLOCKS_PATH=$(CURDIR)/grc xvfb-run -a $(BIN)/python docs/grc_picture.py \
 		examples/label_display.grc docs/grc.png
 

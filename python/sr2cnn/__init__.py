@@ -18,6 +18,7 @@ from .radioml_source import radioml_source
 from .recognizer import recognizer
 from .recording_source import recording_source
 from .scorer import scorer
+from .spectrum import spectrum
 
 # Last: the import of the module .discriminator bound its name, which the C++ block shall have.
 from .sr2cnn_python import *

@@ -21,12 +21,13 @@ EVENTS = {
     "gap": "gap",
 }
 PORTS = {kind: port for port, kind in EVENTS.items()}
+SPECTRA = "spectra"  # of a `spectrum`, for a label display alone
 CMD = "cmd"
 PERIOD = 1.0  # of a status, seconds
 
 
 def connect_events(flowgraph, source, receiver):
-    """Connect what a block tells to a block that takes it, by each port of `EVENTS` that both have.
+    """Connect what a block tells to a block that takes it, by each port of `EVENTS`, and `SPECTRA`, that both have.
 
     Where the receiver gives commands and the source takes them, as a label display those of a recognizer,
     these are connected, too.
@@ -36,7 +37,7 @@ def connect_events(flowgraph, source, receiver):
         source, receiver: blocks
     """
     former = {"bursts"} if _has_output(source, "emissions") else set()  # the same, under its former name
-    for port in [port for port in EVENTS if port not in former]:
+    for port in [port for port in (*EVENTS, SPECTRA) if port not in former]:
         if _has_output(source, port) and _has_input(receiver, port):
             flowgraph.msg_connect((source, port), (receiver, port))
     if _has_output(receiver, CMD) and _has_input(source, CMD):

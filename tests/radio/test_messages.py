@@ -42,7 +42,10 @@ def test_each_port_that_both_have_is_connected(tiny_bundle, tmp_path):
     discriminator = sr2cnn.discriminator_from_bundle(model)
     sink, conditioner = sr2cnn.event_sink(str(tmp_path / "a.jsonl")), sr2cnn.conditioner()
     assert connected(recognizer, sink) == ({"labels", "novel", "emissions", "status"}, set())
-    assert connected(recognizer, sr2cnn.label_display()) == ({"labels", "novel", "status"}, {"cmd"})
+    assert connected(recognizer, sr2cnn.label_display()) == (
+        {"labels", "novel", "emissions", "status"},
+        {"cmd"},
+    )
     assert connected(discriminator, sink) == ({"labels", "novel", "status"}, set())
     assert connected(discriminator, conditioner) == ({"labels", "novel"}, set())
     assert connected(conditioner, sink) == ({"labels", "novel", "bursts"}, set())

@@ -90,6 +90,7 @@ def makers(tiny_bundle, replay, tmp_path_factory):
             lambda **p: sr2cnn.discriminator_from_bundle(model, **p),
             DISCRIMINATOR,
         ),
+        "spectrum": (sr2cnn.spectrum, dict(sample_rate="1e6")),
         "detector": (sr2cnn.detector, dict(sample_rate="1e6", report_seconds="0.5")),
         "conditioner": (sr2cnn.conditioner, dict(sample_rate="1e6", samples_per_symbol="8")),
         "recognizer": (
@@ -122,7 +123,7 @@ def makers(tiny_bundle, replay, tmp_path_factory):
 
 
 BLOCKS = (
-    "framer frame_queue tagger encoder discriminator discriminator_from_bundle detector conditioner"
+    "framer frame_queue tagger encoder discriminator discriminator_from_bundle spectrum detector conditioner"
     " recognizer wideband_recognizer class_registry event_sink radioml_source recording_source"
 ).split()
 

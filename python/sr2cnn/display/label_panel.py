@@ -19,9 +19,13 @@ from sr2cnn_learn.attributes import in_words
 from sr2cnn_learn.names import check_name, shown
 from sr2cnn_learn.plots.palette import NO_CLASS, class_colour
 
-from .label_counts import is_count, is_finite
+from ..messages import SPECTRA
+from .label_counts import is_count, is_finite, is_integer
 from .label_statistics import BINS, LONGEST_NAME, LabelStatistics
+from .plot import Plot, mixed
 from .semantic_map import SemanticMap
+from .waterfall import Waterfall
+from .waterfall_plot import WaterfallPlot
 
 TICK = 0.2  # seconds from look to look at what came
 BUDGET = 0.05  # of them, at most, that taking it may cost: the flowgraph needs the interpreter, too
@@ -30,7 +34,7 @@ LANES = 14  # of the timeline, at most
 NOTICE = 10.0  # seconds that one is shown
 FAINTEST = 0.3  # opacity of a class with few of a bin's frames
 WARNING = "#b3131f", "#ff7a80"  # on a light ground, on a dark one
-STRIPE, FAINT = 0.06, 0.65  # of the text's colour, in that of every second row and of what matters less
+STRIPE = 0.06  # of the text's colour, in that of every second row
 CAPTIONS = ("model", "frames", "frames/s", "dropped", "waiting", "latency p50 / p99", "discovered")
 # Which of them stay where there is no room for all.
 IMPORTANCE = ("dropped", "discovered", "frames/s", "model", "latency p50 / p99", "waiting", "frames")
@@ -89,6 +93,7 @@ class LabelPanel(QtWidgets.QWidget):
         _panels.add(self)
         self.statistics = LabelStatistics(window, sample_rate)
         self.map = SemanticMap(None if bundle is None else bundle.centers)
+        self.waterfall = Waterfall(window)
         self._names = [] if bundle is None else [shown(name, LONGEST_NAME) for name in bundle.classes]
         self._model_name = None if bundle is None else bundle.name
         self._events, self._rename, self._missed, self._report = events, rename, missed, report
@@ -111,20 +116,22 @@ class LabelPanel(QtWidgets.QWidget):
         self.table.doubleClicked.connect(self._on_double_click)
         self.plane = _Plane()
         self.timeline = _Timeline()
+        self.waterfall_plot = WaterfallPlot()
+        self.waterfall_plot.hide()  # until there is something to show
         upper = QtWidgets.QSplitter(Qt.Horizontal)
         upper.addWidget(self.table)
         upper.addWidget(self.plane)
         upper.setSizes([590, 510])
-        both = QtWidgets.QSplitter(Qt.Vertical)
-        both.addWidget(upper)
-        both.addWidget(self.timeline)
-        both.setSizes([345, 275])
+        self._parting = QtWidgets.QSplitter(Qt.Vertical)
+        for part in (upper, self.waterfall_plot, self.timeline):
+            self._parting.addWidget(part)
+        self._parting.setSizes([345, 0, 275])
         layout = QtWidgets.QVBoxLayout(self)
         layout.addWidget(self.header)
-        layout.addWidget(both, 1)
+        layout.addWidget(self._parting, 1)
         layout.addWidget(self.notice)
 
-        self._parts = self.header, self.table, self.plane, self.timeline
+        self._parts = self.header, self.table, self.plane, self.waterfall_plot, self.timeline
         for part in self._parts:
             part.installEventFilter(self)
         self._timer = QtCore.QTimer(self)
@@ -136,13 +143,24 @@ class LabelPanel(QtWidgets.QWidget):
         """Take events in, for a while at most."""
         end = time.monotonic() + BUDGET
         for event, at in self._events():
-            id = self.statistics.take(event, at)
-            if id is not None and "vector" in event:
-                self.map.take(id, event["vector"], event["n_frames"])
-            if id is not None and "description" in event:
-                self._look(id, event["description"])
+            self._take_in(event, at)
             if time.monotonic() > end:
                 break
+
+    def _take_in(self, event, at):
+        if event["event"] == SPECTRA:
+            self.waterfall.take_line(event)
+            return
+        id = event.get("class_id")
+        if event["event"] == "emission":
+            self.waterfall.take_emission(event)
+            if not is_integer(id) or id in self.statistics.classes:
+                return
+        id = self.statistics.take(event, at)
+        if id is not None and "vector" in event:
+            self.map.take(id, event["vector"], event["n_frames"])
+        if id is not None and "description" in event:
+            self._look(id, event["description"])
 
     def refresh(self):
         """Draw what was taken in."""
@@ -168,6 +186,7 @@ class LabelPanel(QtWidgets.QWidget):
     def set_window(self, window):
         """Seconds that the timeline covers. It keeps what lies in them."""
         self.statistics.set_window(window)
+        self.waterfall.set_window(window)
         self.rows.set_window(window)
 
     def set_sample_rate(self, sample_rate):
@@ -178,6 +197,21 @@ class LabelPanel(QtWidgets.QWidget):
         """Show a line for a while."""
         self._show_notice(text)
         self._notice_until = time.monotonic() + NOTICE
+
+    def refresh_waterfall(self):
+        """Draw it, if something came."""
+        if self.waterfall.changed:
+            if self.waterfall_plot.isHidden():
+                self.waterfall_plot.show()
+                self._parting.setSizes([230, 300, 170])
+            self.waterfall_plot.getAxis("left").setWidth(self.timeline.getAxis("left").width())
+            self.waterfall_plot.show_waterfall(self.waterfall, self._look_of_box)
+
+    def _look_of_box(self, box):
+        """Name, colour, and whether it is known."""
+        heard = self.statistics.classes.get(box.event.get("class_id")) if box.label else None
+        name = heard.name if heard else box.label
+        return name, _colour(heard.order) if heard else QtGui.QColor(NO_CLASS), box.known
 
     def _look(self, id, description):
         with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):  # it may be no description
@@ -272,6 +306,8 @@ class LabelPanel(QtWidgets.QWidget):
     def _on_timer(self):
         try:  # PyQt ends the process for what a slot raises
             self.take()
+            if self.isVisible():
+                self.refresh_waterfall()
             if time.monotonic() - self._refreshed >= REFRESH and self.isVisible():
                 self.refresh()
         except Exception as error:
@@ -360,7 +396,7 @@ class _Table(QtWidgets.QTableView):
         palette = self.palette()
         ground, text = palette.color(palette.Base), palette.color(palette.Text)
         # Qt's own stripes have a colour that a theme's style sheet does not set.
-        self.model().stripe = _mixed(ground, text, STRIPE)
+        self.model().stripe = mixed(ground, text, STRIPE)
         self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
         self.fit()
 
@@ -511,30 +547,7 @@ class _Rows(QtCore.QAbstractTableModel):
         return self._icons[key]
 
 
-class _Plot(pyqtgraph.PlotWidget):
-    """A plot on the ground of the window."""
-
-    def __init__(self):
-        super().__init__()
-        self.setMenuEnabled(False)
-        self.foreground = self.faint = QtGui.QColor("gray")
-
-    def take_look(self):
-        palette = self.palette()
-        ground, self.foreground = palette.color(palette.Base), palette.color(palette.Text)
-        self.faint = _mixed(ground, self.foreground, FAINT)
-        self.setBackground(ground)
-        for side in ("left", "bottom"):
-            self.getAxis(side).setPen(self.faint)
-            self.getAxis(side).setTextPen(self.foreground)
-            self.getAxis(side).setStyle(tickFont=self.font())
-
-    def css_size(self):
-        """The size of the text, as style sheets have it."""
-        return f"{QtGui.QFontInfo(self.font()).pixelSize()}px"
-
-
-class _Timeline(_Plot):
+class _Timeline(Plot):
     """A lane a class; the stronger its colour, the larger its share of the frames then."""
 
     THICK, GAP = 7, 2  # rows of the picture
@@ -574,7 +587,7 @@ class _Timeline(_Plot):
         self.setLabel("bottom", what, **{"color": self.foreground.name(), "font-size": self.css_size()})
 
 
-class _Plane(_Plot):
+class _Plane(Plot):
     """The map: circles are known classes, triangles discovered ones, dots the latest runs."""
 
     def __init__(self):
@@ -699,12 +712,6 @@ def _plain_label(text):
 
 def _plain_tip(text):
     return text.replace("<", "‹")  # Qt would take it for HTML
-
-
-def _mixed(a, b, share):
-    """A colour between two, with that share of the second."""
-    pairs = zip(a.getRgb()[:3], b.getRgb()[:3])
-    return QtGui.QColor(*(round(one + share * (other - one)) for one, other in pairs))
 
 
 def _colour(order):

@@ -9,11 +9,10 @@ from ..names import shown
 from ..recordings import Recording
 from .boxes import Box, Class, Scale, classes_of, frequency_scale, time_scale
 from .file import picture
-from .palette import on
+from .palette import ground, on
 from .spectrogram import Spectrogram, spectrogram
 
 SIZE = 16, 9  # inches, 100 pixels each
-GROUND = "#0b1020", "#24406b", "#7f9fbd", "#f6f4ec"  # from noise to the strongest: no class has such colours
 MOST_IN_LEGEND = 30
 NOTHING = "no emission"
 GAP = 2  # pixels between a box and what is in it, and between it and its label
@@ -72,11 +71,11 @@ def draw_emissions(
 
 
 def _draw_ground(axes, seen, time, frequency):
-    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.colors import ListedColormap
 
     extent = time(seen.start), time(seen.stop), frequency(seen.low), frequency(seen.high)
-    ground = LinearSegmentedColormap.from_list("ground", GROUND)
-    axes.imshow(seen.shares(), cmap=ground, vmin=0, vmax=1, extent=extent, origin="lower", aspect="auto")
+    colours = ListedColormap(ground(256) / 255)
+    axes.imshow(seen.shares(), cmap=colours, vmin=0, vmax=1, extent=extent, origin="lower", aspect="auto")
     axes.ticklabel_format(useOffset=False, style="plain")
 
 

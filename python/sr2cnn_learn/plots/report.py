@@ -17,7 +17,7 @@ from ..attributes import in_words
 from ..names import shown
 from ..recordings import Recording
 from .boxes import Box, Class, Scale, classes_of, event_boxes, frequency_scale, hertz_unit, time_scale
-from .emissions import GROUND
+from .palette import ground
 from .spectrogram import Spectrogram, spectrogram
 
 SIZE = 2000, 1024  # of the picture
@@ -139,12 +139,10 @@ def _hertz(value):
 
 def _image(seen: Spectrogram):
     """A picture of the levels as a data URI."""
-    from matplotlib.colors import LinearSegmentedColormap
     from PIL import Image
 
-    palette = LinearSegmentedColormap.from_list("ground", GROUND, LEVELS)(np.arange(LEVELS), bytes=True)
     image = Image.fromarray(np.round(seen.shares()[::-1] * (LEVELS - 1)).astype(np.uint8), "P")
-    image.putpalette(palette[:, :3].tobytes())
+    image.putpalette(ground(LEVELS).tobytes())
     file = io.BytesIO()
     image.save(file, "png", optimize=True)
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -39,13 +39,25 @@ class Spectrogram:
 
     @property
     def span(self) -> tuple[float, float]:
-        above = np.clip(np.quantile(self.level, BRIGHTEST) - self.floor, *SPAN)
-        return self.floor - UNDER_FLOOR, self.floor + float(above)
+        return span_of(self.level, self.floor)
 
     def shares(self) -> np.ndarray:
         """The levels as a picture shows them, float32 (rows, columns): 0 the darkest, 1 the brightest."""
         darkest, brightest = self.span
         return np.clip((self.level - darkest) / (brightest - darkest), 0, 1)
+
+
+def span_of(level: np.ndarray, floor: float) -> tuple[float, float]:
+    """Darkest and brightest level, dB, of a picture of such levels over such a noise."""
+    above = np.clip(np.quantile(level, BRIGHTEST) - floor, *SPAN)
+    return floor - UNDER_FLOOR, floor + float(above)
+
+
+def mean_or_peak(total: np.ndarray, peak: np.ndarray, counts) -> np.ndarray:
+    """Of powers by their sum and peak: the mean, or the peak over what that is in noise alone, if that is more."""
+    # The highest of n powers of noise is this many times their mean.
+    highest = np.cumsum(1 / np.arange(1, np.max(counts) + 1))[np.asarray(counts) - 1]
+    return np.maximum(total / counts, peak / highest)
 
 
 def spectrogram(
@@ -90,10 +102,7 @@ def spectrogram(
         total[within[at]] += np.add.reduceat(power, at)
         peak[within[at]] = np.maximum(peak[within[at]], np.maximum.reduceat(power, at))
         counts[within[at]] += np.diff(at, append=len(within))
-    # The highest of n powers of noise is this many times their mean.
-    highest = np.cumsum(1 / np.arange(1, counts.max() + 1))[counts - 1]
-    power = np.maximum(total / counts[:, None], peak / highest[:, None]).T
-    level, floor = _decibels(power)
+    level, floor = _decibels(mean_or_peak(total, peak, counts[:, None]).T)
     return Spectrogram(level, floor, start, stop, first / n_fft - 0.5, last / n_fft - 0.5)
 
 
