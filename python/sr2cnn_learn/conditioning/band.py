@@ -113,7 +113,7 @@ def band_around(parts, noise_density, given):
     last = high + _beyond(smooth[high : high + room + 1], above[high : high + room + 1])
     there = first + np.flatnonzero(above[first : last + 1])
     region = slice(there[0], there[-1] + 1)
-    strength = np.maximum(excess[region], 0)
+    strength = np.maximum(excess[region], np.finfo(float).tiny)
     low, high = occupied(strength)
     bins = high - low
     half = np.diff(occupied(strength, 0.5))[0]
