@@ -62,7 +62,7 @@ class emission_finder(basic_block):
         return True
 
     def forecast(self, noutput_items, ninputs):
-        return [1 if input_ended(self.to_basic_block(), 0) else PIECE]
+        return [1 if input_ended(self.to_basic_block(), 0, PIECE) else PIECE]
 
     def general_work(self, input_items, output_items):
         samples = input_items[0]

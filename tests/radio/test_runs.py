@@ -140,6 +140,15 @@ def test_emissions_of_a_second_run(tiny_bundle, bursts):
         assert all(label[key] == emission[key] for key in ("start_sample", "n_samples", "label", "n_frames"))
 
 
+@pytest.mark.parametrize("n", [1, 2047, 2048, 2049, 10_001])
+def test_the_finder_takes_every_sample(tiny_bundle, n):
+    recognizer = sr2cnn.recognizer(str(tiny_bundle), device="cpu", sample_rate=1e6)
+    top = gr.top_block()
+    top.connect(blocks.vector_source_c(ramp(n)), recognizer)
+    top.run()
+    assert recognizer.finder.ring.end == n
+
+
 def test_a_burst_that_stop_cuts_off_is_told(tiny_bundle, bursts):
     source = samples(bursts, [14_500])
     conditioner, log, top = sr2cnn.conditioner(1e6), message_log("bursts"), gr.top_block()

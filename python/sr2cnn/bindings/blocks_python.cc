@@ -65,14 +65,17 @@ void bind_blocks(py::module& m)
 
     m.def(
         "input_ended",
-        [](const std::shared_ptr<gr::basic_block>& block, int port) {
+        [](const std::shared_ptr<gr::basic_block>& block, int port, int last) {
             const auto found = std::dynamic_pointer_cast<gr::block>(block);
-            return found && gr::sr2cnn::input_ended(*found, port);
+            return found && gr::sr2cnn::input_ended(*found, port, last);
         },
         py::arg("block"),
         py::arg("port") = 0,
+        py::arg("last") = 0,
         released(),
-        "Whether the blocks before an input are done, and all that they sent is read.");
+        "Whether the blocks before an input are done, and all that they sent is read, but for the "
+        "last\n"
+        "few items.");
 
     py::class_<discriminator, gr::block, gr::basic_block, std::shared_ptr<discriminator>> judge(
         m,

@@ -6,6 +6,7 @@ import time
 import numpy as np
 
 from ..base import sync_block
+from ..sr2cnn_python import input_ended
 
 PIECE = 4e-3  # seconds of samples at once: each piece costs all blocks behind a call
 BREATH = 1e-3  # seconds, while what is behind does not keep up
@@ -47,9 +48,10 @@ class pacer(sync_block):
         n = min(room, int((now - self._began) * self._sample_rate) - done)
         self._most_room = max(self._most_room, room)
         piece = max(1, min(self._most_room // 2, int(PIECE * self._sample_rate)))
-        if room < piece:
+        if room < piece and not input_ended(self.to_basic_block(), 0, piece):
             time.sleep(BREATH)
             return 0
+        piece = min(piece, room)
         if n < piece:
             due = self._began + (done + piece) / self._sample_rate
             time.sleep(min(due - now, LONGEST_WAIT))
