@@ -15,7 +15,8 @@ RX_FREQ, RX_RATE = pmt.intern("rx_freq"), pmt.intern("rx_rate")
 class spectrum(sync_block):
     """The spectrum of a stream, twenty times a second at most, for the waterfall of a `label_display`.
 
-    The flowgraph never waits for it, and it costs the same at any rate: of fast streams it looks at a part.
+    The flowgraph never waits for it. Of fast streams it looks at a part: there are no more spectra at 20 MS/s than at
+    1 MS/s.
 
     Input: complex; its tags ``rx_rate`` and ``rx_freq`` are those of a radio. Message output ``spectra``: a PDU
     a line, ``start_sample``, ``n_samples``, ``sample_rate`` and ``rx_freq`` where they are known, and dB over
