@@ -15,6 +15,7 @@ FEWEST = 24  # symbols, about, that show a rate
 TAPER = 0.2  # share of the samples
 # Variance of the power over its squared mean.
 STEADY = 0.15  # FSK stays below, linear modulations above
+KEYED = 0.35  # OOK, whose carrier is a peak, is above, AM and FM with speech below
 GAUSSIAN = 0.62  # all of these stay below, but OOK; OFDM and noise are above
 SOME = 16  # symbols, about
 # Rates that are looked for, over the bandwidth.
@@ -49,7 +50,9 @@ def symbol_rate(samples, band):
         the rate, or None where no line stands out
     """
     samples = _middle(samples)
-    if len(samples) * min(band.bandwidth, 1.0) < FEWEST or (band.unevenness > GAUSSIAN and not band.peaked):
+    if len(samples) * min(band.bandwidth, 1.0) < FEWEST:
+        return None
+    if band.unevenness < KEYED if band.peaked else band.unevenness > GAUSSIAN:  # speech; OFDM
         return None
     whole = _Centered(samples, band.center, band.bandwidth)
     steady = band.unevenness < STEADY

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Emissions cut out of a stream, on signals made here."""
 
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from signals import fsk, noise, qpsk, shifted
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from signals import fsk, keyed, noise, qpsk, shifted, switched
 from sr2cnn_learn.conditioning import SampleRing, cut_out
 
 
@@ -109,16 +112,79 @@ def test_overwritten_says_so():
     assert found.frames.shape == (0, 128) and found.reason == "its samples are no longer held"
 
 
-@pytest.mark.parametrize(
-    "start, n_samples", [(0, 5000), (15_000, 5000), (0, 20_000), (19_999, 1), (5, 0), (0, 1)]
+def test_of_a_long_one_beginning_middle_and_end_are_read():
+    n, asked = 3_000_000, []
+    x = stream(n + 40_000, (20_000, shifted(qpsk(n, 12), 0.1), 10))
+
+    def read(start, stop):
+        asked.append((start, stop))
+        return x[start:stop]
+
+    found = cut_out(read, box(20_000, n, 0.1, 0.11), 8, most_frames=24)
+    assert len(found.frames) == 24
+    assert abs(found.start - 20_000) < 100 and abs(found.start + found.n_samples - 20_000 - n) < 100
+    assert found.symbol_rate == pytest.approx(1 / 12, rel=1e-3)
+    assert sum(stop - start for start, stop in asked) < 0.2 * n
+    thirds = np.histogram(found.positions, [20_000 + k * n // 3 for k in range(4)])[0]
+    assert np.array_equal(thirds, [6, 12, 6])
+
+
+def test_steep_pulses_come_as_models_know_pulses():
+    """On-off keying whose spectrum goes far beyond the symbol rate."""
+    sps = 20
+    x = stream(60_000, (10_000, shifted(switched(1800, sps), 0.1), 20))
+    found = cut(x, box(10_000, 36_000, 0.1, 5 / sps))
+    assert found.symbol_rate == pytest.approx(1 / sps, rel=1e-3)
+    assert found.bandwidth > 2 / sps
+    spectrum = np.mean(
+        np.abs(np.fft.fftshift(np.fft.fft(found.frames * np.hanning(128)), axes=1)) ** 2, axis=0
+    )
+    beyond = np.abs(np.arange(128) / 128 - 0.5) > 1.1 / 8  # in symbol rates
+    assert spectrum[beyond].sum() < 1e-3 * spectrum.sum()
+
+
+def test_what_is_wider_than_the_frames_band_fills_part_of_it():
+    """8FSK of index 1 is as wide as eight symbol rates."""
+    sps = 60
+    x = stream(120_000, (10_000, shifted(keyed(1500, sps, 1, tones=8), 0.1), 20))
+    found = cut(x, box(10_000, 90_000, 0.1, 8.5 / sps))
+    assert found.symbol_rate == pytest.approx(1 / sps, rel=5e-3)
+    assert found.frequency_deviation == pytest.approx(3.5 / sps, rel=0.12)
+    assert found.bandwidth / found.ratio == pytest.approx(0.45, rel=0.1)
+
+
+KINDS = {
+    "noise": lambda n: noise(n),
+    "zeros": lambda n: np.zeros(n),
+    "tone": lambda n: shifted(np.ones(n), 0.1),
+    "impulse": lambda n: np.where(np.arange(n) == n // 2, 1e9, 0),
+    "denormal": lambda n: np.full(n, 1e-44),
+    "huge": lambda n: 1e11 * noise(n),
+    "nan": lambda n: np.full(n, np.nan),
+    "real": lambda n: (-1.0) ** np.arange(n),
+}
+SAMPLES = {name: make(30_000).astype(np.complex64) for name, make in KINDS.items()}
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    kind=st.sampled_from(sorted(SAMPLES)),
+    start=st.sampled_from([0, 1, 29_999, 30_000, 30_100]) | st.integers(0, 30_000),
+    n_samples=st.sampled_from([0, 1, 15, 16, 64, 300_000]) | st.integers(0, 40_000),
+    center=st.sampled_from([-0.5, 0.0, 0.4999, 0.5]) | st.floats(-1, 1),
+    bandwidth=st.sampled_from([0.0, 1e-9, 1e-4, 1.0, 2.0, -0.1]) | st.floats(0, 1),
+    snr=st.sampled_from([-100.0, 0.0, 300.0]),
+    noise_density=st.sampled_from([0.0, 1e-30, 1.0, 1e30]),
+    most_frames=st.sampled_from([0, 1, 3, 32]),
 )
-@pytest.mark.parametrize("bandwidth", [0.0, 1e-4, 0.1, 1.0])
-@pytest.mark.parametrize("center", [0.0, -0.5, 0.499])
-def test_no_box_raises(start, n_samples, bandwidth, center):
-    x = stream(20_000, (0, shifted(qpsk(20_000, 10), 0.1), 20))
-    x[7000:7005] = np.nan
-    for density in 0.0, 1.0, 1e9:
-        found = cut(x, box(start, n_samples, center, bandwidth, noise_density=density))
-        assert np.isfinite(found.frames).all()
-        assert (found.reason is None) == (len(found.frames) > 0)
-        assert found.start >= 0 and found.n_samples >= 0
+def test_any_box_of_any_samples_gives_a_cut(kind, most_frames, **described):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = cut(SAMPLES[kind], box(**described), most_frames=most_frames)
+    assert np.isfinite(found.frames).all() and found.frames.shape[1:] == (128,)
+    assert len(found.frames) == len(found.positions)
+    assert (found.reason is None) == (len(found.frames) > 0)
+    assert not most_frames or len(found.frames) <= most_frames
+    assert found.start >= 0 and found.n_samples >= 0
+    assert np.isfinite([found.center, found.bandwidth, found.snr, found.ratio]).all()
+    assert (np.diff(found.positions) > 0).all()
