@@ -15,21 +15,23 @@ namespace sr2cnn {
 namespace {
 
 constexpr std::size_t MIDDLE = detector_core::WINDOWS[1], LARGEST = detector_core::WINDOWS[2];
-constexpr std::size_t STEP = 8192;  // samples between two looks at what has ended
-constexpr float LOUDEST = 1e6F;     // no receiver gives more
-constexpr std::size_t RESOLVED = 6; // bins and rows; more of them show a signal no better
-constexpr std::size_t LINE = 5;     // bins, as many as a line has
-constexpr double SAME = 0.4;        // of the smaller one's duration and width: of one signal
-constexpr double TOGETHER = 0.1;    // of a duration: begin and end at once
-constexpr double FINER = 0.5;       // of a width: a signal within it, at a finer resolution
-constexpr double MOST = 0.6;        // of a region's energy: that signal is all of it
-constexpr double TONE = 0.2;        // of the power of another tone of a signal
-constexpr double EXACTLY = 0.32;    // of the usual tolerance: tones of one signal
-constexpr double TONES_ALIKE = 10;  // in power
-constexpr double TONES_APART = 12;  // of their widths
+constexpr std::size_t STEP = 8192; // samples between two looks at what has ended,
+constexpr std::size_t BUSY = 64,
+                      BUSY_STEP = 8 * STEP; // where so many wait: each look costs their square
+constexpr float LOUDEST = 1e6F;             // no receiver gives more
+constexpr std::size_t RESOLVED = 6;         // bins and rows; more of them show a signal no better
+constexpr std::size_t LINE = 5;             // bins, as many as a line has
+constexpr double SAME = 0.4;       // of the smaller one's duration and width: of one signal
+constexpr double TOGETHER = 0.1;   // of a duration: begin and end at once
+constexpr double FINER = 0.5;      // of a width: a signal within it, at a finer resolution
+constexpr double MOST = 0.6;       // of a region's energy: that signal is all of it
+constexpr double TONE = 0.2;       // of the power of another tone of a signal
+constexpr double EXACTLY = 0.32;   // of the usual tolerance: tones of one signal
+constexpr double TONES_ALIKE = 10; // in power
+constexpr double TONES_APART = 12; // of their widths
 constexpr double MUCH = 0.25; // and this much is a signal of its own if it comes and goes by itself
 constexpr double STEADY = 1.6; // swing of the power of what is one signal whatever its parts do,
-constexpr double LASTING = 0.8;
+constexpr double LASTING = 0.9;
 constexpr double SWINGS = 2;   // times the whole's power swing: a part that is all of it at times
 constexpr double COVERED = 10; // times its power: it does not stand for that
 constexpr double FAINT = 30;   // times a neighbour's power: it may be splatter,
@@ -49,10 +51,11 @@ constexpr std::size_t RECENT = 256;
 constexpr double TOLD = 0.3; // in common with one that has been told: it is that one
 constexpr std::uint64_t MARGIN =
     2 * LARGEST; // samples: so much later may one seem to end in one spectrogram than in another
-constexpr double ALIKE = 2; // times as wide: still what it was
+constexpr std::uint64_t PACE = 16; // looks in a piece's time for what has to be told
+constexpr double ALIKE = 2;        // times as wide: still what it was
 
 double duration(const region& one) { return double(one.stop - one.start); }
-double width(const region& one) { return std::max(one.high - one.low, 1.0 / one.size); }
+double width(const region& one) { return std::max(one.high - one.low, one.least_width); }
 double snr(const region& one)
 {
     return one.power / std::max(one.noise, double(std::numeric_limits<float>::min()));
@@ -135,12 +138,11 @@ bool may_be_side(const region& one, const region& whole)
 bool are_sides(const region& one, const region& other, const region& whole)
 {
     const auto alike = [](double a, double b, double most) { return a < most * b && b < most * a; };
-    return may_be_side(other, whole) &&
+    return 2 * std::abs(center(one) + center(other) - 2 * center(whole)) <
+               width(one) + width(other) &&
            common_time(one, other) > 0.5 * std::min(duration(one), duration(other)) &&
-           std::abs(center(one) + center(other) - 2 * center(whole)) <
-               0.5 * (width(one) + width(other)) &&
            alike(width(one), width(other), SIDES_ALIKE) &&
-           alike(one.power, other.power, SIDES_ALIKE * SIDES_ALIKE);
+           alike(one.power, other.power, SIDES_ALIKE * SIDES_ALIKE) && may_be_side(other, whole);
 }
 
 bool is_side(const region& one, const region& whole, const std::vector<region>& all)
@@ -290,22 +292,59 @@ bool is_sequence(const region& whole, const std::vector<region>& all)
     });
 }
 
-// Of those that are the same signal, the one that shows it best.
-std::vector<region> chosen(const std::vector<region>& all)
+// Of those that are the same signal, the one that shows it best; worked out for those that are asked for and what
+// they hang together with.
+class choice
 {
-    std::vector<region> plain, best;
-    for (const auto& one : all)
-        if (!is_composite(one, all) && !is_sequence(one, all))
-            plain.push_back(one);
-    std::sort(plain.begin(), plain.end(), better);
-    for (const auto& one : plain)
-        if (std::none_of(best.begin(), best.end(), [&](const region& other) {
-                return same(one, other) &&
-                       (one.size < other.size || one.power < COVERED * other.power);
-            }))
-            best.push_back(one);
-    return best;
-}
+public:
+    explicit choice(const std::vector<region>& all) : d_all(all), d_verdicts(all.size(), UNKNOWN) {}
+
+    bool is_best(std::size_t which)
+    {
+        if (d_verdicts[which] == UNKNOWN)
+            judge(which);
+        return d_verdicts[which] == BEST;
+    }
+
+private:
+    enum verdict : char { UNKNOWN, MET, WORSE, BEST };
+
+    void judge(std::size_t which)
+    {
+        std::vector<std::size_t> group{ which };
+        d_verdicts[which] = MET;
+        for (std::size_t i = 0; i < group.size(); i++)
+            for (std::size_t k = 0; k < d_all.size(); k++)
+                if (d_verdicts[k] == UNKNOWN && touch(d_all[group[i]], d_all[k])) {
+                    d_verdicts[k] = MET;
+                    group.push_back(k);
+                }
+        std::vector<region> regions;
+        for (auto k : group)
+            regions.push_back(d_all[k]);
+        std::vector<std::size_t> plain, best;
+        for (auto k : group) {
+            d_verdicts[k] = WORSE;
+            if (!is_composite(d_all[k], regions) && !is_sequence(d_all[k], regions))
+                plain.push_back(k);
+        }
+        std::sort(
+            plain.begin(), plain.end(), [&](auto a, auto b) { return better(d_all[a], d_all[b]); });
+        for (auto k : plain) {
+            const auto& one = d_all[k];
+            if (std::any_of(best.begin(), best.end(), [&](auto other) {
+                    return same(one, d_all[other]) && (one.size < d_all[other].size ||
+                                                       one.power < COVERED * d_all[other].power);
+                }))
+                continue;
+            best.push_back(k);
+            d_verdicts[k] = BEST;
+        }
+    }
+
+    const std::vector<region>& d_all;
+    std::vector<verdict> d_verdicts;
+};
 
 // With the beginning and the end that the shortest windows show.
 region timed(region one, const std::vector<region>& all)
@@ -322,31 +361,30 @@ region timed(region one, const std::vector<region>& all)
     return one;
 }
 
-// Neither a stronger one's splatter nor its image, nor what the noise floor is not known well enough for.
-bool is_emission(const region& one, const std::vector<region>& others)
+// Whether one is a stronger one's splatter or its image.
+bool is_trace(const region& one, const region& other)
 {
-    for (const auto& other : others) {
-        if (common_time(one, other) < 0.8 * duration(one) - 2.0 * one.size)
-            continue;
-        const double apart = std::max(one.low - other.high, other.low - one.high);
-        const double fainter = other.power / one.power;
-        if (fainter > FAINT_AT_IT && apart < AT_IT * std::log10(fainter) * width(other))
-            return false;
-        if (other.power < FAINT * one.power)
-            continue;
-        const double reach = 3.0 / one.size;
-        const double denser = other.power / width(other) / (one.power / width(one));
-        const bool comes_along = together(one, other) || snr(one) < LOW;
-        if (comes_along && apart < std::max(NEAR * width(other), reach))
-            return false;
-        if ((together(one, other) || snr(one) < STRONG / FAR) && denser > STRONG &&
-            snr(other) > STRONG && apart < std::max(FAR * width(other), reach))
-            return false;
-        const double mirrored = std::abs((one.low + one.high + other.low + other.high) / 2);
-        if (together(one, other) && other.power > IMAGE * one.power &&
-            mirrored < std::max(width(other), 4.0 / one.size))
-            return false;
-    }
+    const double fainter = other.power / one.power;
+    if (!(fainter > FAINT_AT_IT) || common_time(one, other) < 0.8 * duration(one) - 2.0 * one.size)
+        return false;
+    const double apart = std::max(one.low - other.high, other.low - one.high);
+    if (apart < AT_IT * std::log10(fainter) * width(other))
+        return true;
+    if (fainter < FAINT)
+        return false;
+    const bool at_once = together(one, other);
+    const double reach = 3.0 / one.size;
+    const double denser = other.power / width(other) / (one.power / width(one));
+    const double mirrored = std::abs(center(one) + center(other));
+    return ((at_once || snr(one) < LOW) && apart < std::max(NEAR * width(other), reach)) ||
+           ((at_once || snr(one) < STRONG / FAR) && denser > STRONG && snr(other) > STRONG &&
+            apart < std::max(FAR * width(other), reach)) ||
+           (at_once && fainter > IMAGE && mirrored < std::max(width(other), 4.0 / one.size));
+}
+
+// Neither of what the noise floor is not known well enough for.
+bool stands_out(const region& one)
+{
     return snr(one) > (one.from_start && one.to_end ? LEAST_SNR_ALWAYS : LEAST_SNR);
 }
 
@@ -382,7 +420,7 @@ void detector_core::push(const sample* samples, std::size_t n)
         samples += taken;
         n -= taken;
         d_end += taken;
-        if (d_end % STEP == 0)
+        if (d_end % (d_pending.size() > BUSY ? BUSY_STEP : STEP) == 0)
             settle(false);
     }
 }
@@ -430,7 +468,8 @@ void detector_core::settle(bool all)
         }
         waits = waiting(open, judged);
     }
-    const bool due = is_due(open);
+    const auto pace = std::max<std::uint64_t>(STEP, d_longest / PACE);
+    const bool due = d_end % pace < BUSY_STEP && is_due(open);
     if (!due && std::all_of(waits.begin(), waits.end(), [](char one) { return one; })) {
         give_up(open);
         return;
@@ -438,29 +477,36 @@ void detector_core::settle(bool all)
 
     auto everything = d_pending;
     everything.insert(everything.end(), open.begin(), open.end());
-    const auto best = chosen(everything);
-    auto others = best;
-    others.insert(others.end(), d_recent.begin(), d_recent.end());
+    choice best(everything);
     std::vector<region> ended, go_on, left;
-    const auto judge = [&](const region& one, std::vector<region>& emissions) {
-        const bool told = std::any_of(d_recent.begin(), d_recent.end(), [&](const region& other) {
-            return common_share(one, other) > TOLD;
-        });
-        if (std::find(best.begin(), best.end(), one) != best.end() && !told &&
-            is_emission(one, others))
-            emissions.push_back(timed(one, everything));
+    const auto is_emission = [&](std::size_t i) {
+        const auto& one = everything[i];
+        const auto is_new = [&](const region& told) {
+            return common_share(one, told) <= TOLD && !is_trace(one, told);
+        };
+        if (!stands_out(one) || !best.is_best(i) ||
+            !std::all_of(d_recent.begin(), d_recent.end(), is_new))
+            return false;
+        for (std::size_t k = 0; k < everything.size(); k++)
+            if (is_trace(one, everything[k]) && best.is_best(k))
+                return false;
+        return true;
+    };
+    const auto judge = [&](std::size_t i, std::vector<region>& emissions) {
+        if (is_emission(i))
+            emissions.push_back(timed(everything[i], everything));
     };
     for (std::size_t i = 0; i < d_pending.size(); i++)
         if (!waits[i])
-            judge(d_pending[i], ended);
+            judge(i, ended);
         else {
             left.push_back(d_pending[i]);
             if (due)
-                judge(d_pending[i], go_on);
+                judge(i, go_on);
         }
     if (due)
-        for (const auto& one : open)
-            judge(one, go_on);
+        for (auto i = d_pending.size(); i < everything.size(); i++)
+            judge(i, go_on);
     d_pending = std::move(left);
     say(std::move(ended), std::move(go_on));
     give_up(open);
@@ -491,15 +537,17 @@ std::vector<char> detector_core::waiting(const std::vector<region>& open,
                    });
     // What belongs to one that waits does, too; for so long.
     const auto spread = [&](std::vector<char>& which, std::uint64_t patience) {
-        for (bool changed = true; changed;) {
-            changed = false;
-            for (std::size_t i = 0; i < n; i++)
-                for (std::size_t k = 0; k < n; k++)
-                    if (which[i] && !which[k] &&
-                        (touch(d_pending[i], d_pending[k]) ||
-                         are_tones(d_pending[i], d_pending[k])))
-                        which[k] = changed = true;
-        }
+        std::vector<std::size_t> group;
+        for (std::size_t i = 0; i < n; i++)
+            if (which[i])
+                group.push_back(i);
+        for (std::size_t i = 0; i < group.size(); i++)
+            for (std::size_t k = 0; k < n; k++)
+                if (!which[k] && (touch(d_pending[group[i]], d_pending[k]) ||
+                                  are_tones(d_pending[group[i]], d_pending[k]))) {
+                    which[k] = true;
+                    group.push_back(k);
+                }
         for (std::size_t i = 0; i < n; i++)
             which[i] &= d_pending[i].stop + patience > judged;
     };
@@ -545,7 +593,12 @@ void detector_core::say(std::vector<region> ended, std::vector<region> open)
     const auto wholes = ended; // wider now, and so is their splatter
     ended.erase(std::remove_if(ended.begin(),
                                ended.end(),
-                               [&](const region& one) { return !is_emission(one, wholes); }),
+                               [&](const region& one) {
+                                   return std::any_of(
+                                       wholes.begin(), wholes.end(), [&](const region& whole) {
+                                           return is_trace(one, whole);
+                                       });
+                               }),
                 ended.end());
     join_tones(open);
     std::sort(ended.begin(), ended.end(), [](const region& a, const region& b) {

@@ -182,6 +182,28 @@ BOOST_AUTO_TEST_CASE(spectra_are_those_of_a_plain_transform)
         BOOST_CHECK_THROW(spectra{ wrong }, std::invalid_argument);
 }
 
+BOOST_AUTO_TEST_CASE(running_means_are_those_of_a_plain_sum)
+{
+    for (const std::size_t size : { 32, 256, 1024 }) {
+        std::mt19937 random(size);
+        std::exponential_distribution<float> draw(0.5);
+        std::vector<float> values(size), few(size), many(size);
+        for (auto& one : values)
+            one = draw(random);
+        running_means(values.data(), size, few.data(), many.data());
+        for (std::size_t k = 0; k < size; k++) {
+            double expected = 1;
+            if (k > 0 && k + 1 < size)
+                expected = (double(values[k - 1]) + values[k] + values[k + 1]) / 3;
+            BOOST_TEST(few[k] == expected, boost::test_tools::tolerance(1e-5));
+            expected = 0;
+            for (int j = -8; j <= 8; j++)
+                expected += std::min(5.0F, values[std::clamp<std::size_t>(k, 8, size - 9) + j]);
+            BOOST_TEST(many[k] == expected / 17, boost::test_tools::tolerance(1e-5));
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(noise_is_no_emission)
 {
     for (unsigned seed = 1; seed <= 4; seed++)

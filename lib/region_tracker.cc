@@ -36,7 +36,9 @@ constexpr double FADE = 0.05; // of a track's power: what is weaker is another s
 constexpr double LINE = 0.2;  // of its usual width: likewise
 constexpr double WIDENED = 2; // times its power: no more than that has what just became wider
 constexpr double KEPT = 6;    // times its power, or a part of it: the same signal in another shape
-constexpr std::size_t WIDER = 3; // times a track: a signal of its own, which lies over it
+constexpr std::size_t OFTEN = 64,
+                      SELDOM = 8; // rows, in which and after which its core is looked at again
+constexpr std::size_t WIDER = 3;  // times a track: a signal of its own, which lies over it
 constexpr double MIN_POWER = std::numeric_limits<float>::min();
 constexpr std::size_t SETTLED = 16; // rows, after which that is known
 constexpr double MEMORY = 1.0 / 32; // weight of a row in what was of late
@@ -55,10 +57,45 @@ float threshold(std::size_t bins)
     return MARGIN * boost::math::gamma_q_inv(shape, FALSE_ALARM) / shape;
 }
 
+// Of values, each of them at least so much. In four parts, so that none waits for the one before it.
+float sum(const float* values, std::size_t n, float least)
+{
+    float sums[4] = {};
+    std::size_t k = 0;
+    for (; k + 4 <= n; k += 4)
+        for (std::size_t i = 0; i < 4; i++)
+            sums[i] += std::max(values[k + i], least);
+    for (; k < n; k++)
+        sums[0] += std::max(values[k], least);
+    return sums[0] + sums[1] + (sums[2] + sums[3]);
+}
+
 // What starts a track has to stand out by so much, what keeps it up by half of that.
 float half_of(float start) { return 1 + (start - 1) / 2; }
 
 } // namespace
+
+void running_means(const float* values, std::size_t size, float* few, float* many)
+{
+    few[0] = few[size - 1] = 1;
+    for (std::size_t k = 1; k + 1 < size; k++)
+        few[k] = (values[k - 1] + values[k] + values[k + 1]) * (1.0F / FEW);
+    // Sums of two, four, eight and sixteen, each from those before it.
+    std::size_t n = size;
+    for (std::size_t k = 0; k < size; k++)
+        many[k] = std::min(values[k], LOUDEST);
+    for (std::size_t step = 1; step < MANY - 1; step *= 2) {
+        n -= step;
+        for (std::size_t k = 0; k < n; k++)
+            many[k] += many[k + step];
+    }
+    n = size - MANY + 1;
+    for (std::size_t k = 0; k < n; k++)
+        many[k] = (many[k] + std::min(values[k + MANY - 1], LOUDEST)) * (1.0F / MANY);
+    std::copy_backward(many, many + n, many + n + MANY / 2);
+    std::fill_n(many, MANY / 2, many[MANY / 2]);
+    std::fill_n(many + n + MANY / 2, MANY / 2, many[n + MANY / 2 - 1]);
+}
 
 region_tracker::region_tracker(std::size_t size)
     : d_spectra(size),
@@ -73,8 +110,9 @@ region_tracker::region_tracker(std::size_t size)
       d_over(size),
       d_few(size),
       d_many(size),
-      d_sums(size + 1),
-      d_audible(size)
+      d_excess(size),
+      d_audible(size),
+      d_loud(size)
 {
     set_memory(0);
 }
@@ -172,19 +210,14 @@ void region_tracker::judge(const float* mean)
             d_over[first + k] =
                 std::max(sides, mean[first + k] / std::max(line[k], level[first + k]));
     }
-    for (std::size_t k = 0; k < size; k++)
-        d_sums[k + 1] = d_sums[k] + std::min(d_over[k], LOUDEST);
-    d_few[0] = d_few[size - 1] = 1;
-    for (std::size_t k = 1; k + 1 < size; k++)
-        d_few[k] = (d_over[k - 1] + d_over[k] + d_over[k + 1]) / FEW;
-    const auto reach = std::min(MANY / 2, size / 2 - 1);
-    for (std::size_t k = 0; k < reach; k++) {
-        d_many[k] = d_sums[2 * reach + 1] / (2 * reach + 1);
-        d_many[size - 1 - k] = (d_sums[size] - d_sums[size - 2 * reach - 1]) / (2 * reach + 1);
+    const float* noise = d_floor.noise().data();
+    for (std::size_t k = 0; k < size; k++) {
+        const float excess = std::min(mean[k], d_over[k] * level[k]) - noise[k];
+        d_excess[k] = level[k] <= std::numeric_limits<float>::max() ? excess : 0;
     }
-    for (std::size_t k = reach; k + reach < size; k++)
-        d_many[k] = (d_sums[k + reach + 1] - d_sums[k - reach]) / (2 * reach + 1);
+    running_means(d_over.data(), size, d_few.data(), d_many.data());
     find_runs();
+    look_up_tracks();
     for (const auto& one : d_runs)
         follow(one);
     close(false);
@@ -194,18 +227,31 @@ void region_tracker::judge(const float* mean)
 void region_tracker::find_runs()
 {
     const auto size = d_spectra.size();
+    // Through pointers of their own: a char might else be a part of anything.
+    const float *over = d_over.data(), *few = d_few.data(), *many = d_many.data();
+    const float start_few = d_start_few, start_many = d_start_many;
+    const float keep_few = d_keep_few, keep_many = d_keep_many;
+    char *loud = d_loud.data(), *audible = d_audible.data();
     for (std::size_t k = 0; k < size; k++)
-        d_audible[k] = (d_few[k] > d_keep_few) | ((d_many[k] > d_keep_many) & (d_over[k] > 1.0F));
+        loud[k] = (few[k] > start_few) | (many[k] > start_many);
+    for (std::size_t k = 0; k < size; k++)
+        audible[k] = (few[k] > keep_few) | ((many[k] > keep_many) & (over[k] > 1.0F));
     d_runs.clear();
     const auto next = [&](std::size_t k) { // audible bin from k on
-        const auto* found = std::memchr(&d_audible[k], 1, size - k);
-        return found ? std::size_t(static_cast<const char*>(found) - d_audible.data()) : size;
+        const auto* found = std::memchr(audible + k, 1, size - k);
+        return found ? std::size_t(static_cast<const char*>(found) - audible) : size;
     };
     for (auto k = next(0); k < size;) {
-        auto end = k + 1; // over gaps that are narrow beside it
-        for (auto j = end; j < size && j < end + std::max<std::size_t>(2, (end - k) / 4); j++)
-            if (d_audible[j])
-                end = j + 1;
+        auto end = k + 1;
+        for (;;) { // over gaps that are narrow beside it
+            while (end < size && audible[end])
+                end++;
+            const auto more = std::min(size - end, std::max<std::size_t>(2, (end - k) / 4));
+            const auto* found = std::memchr(audible + end, 1, more);
+            if (!found)
+                break;
+            end = static_cast<const char*>(found) - audible + 1;
+        }
         split(k, end);
         k = end < size ? next(end) : size;
     }
@@ -225,8 +271,8 @@ void region_tracker::split(std::size_t low, std::size_t high)
     };
     for (auto k = low; k < high; k++) {
         const float now = d_few[k];
-        if (bottom < std::min(top / VALLEY, DEEPEST) &&
-            now > bottom * VALLEY) { // up again on the other side
+        if (now > bottom * VALLEY &&
+            bottom < std::min(top / VALLEY, DEEPEST)) { // up again on the other side
             cut(valley);
             begin = valley;
             top = now;
@@ -244,23 +290,35 @@ void region_tracker::split(std::size_t low, std::size_t high)
 
 void region_tracker::add_run(std::size_t low, std::size_t high)
 {
-    bool loud = false;
-    for (auto k = low; k < high; k++)
-        loud |= d_few[k] > d_start_few || d_many[k] > d_start_many;
     if (low < high)
-        d_runs.push_back({ low, high, loud });
+        d_runs.push_back({ low, high, std::memchr(&d_loud[low], 1, high - low) != nullptr });
+}
+
+// Where the tracks are, so that a run meets only those nearby.
+void region_tracker::look_up_tracks()
+{
+    d_spans.clear();
+    for (auto it = d_tracks.begin(); it != d_tracks.end(); ++it)
+        d_spans.push_back({ it->core_low, it->core_high, 0, it });
+    std::sort(
+        d_spans.begin(), d_spans.end(), [](const span& a, const span& b) { return a.low < b.low; });
+    std::size_t highest = 0;
+    for (auto& one : d_spans)
+        one.highest = highest = std::max(highest, one.high);
 }
 
 void region_tracker::follow(const run& one)
 {
-    double power = 0;
-    for (auto k = one.low; k < one.high; k++)
-        if (d_over[k] > 1)
-            power += excess(k);
+    const double power = sum(&d_excess[one.low], one.high - one.low, 0);
 
     auto& met = d_met;
     met.clear();
-    for (auto it = d_tracks.begin(); it != d_tracks.end(); ++it) {
+    const auto first = std::partition_point(
+        d_spans.begin(), d_spans.end(), [&](const span& near) { return near.highest < one.low; });
+    for (auto near = first; near != d_spans.end() && near->low <= one.high; ++near) {
+        const auto it = near->of;
+        if (it == d_tracks.end()) // joined with another one in this row
+            continue;
         const auto core = it->core_high - it->core_low, width = one.high - one.low;
         if (one.low > it->core_high || it->core_low > one.high || power < FADE * it->power ||
             width < LINE * it->width)
@@ -328,6 +386,9 @@ void region_tracker::join_met()
         a.weight = std::max(a.weight, b.weight);
         a.power += b.power;
         a.width += b.width;
+        for (auto& near : d_spans)
+            if (near.of == met[i + 1])
+                near.of = d_tracks.end();
         d_tracks.erase(met[i + 1]);
         met.erase(met.begin() + i + 1);
     }
@@ -397,35 +458,44 @@ void region_tracker::extend(track& one, std::size_t low, std::size_t high)
     if (low >= high)
         return;
     reach(one, low, high);
+    auto& row = one.row;
     if (!one.rows || d_rows != one.last) {
         if (one.rows)
             one.gap = std::max(one.gap, d_rows - one.last - 1);
+        if (one.rows >= SETTLED) {
+            one.most_power = std::max(one.most_power, one.power);
+            one.least_power = std::min(one.least_power, one.power);
+        }
         one.rows++;
         if (++one.weight > d_memory)
             fade(one);
+        row = { 0, 0, 0, one.power, one.width };
     }
     one.last = d_rows;
-    double power = 0;
-    const auto last = std::max(high, one.core_high);
-    for (auto k = std::min(low, one.core_low); k < last; k++) {
-        one.excess[k - one.low] += excess(k);
-        power += excess(k);
-    }
-    for (auto k = low; k < high; k++)
-        one.most = std::max(one.most, ++one.hits[k - one.low]);
+    // Several runs of a row may be one track's; each bin counts once.
+    const auto first = std::max(row.counted, std::min(low, one.core_low));
+    const auto last = std::max({ first, high, one.core_high });
+    const float* now = &d_excess[first];
+    float* all = &one.excess[first - one.low];
+    for (std::size_t k = 0; k < last - first; k++)
+        all[k] += now[k];
+    float* hits = &one.hits[low - one.low];
+    for (std::size_t k = 0; k < high - low; k++)
+        hits[k]++;
+    row.counted = last;
+    row.power += sum(now, last - first, std::numeric_limits<float>::lowest());
+    row.width += high - low;
     const auto weight = std::max(MEMORY, 1.0 / one.rows);
-    one.power += (power - one.power) * weight;
-    one.width += (double(high - low) - one.width) * weight;
-    if (one.rows >= SETTLED) {
-        one.most_power = std::max(one.most_power, one.power);
-        one.least_power = std::min(one.least_power, one.power);
-    }
-    set_core(one);
+    one.power = row.power_before + (row.power - row.power_before) * weight;
+    one.width = row.width_before + (row.width - row.width_before) * weight;
+    if (one.rows < OFTEN || one.rows % SELDOM == 0)
+        set_core(one);
 }
 
 // The bins that it mostly has.
 void region_tracker::set_core(track& one)
 {
+    one.most = *std::max_element(one.hits.begin(), one.hits.end());
     const auto least = USUALLY * one.most;
     std::size_t a = 0, b = one.hits.size();
     while (a < b && one.hits[a] < least)
@@ -444,13 +514,6 @@ void region_tracker::fade(track& one) const
     for (auto* values : { &one.excess, &one.hits })
         for (float& value : *values)
             value /= 2;
-}
-
-// Power over the noise, in a bin of the row that is judged.
-float region_tracker::excess(std::size_t k) const
-{
-    const float level = d_floor.level()[k];
-    return std::isfinite(level) ? d_over[k] * level - d_floor.noise()[k] : 0;
 }
 
 void region_tracker::close(bool all)
@@ -511,6 +574,7 @@ region region_tracker::as_region(const track& one, bool to_end) const
     result.rows = one.last - one.first + 1;
     result.bins = std::max(1.0, high - low);
     result.size = size;
+    result.least_width = 1.0 / size;
     result.track = one.number;
     return result;
 }

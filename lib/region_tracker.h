@@ -25,6 +25,7 @@ struct region {
     double noise_density;      //!< a cycle a sample: 1 for white noise of unit power
     std::size_t rows, bins;    //!< its size in this spectrogram
     std::size_t size;          //!< of the spectrogram's windows, samples
+    double least_width;        //!< of a bin there
     std::uint64_t track;       //!< the same while it goes on, and only for it at this size
     bool from_start, to_end;   //!< cut off by the beginning, by the end of the stream
 
@@ -34,6 +35,14 @@ struct region {
                low == other.low && high == other.high;
     }
 };
+
+/*!
+ * \brief Each of a row's values with its neighbours: the mean of three, and of seventeen, in which none counts
+ * more than five. At the ends of the row, where there are too few: 1, and the nearest one.
+ *
+ * \param size at least 32
+ */
+void running_means(const float* values, std::size_t size, float* few, float* many);
 
 /*!
  * \brief Finds what stands out of the noise in a stream's spectrogram at one resolution.
@@ -87,10 +96,19 @@ private:
         std::size_t gap = 0;             // longest within it, rows
         double power = 0, width = 0;     // of late: over the noise, and in bins
         double most_power = 0, least_power = std::numeric_limits<double>::max(); // that it had
-        double weight = 0;              // of the rows, the later ones more than those long ago
-        float most = 0;                 // of the rows of the bin that had most of them
+        double weight = 0;       // of the rows, the later ones more than those long ago
+        float most = 0;          // of the rows of the bin that had most of them
+        struct {                 // its last row
+            std::size_t counted; // all bins below
+            double power, width, power_before, width_before;
+        } row = {};
         std::vector<float> excess = {}; // over the noise, of all rows; bins from low to high
         std::vector<float> hits = {};   // of the rows that had the bin
+    };
+    struct span {
+        std::size_t low, high; // core of a track
+        std::size_t highest;   // of this one and those before
+        std::list<track>::iterator of;
     };
     struct run {
         std::size_t low, high; // bins
@@ -103,6 +121,7 @@ private:
     void find_runs();
     void split(std::size_t low, std::size_t high);
     void add_run(std::size_t low, std::size_t high);
+    void look_up_tracks();
     void follow(const run& one);
     void join_met();
     static void reach(track& one, std::size_t low, std::size_t high);
@@ -111,7 +130,6 @@ private:
     bool goes_on(const track& one);
     void extend(track& one, std::size_t low, std::size_t high);
     void fade(track& one) const;
-    float excess(std::size_t k) const;
     void close(bool all);
     region as_region(const track& one, bool to_end) const;
 
@@ -125,8 +143,9 @@ private:
     std::size_t d_rows = 0;                  // judged
     std::vector<float> d_power, d_pairs[2], d_mean;
     std::vector<float> d_over, d_few, d_many; // a row over the floor; the same, bins taken together
-    std::vector<float> d_sums;
-    std::vector<char> d_audible; // bins
+    std::vector<float> d_excess;              // power of a row over the noise
+    std::vector<char> d_audible, d_loud;      // bins
+    std::vector<span> d_spans;                // of a row's tracks, in the order of their lower ends
     std::vector<run> d_runs;
     std::list<track> d_tracks;
     std::uint64_t d_number = 0; // of the last track
