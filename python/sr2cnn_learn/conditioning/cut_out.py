@@ -23,6 +23,7 @@ A_FRAME = 160  # samples at the lower rate that make a frame, of almost any emis
 FINEST = 1 / 128  # share of the lower rate: no filter is narrower
 FITS = 0.6  # of the frames' band: what is wider has no place at its samples a symbol
 CARRIER_FILLED = 0.3  # of the frames' band, by a carrier and what is on it; by others FILLED
+MOST_UP = 64  # of the resampling: the ratio is met to half a percent
 STEEP = 1.5  # bandwidth over the symbol rate: pulses with steep edges are wider
 PULSE = 0.8  # filter for these over the symbol rate: it falls where that of root-raised cosines does
 LEAST_RATIO = 0.5  # of the frames' rate over the lower one: a carrier is as narrow as it is long
@@ -109,7 +110,7 @@ def cut_out(read, box, samples_per_symbol, frame_len=128, hop=128, most_frames=0
     deviation = frequency_deviation(_longest(inside), band)
     cut.frequency_deviation = deviation and deviation / down
 
-    up, under = ratio_near(_ratio(band, samples_per_symbol))
+    up, under = ratio_near(_ratio(band, samples_per_symbol), MOST_UP)
     cut.ratio = up / under / down
     wanted = _shares(most_frames, len(pieces))
     found = [

@@ -67,7 +67,7 @@ def symbol_rate(samples, band):
         return None
     rate = max(rates, key=lambda rate: sum(one.near(rate)[0] for one in lines))
     if steady:  # symbols that repeat, in a preamble, show in the others
-        lines = lines[: 1 + len(LAGS)]
+        lines = lines[1 : 1 + len(LAGS)]
     return _fundamental(rate, lines)
 
 

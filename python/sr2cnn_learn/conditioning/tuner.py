@@ -8,9 +8,9 @@ MOST_UP = 16  # largest interpolation: a ratio is met to a few percent or better
 ATTENUATION = 60.0  # dB
 
 
-def ratio_near(value):
-    """(up, down), small whole numbers with up/down near a value."""
-    ups = np.arange(1, MOST_UP + 1)
+def ratio_near(value, most_up=MOST_UP):
+    """(up, down), small whole numbers with up/down near a value; ``up`` is at most ``most_up``."""
+    ups = np.arange(1, most_up + 1)
     downs = np.maximum(1, np.round(ups / value)).astype(int)
     best = int(np.argmin(np.abs(np.log(ups / downs / value))))
     return int(ups[best]), int(downs[best])
