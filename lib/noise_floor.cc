@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <boost/math/special_functions/gamma.hpp>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 #include <limits>
 
 namespace gr {
@@ -60,6 +62,32 @@ std::vector<float> running_median(const std::vector<float>& values, std::size_t 
 }
 
 } // namespace
+
+// All columns at once: the floats that are not negative are in the order of their bits, which are found one by one.
+std::vector<float>
+column_quantiles(const float* values, std::size_t n_rows, std::size_t n_columns, std::size_t below)
+{
+    constexpr int HIGHEST = 30, LOWEST = 12; // the sign is 31; 11 bits of the mantissa are enough
+    std::vector<std::uint32_t> found(n_columns);
+    std::vector<float> tried(n_columns);
+    std::vector<std::int32_t> smaller(n_columns);
+    for (int bit = HIGHEST; bit >= LOWEST; bit--) {
+        for (auto& one : found)
+            one |= 1U << bit;
+        std::memcpy(tried.data(), found.data(), n_columns * sizeof(float));
+        std::fill(smaller.begin(), smaller.end(), 0);
+        for (std::size_t row = 0; row < n_rows; row++) {
+            const float* now = values + row * n_columns;
+            for (std::size_t k = 0; k < n_columns; k++)
+                smaller[k] += now[k] < tried[k];
+        }
+        for (std::size_t k = 0; k < n_columns; k++)
+            if (smaller[k] > std::int32_t(below))
+                found[k] &= ~(1U << bit);
+    }
+    std::memcpy(tried.data(), found.data(), n_columns * sizeof(float));
+    return tried;
+}
 
 noise_floor::noise_floor(std::size_t bins, double averaged, std::size_t span)
     : d_bins(bins),
@@ -133,12 +161,10 @@ std::size_t noise_floor::line_begin() const { return d_bins / 2 - LINE; }
 // The mean power that each bin would have if its noise were all that it has at its quietest.
 std::vector<float> noise_floor::quiet() const
 {
-    std::vector<float> lows(d_bins), values(d_kept);
-    for (std::size_t k = 0; k < d_bins; k++) {
-        for (std::size_t row = 0; row < d_kept; row++)
-            values[row] = d_rows[row * d_bins + k];
-        lows[k] = quantile(values, QUANTILE) * d_mean_of_quantile;
-    }
+    const auto below = static_cast<std::size_t>(QUANTILE * (d_kept - 1));
+    auto lows = column_quantiles(d_rows.data(), d_kept, d_bins, below);
+    for (float& value : lows)
+        value *= d_mean_of_quantile;
     return lows;
 }
 

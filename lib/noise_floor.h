@@ -12,6 +12,14 @@ namespace gr {
 namespace sr2cnn {
 
 /*!
+ * \brief Of each column of a matrix, the value that `below` of its rows are smaller than.
+ *
+ * Of values that are not negative; within 1/2000 of it, or 1e-35.
+ */
+std::vector<float>
+column_quantiles(const float* values, std::size_t n_rows, std::size_t n_columns, std::size_t below);
+
+/*!
  * \brief Mean noise power in each bin of a spectrogram, while signals come and go.
  *
  * From a low quantile of each bin's power over time: signals may fill most of it. What never pauses is in

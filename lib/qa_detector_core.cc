@@ -204,6 +204,29 @@ BOOST_AUTO_TEST_CASE(running_means_are_those_of_a_plain_sum)
     }
 }
 
+BOOST_AUTO_TEST_CASE(quantiles_of_columns_are_those_of_sorted_ones)
+{
+    std::mt19937 random(1);
+    std::exponential_distribution<float> draw(1);
+    for (const std::size_t rows : { 1, 2, 24, 128 })
+        for (const float scale : { 0.0F, 1e-30F, 1.0F, 1e30F }) {
+            constexpr std::size_t COLUMNS = 37;
+            std::vector<float> values(rows * COLUMNS);
+            for (auto& one : values)
+                one = scale * draw(random);
+            for (const std::size_t below : { std::size_t(0), rows / 5, rows - 1 }) {
+                const auto found = column_quantiles(values.data(), rows, COLUMNS, below);
+                for (std::size_t k = 0; k < COLUMNS; k++) {
+                    std::vector<float> column;
+                    for (std::size_t row = 0; row < rows; row++)
+                        column.push_back(values[row * COLUMNS + k]);
+                    std::sort(column.begin(), column.end());
+                    BOOST_TEST(std::abs(found[k] - column[below]) <= column[below] / 2000 + 1e-35F);
+                }
+            }
+        }
+}
+
 BOOST_AUTO_TEST_CASE(noise_is_no_emission)
 {
     for (unsigned seed = 1; seed <= 4; seed++)
