@@ -178,8 +178,9 @@ def _place(pieces, band, box, density):
 
 def _passed(band):
     """Bandwidth of the filter: of pulses with steep edges, as OOK has them, what a model knows of pulses."""
-    if band.symbol_rate and band.unevenness > STEADY and band.bandwidth > STEEP * band.symbol_rate:
-        return PULSE * band.symbol_rate
+    rate = band.symbol_rate
+    if rate and band.unevenness > STEADY and (band.peaked or band.bandwidth > STEEP * rate):
+        return PULSE * rate
     return band.bandwidth
 
 

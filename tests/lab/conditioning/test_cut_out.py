@@ -188,3 +188,16 @@ def test_any_box_of_any_samples_gives_a_cut(kind, most_frames, **described):
     assert found.start >= 0 and found.n_samples >= 0
     assert np.isfinite([found.center, found.bandwidth, found.snr, found.ratio]).all()
     assert (np.diff(found.positions) > 0).all()
+
+
+def test_a_box_of_the_main_lobe_alone_leaves_steep_pulses_as_they_are_known():
+    """As the detector has it where the sidelobes are faint: the filter is that of the symbol rate, not of the box."""
+    sps = 20
+    x = stream(60_000, (10_000, shifted(switched(1800, sps), 0.1), 5))
+    found = cut(x, box(10_000, 36_000, 0.1, 1.2 / sps))
+    assert found.symbol_rate == pytest.approx(1 / sps, rel=1e-3)
+    spectrum = np.mean(
+        np.abs(np.fft.fftshift(np.fft.fft(found.frames * np.hanning(128)), axes=1)) ** 2, axis=0
+    )
+    beyond = np.abs(np.arange(128) / 128 - 0.5) > 1.1 / 8  # in symbol rates
+    assert spectrum[beyond].sum() < 1e-3 * spectrum.sum()
