@@ -11,7 +11,7 @@ from scipy.stats import gamma
 
 from .band import find_band
 from .noise_floor import NoiseFloor
-from .tuner import Tuner, ratio_near
+from .tuner import FILLED, MOST_RATIO, Tuner, ratio_near
 
 BINS = 256
 HOP = BINS // 2
@@ -30,11 +30,9 @@ FIRST_STEP = 128  # before there is a noise floor
 FIRST_LOOK = 16384  # samples of a burst that are awaited before it is tuned
 LEAST_SNR = 0.0  # dB in its own band; clicks and spurs stay below
 LARGEST = 1e12  # what is larger, or not finite, no receiver gives: its power would overflow
-MOST_RATIO = 16  # output samples for an input sample
 LEAST_RATIO = 1 / 32  # of a signal that shows no symbol rate, a bare carrier above all
 LONGEST = 1 << 18  # samples after which a signal that goes on is looked at anew
 HISTORY = 1 << 22  # samples that the noise floor looks back on
-FILLED = 0.45  # of the band that comes out, by a signal that shows no symbol rate
 
 
 @dataclass

@@ -7,11 +7,10 @@ import numpy as np
 
 from .band import Band, band_around
 from .block_spectra import BlockSpectra
-from .conditioner import FILLED, MOST_RATIO
 from .edges import edge_near
 from .extraction import decimation, extract
 from .symbol_rate import STEADY, frequency_deviation, symbol_rate, unevenness
-from .tuner import Tuner, ratio_near
+from .tuner import FILLED, MOST_RATIO, Tuner, ratio_near
 
 WINDOWS = 256, 1024, 4096  # samples; a box is known to about half of the window that shows its emission
 BINS = 12  # that an emission spans in the window that shows it

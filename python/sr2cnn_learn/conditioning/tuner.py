@@ -5,6 +5,8 @@ import numpy as np
 from scipy import signal
 
 MOST_UP = 16  # largest interpolation: a ratio is met to a few percent or better
+MOST_RATIO = 16  # output samples for an input sample
+FILLED = 0.45  # of the band that comes out, by a signal that shows no symbol rate
 ATTENUATION = 60.0  # dB
 
 
