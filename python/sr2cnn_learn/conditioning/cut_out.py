@@ -138,7 +138,7 @@ def _extracted(read, box, most_frames):
 
 def _reach(box):
     """Samples around the edges of a box in which those of its emission are."""
-    return next((n for n in WINDOWS if box.bandwidth * n >= BINS), WINDOWS[-1])
+    return next((n for n in WINDOWS[1:] if box.bandwidth * n >= BINS), WINDOWS[-1])
 
 
 def _band(inside, box, around, density):
