@@ -280,13 +280,13 @@ bool is_sequence(const region& whole, const std::vector<region>& all)
     std::vector<region> parts;
     for (const auto& one : all)
         if (one.size < whole.size && one.rows >= RESOLVED && one.bins >= RESOLVED + LINE &&
-            one.power > 0.5 * whole.power && duration(one) < 0.5 * duration(whole) &&
+            one.power > 0.5 * whole.power && duration(one) < 0.9 * duration(whole) &&
             common_time(one, whole) > 0.8 * duration(one) &&
             common_band(one, whole) > 0.6 * std::max(width(one), width(whole)))
             parts.push_back(one);
     return std::any_of(parts.begin(), parts.end(), [&](const region& part) {
         return std::any_of(parts.begin(), parts.end(), [&](const region& next) {
-            return next.size == part.size && next.start > part.stop + whole.size &&
+            return next.size == part.size && next.start > part.stop + 8 * part.size &&
                    common_band(part, next) > 0.6 * std::max(width(part), width(next));
         });
     });

@@ -36,6 +36,7 @@ BURSTS = {
     "satellite_picsat_9k6_bpsk9600": [(17_430, 110_665), (114_363, None)],
     "wmbus_868M_2fsk": [(382_902, 393_584), (729_057, 752_460)],
 }
+FAINT = 5.0  # dB; nobody knows what else is there that is as weak
 FAMILY = {"bpsk": {"BPSK"}, "qpsk": {"QPSK"}, "2fsk": {"2FSK", "GFSK", "CPFSK", "GMSK"}, "wifi": {"OFDM"}}
 
 
@@ -50,7 +51,7 @@ def heard(tmp_path_factory):
         if event["event"] == "recording":
             emissions = {}
             found[Path(event["file"]).stem] = event, emissions
-        elif event["event"] == "emission":
+        elif event["event"] == "emission" and event["snr"] > FAINT:
             emissions[event["emission"]] = event  # of one that goes on, the last report
     by_start = {
         name: (recording, sorted(emissions.values(), key=lambda event: event["start_sample"]))
