@@ -7,6 +7,7 @@
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <utility>
 
 namespace gr {
@@ -32,10 +33,11 @@ constexpr double TONES_APART = 12; // of their widths
 constexpr double MUCH = 0.25; // and this much is a signal of its own if it comes and goes by itself
 constexpr double STEADY = 1.6; // swing of the power of what is one signal whatever its parts do,
 constexpr double LASTING = 0.9;
-constexpr double SWINGS = 2;   // times the whole's power swing: a part that is all of it at times
-constexpr double COVERED = 10; // times its power: it does not stand for that
-constexpr double FAINT = 30;   // times a neighbour's power: it may be splatter,
-constexpr double NEAR = 1.5;   // within so many widths of the other,
+constexpr double SWINGS = 2; // times the whole's power swing: a part that is all of it at times
+constexpr std::uint64_t PAUSE = 8; // windows, between packets, which a longer window bridges
+constexpr double COVERED = 10;     // times its power: it does not stand for that
+constexpr double FAINT = 30;       // times a neighbour's power: it may be splatter,
+constexpr double NEAR = 1.5;       // within so many widths of the other,
 constexpr double FAINT_AT_IT = 10, AT_IT = 0.1; // or so near a decade, whenever it comes and goes,
 constexpr double LOW = 4;                       // below this, over the noise, wherever it begins
 constexpr double STRONG = 1000, FAR = 30;       // a very strong one's reaches further
@@ -284,12 +286,14 @@ bool is_sequence(const region& whole, const std::vector<region>& all)
             common_time(one, whole) > 0.8 * duration(one) &&
             common_band(one, whole) > 0.6 * std::max(width(one), width(whole)))
             parts.push_back(one);
-    return std::any_of(parts.begin(), parts.end(), [&](const region& part) {
-        return std::any_of(parts.begin(), parts.end(), [&](const region& next) {
-            return next.size == part.size && next.start > part.stop + 8 * part.size &&
-                   common_band(part, next) > 0.6 * std::max(width(part), width(next));
-        });
+    std::sort(parts.begin(), parts.end(), [](const region& a, const region& b) {
+        return std::tie(a.size, a.start) < std::tie(b.size, b.start);
     });
+    return std::adjacent_find(
+               parts.begin(), parts.end(), [](const region& part, const region& next) {
+                   return next.size == part.size && next.start > part.stop + PAUSE * part.size &&
+                          common_band(part, next) > 0.6 * std::max(width(part), width(next));
+               }) != parts.end();
 }
 
 // Of those that are the same signal, the one that shows it best; worked out for those that are asked for and what
