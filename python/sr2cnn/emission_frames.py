@@ -4,6 +4,7 @@
 import numpy as np
 import pmt
 from sr2cnn_learn.conditioning import BlockSpectra, cut_out
+from sr2cnn_learn.names import shown
 
 from .base import sync_block
 from .messages import StatusPort
@@ -83,12 +84,8 @@ class emission_frames(sync_block):
         """Cut out the next emission; False where none waits. Its frames follow the `put` of this call."""
         while (emission := self._waiting.take(0 if put else WAIT)) is not None:
             if emission.reason is None:
-                if self._spectra is None:
-                    self._spectra = BlockSpectra(self._finder.ring.read)
-                emission.cut = cut_out(self._spectra, emission.box, **self._how)
-                emission.reason = emission.cut.reason
-                self._place(emission)
-                if emission.cut.snr < LEAST_SNR and not emission.is_piece:
+                self._cut_out(emission)
+                if emission.cut and emission.cut.snr < LEAST_SNR and not emission.is_piece:
                     self.faint += 1
                     continue
             else:
@@ -103,6 +100,17 @@ class emission_frames(sync_block):
                 return True
             self.message_port_pub(UNJUDGED, pmt.from_uint64(index))
         return False
+
+    def _cut_out(self, emission):
+        try:
+            if self._spectra is None:
+                self._spectra = BlockSpectra(self._finder.ring.read)
+            emission.cut = cut_out(self._spectra, emission.box, **self._how)
+            emission.reason = emission.cut.reason
+            self._place(emission)
+        except Exception as error:  # of one emission; the flowgraph shall go on
+            emission.cut, emission.reason = None, f"it could not be cut out: {type(error).__name__}"
+            self.logger.error(shown(f"emission {emission.number} not cut out: {error}"))
 
     def _place(self, emission):
         """An emission begins where its first piece does, as that shows it."""

@@ -166,3 +166,21 @@ def test_bad_parameters(tiny_bundle):
     for name, value in [("lambda1", -1.0), ("max_run", 0), ("emit", "never"), ("hop", -1), *BAD]:
         with pytest.raises(ValueError, match=f"{name} is"):
             sr2cnn.recognizer(str(tiny_bundle), device="cpu", **{name: value})
+
+
+def test_an_emission_that_cannot_be_cut_out_stops_nothing(tiny_bundle, mixed_samples, monkeypatch):
+    from gnuradio.sr2cnn import emission_frames
+
+    def broken(*arguments, **options):
+        raise ZeroDivisionError("a fault")
+
+    monkeypatch.setattr(emission_frames, "cut_out", broken)
+    noise = np.random.default_rng(2).normal(size=(200_000, 2)) @ [0.1, 0.1j]
+    noise[50_000:90_000] += np.exp(0.7j * np.arange(40_000))
+    recognizer, log = sr2cnn.recognizer(str(tiny_bundle), device="cpu"), message_log("emissions")
+    top_block = gr.top_block()
+    top_block.connect(blocks.vector_source_c(noise), recognizer)
+    top_block.msg_connect((recognizer, "emissions"), (log, "emissions"))
+    top_block.run()
+    (emission,) = log["emissions"]
+    assert emission["label"] is None and "ZeroDivisionError" in emission["reason"]

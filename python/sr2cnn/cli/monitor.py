@@ -23,6 +23,7 @@ from sr2cnn_learn.recordings import DATATYPES
 from ..sources.address import RADIOS, Address
 
 ROOM = 1 << 17  # samples behind the source, so that what follows may be late for a moment
+HEARING = ("model", "condition", "frames_per_emission", "report_seconds", "device", "registry")
 GUI_MS = 50  # that the window has for itself between looks at the rest
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -201,7 +202,11 @@ def monitor(ctx, config, address, rate, freq, gain, datatype, fast, duration, **
         _tune_anew(ctx, config, address, source)
 
     reload = config and tune_anew
-    _monitor(source, str(address), console if table else None, duration, reload, **options)
+    hearing = {name: options.pop(name) for name in HEARING}
+    if hearing["registry"]:
+        hearing["registry"] = str(hearing["registry"])
+    options["labels"] |= not hearing["condition"]
+    _monitor(source, str(address), console if table else None, duration, reload, hearing, **options)
 
 
 def _tune_anew(ctx, config, address, source):
@@ -256,42 +261,20 @@ def _open(address, rate, freq, gain, datatype, fast):
     return _Source([reopening_source(str(address), make, freq, _say)], True)
 
 
-def _monitor(
-    source,
-    title,
-    console,
-    duration,
-    reload,
-    model,
-    condition,
-    frames_per_emission,
-    report_seconds,
-    labels,
-    device,
-    registry,
-    gui,
-    **outputs,
-):
-    """Run it; with a console, a table is shown there. ``reload``: None, or what SIGHUP asks for."""
+def _monitor(source, title, console, duration, reload, hearing, gui, **outputs):
+    """Run it; with a console, a table is shown there. ``reload``: None, or what SIGHUP asks for;
+    ``hearing``: options of a `recognizer`, None for its own."""
     from ..labelling import TICK, flowgraph, run
     from ..recognizer import recognizer
     from .watch import LiveTable
 
-    about = {"frames_per_emission": frames_per_emission, "report_seconds": report_seconds}
-    chain = recognizer(  # it takes the sample rate from the source's tags
-        model=model,
-        device=device,
-        condition=condition,
-        live=source.live,
-        registry=registry and str(registry),
-        **{name: value for name, value in about.items() if value is not None},
-    )
+    # It takes the sample rate from the source's tags.
+    chain = recognizer(live=source.live, **{k: v for k, v in hearing.items() if v is not None})
     table, to_stdout = LiveTable(), outputs["out"] == "-"
-    without = () if labels or not condition else ("labels",)
-    sink = _sink(table, source.recording, without, **outputs)
+    sink = _sink(table, source.recording, **outputs)
     for block in source.blocks:
         block.set_min_output_buffer(ROOM)
-    window = _Window(model, title) if gui else None
+    window = _Window(hearing["model"], title) if gui else None
     top_block = flowgraph(source.blocks, chain, [sink, *([window.display] if window else [])])
     end = time.monotonic() + duration if duration else None
     with contextlib.ExitStack() as stack:
@@ -316,12 +299,13 @@ def _monitor(
         sink.close()
         show()
     error = getattr(source.blocks[0], "error", None)
-    wrong = [f"{registry}: not saved: {chain.registry.fault}"] if registry and chain.registry.fault else []
+    kept = chain.registry
+    wrong = [f"{hearing['registry']}: not saved: {kept.fault}"] if kept and kept.fault else []
     _check_results(sink, wrong + [str(error)] * bool(error))
 
 
-def _sink(table, recording, without, out, rotate, zmq, prometheus, sigmf):
-    """The event sink, with all its outputs open; the file of events holds none of the kinds in `without`.
+def _sink(table, recording, out, labels, rotate, zmq, prometheus, sigmf):
+    """The event sink, with all its outputs open; ``labels``: whether the file of events holds these.
 
     Raises:
         OSError: one of them cannot be had
@@ -339,7 +323,7 @@ def _sink(table, recording, without, out, rotate, zmq, prometheus, sigmf):
 
     outputs = [table]
     if out:
-        outputs.append(JsonLines(out, True, rotate, report=report, without=without))
+        outputs.append(JsonLines(out, True, rotate, report=report, without=() if labels else ("labels",)))
     if sigmf:
         outputs.append(annotations(*recording))
     sink = event_sink(
