@@ -35,6 +35,7 @@ constexpr double STEADY = 1.6; // swing of the power of what is one signal whate
 constexpr double LASTING = 0.9;
 constexpr double SWINGS = 2; // times the whole's power swing: a part that is all of it at times
 constexpr std::uint64_t PAUSE = 8; // windows, between packets, which a longer window bridges
+constexpr double MORE = 2;         // times its power: what lies across it is no phase of it
 constexpr double COVERED = 10;     // times its power: it does not stand for that
 constexpr double FAINT = 30;       // times a neighbour's power: it may be splatter,
 constexpr double NEAR = 1.5;       // within so many widths of the other,
@@ -89,6 +90,13 @@ double common_share(const region& a, const region& b)
     const double common = std::max(0.0, common_time(a, b)) * std::max(0.0, common_band(a, b));
     const auto area = [](const region& one) { return duration(one) * (one.high - one.low); };
     return common / std::max(area(a) + area(b) - common, std::numeric_limits<double>::min());
+}
+
+// A short and wide one and a long and narrow one.
+bool crosses(const region& a, const region& b)
+{
+    const double longer = duration(a) / duration(b), wider = width(a) / width(b);
+    return std::max(longer, wider) > 1 / SAME && std::min(longer, wider) < SAME;
 }
 
 // Begin and end at once, as well as their spectrograms show it.
@@ -336,11 +344,28 @@ private:
             plain.begin(), plain.end(), [&](auto a, auto b) { return better(d_all[a], d_all[b]); });
         for (auto k : plain) {
             const auto& one = d_all[k];
-            if (std::any_of(best.begin(), best.end(), [&](auto other) {
-                    return same(one, d_all[other]) && (one.size < d_all[other].size ||
-                                                       one.power < COVERED * d_all[other].power);
-                }))
+            const bool is_phase = std::any_of(best.begin(), best.end(), [&](auto i) {
+                const auto& other = d_all[i];
+                return same(one, other) &&
+                       (crosses(one, other)
+                            ? duration(one) < duration(other) && one.power < MORE * other.power
+                            : one.size < other.size || one.power < COVERED * other.power);
+            });
+            if (is_phase)
                 continue;
+            best.erase(std::remove_if(best.begin(),
+                                      best.end(),
+                                      [&](auto i) {
+                                          const auto& other = d_all[i];
+                                          const bool is_part = same(one, other) &&
+                                                               crosses(one, other) &&
+                                                               duration(other) < duration(one) &&
+                                                               other.power < MORE * one.power;
+                                          if (is_part)
+                                              d_verdicts[i] = WORSE;
+                                          return is_part;
+                                      }),
+                       best.end());
             best.push_back(k);
             d_verdicts[k] = BEST;
         }

@@ -358,6 +358,31 @@ BOOST_AUTO_TEST_CASE(a_line_is_as_narrow_as_it_can_be_told)
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_keyed_carrier_and_a_burst_across_another_one)
+{
+    band some(900000);
+    std::size_t at = 150000; // marks and pauses of any length, 40 dB over the noise in a bin
+    for (std::size_t k = 0; k < 150; k++) {
+        const std::size_t n = 400 + 700 * (k * k % 3);
+        some.add_carrier(at, n, 0.24, 3);
+        at += n + 400 + 600 * (k % 2);
+    }
+    const auto end = at - 1000;
+    some.add_carrier(200000, 500000, -0.3, 0.3);
+    some.add(400000, 30000, -0.3, 0.05, 20); // much stronger, across it
+    const auto found = detect(some.samples);
+    const auto told = [&](double start, double stop, double center, double most_width) {
+        return std::count_if(found.begin(), found.end(), [&](const emission& one) {
+            return std::abs(double(one.start) - start) <= 6000 &&
+                   std::abs(double(one.start + one.n_samples) - stop) <= 6000 &&
+                   std::abs(one.center - center) < 0.01 && one.bandwidth < most_width;
+        });
+    };
+    BOOST_TEST(told(150000, end, 0.24, 0.05) == 1);
+    BOOST_TEST(told(200000, 700000, -0.3, 0.005) == 1);
+    BOOST_TEST(told(400000, 430000, -0.3, 0.06) == 1);
+}
+
 BOOST_AUTO_TEST_CASE(short_ones_in_a_row_are_several)
 {
     band some(400000);
