@@ -361,15 +361,15 @@ BOOST_AUTO_TEST_CASE(a_line_is_as_narrow_as_it_can_be_told)
 BOOST_AUTO_TEST_CASE(a_keyed_carrier_and_a_burst_across_another_one)
 {
     band some(900000);
-    std::size_t at = 150000; // marks and pauses of any length, 40 dB over the noise in a bin
-    for (std::size_t k = 0; k < 150; k++) {
-        const std::size_t n = 400 + 700 * (k * k % 3);
-        some.add_carrier(at, n, 0.24, 3);
-        at += n + 400 + 600 * (k % 2);
+    std::size_t at = 150000; // marks and pauses of several lengths, its sides well over the noise
+    for (std::size_t k = 0; k < 60; k++) {
+        const std::size_t n = 1500 + 3000 * (k * k % 3);
+        some.add_carrier(at, n, 0.24, 30);
+        at += n + 1000 + 3000 * (k % 2);
     }
-    const auto end = at - 1000;
-    some.add_carrier(200000, 500000, -0.3, 0.3);
-    some.add(400000, 30000, -0.3, 0.05, 20); // much stronger, across it
+    const auto end = at - 4000;
+    some.add_carrier(300000, 250000, -0.3, 0.8);
+    some.add(400000, 30000, -0.3, 0.05, 16); // three times as strong, across it
     const auto found = detect(some.samples);
     const auto told = [&](double start, double stop, double center, double most_width) {
         return std::count_if(found.begin(), found.end(), [&](const emission& one) {
@@ -379,7 +379,7 @@ BOOST_AUTO_TEST_CASE(a_keyed_carrier_and_a_burst_across_another_one)
         });
     };
     BOOST_TEST(told(150000, end, 0.24, 0.05) == 1);
-    BOOST_TEST(told(200000, 700000, -0.3, 0.005) == 1);
+    BOOST_TEST(told(300000, 550000, -0.3, 0.005) == 1);
     BOOST_TEST(told(400000, 430000, -0.3, 0.06) == 1);
 }
 
