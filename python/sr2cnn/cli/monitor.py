@@ -136,7 +136,9 @@ def _read_config(command, path):
 @click.option("--prometheus", type=ListenAt(), help="Metrics over HTTP; on loopback without an address.")
 @click.option("--sigmf", is_flag=True, help="Labels into the recording's .sigmf-meta.")
 @click.option("--registry", type=FILE, help="File that keeps the discovered classes from run to run.")
-@click.option("--gui", is_flag=True, help="A window with table, timeline and map of the semantic space.")
+@click.option(
+    "--gui", is_flag=True, help="A window with table, waterfall, timeline and map of the semantic space."
+)
 @click.pass_context
 def monitor(ctx, config, address, rate, freq, gain, datatype, fast, duration, **options):
     """Say what a radio hears, for as long as it runs.
@@ -276,6 +278,8 @@ def _monitor(source, title, console, duration, reload, hearing, gui, **outputs):
         block.set_min_output_buffer(ROOM)
     window = _Window(hearing["model"], title) if gui else None
     top_block = flowgraph(source.blocks, chain, [sink, *([window.display] if window else [])])
+    if window:
+        window.watch(top_block, source.blocks[-1])
     end = time.monotonic() + duration if duration else None
     with contextlib.ExitStack() as stack:
         live = stack.enter_context(Live(console=console, auto_refresh=False)) if console else None
@@ -372,6 +376,15 @@ class _Window:
         self._widget = self.display.widget()
         self._widget.setWindowTitle(title)
         self._widget.show()
+
+    def watch(self, top_block, source):
+        """Have a waterfall of what a block gives, whose tags tell the sample rate."""
+        from ..messages import connect_events
+        from ..spectrum import spectrum
+
+        lines = spectrum()
+        top_block.connect(source, lines)
+        connect_events(top_block, lines, self.display)
 
     def show(self):
         """Let it work for `GUI_MS`; whether it is still open."""

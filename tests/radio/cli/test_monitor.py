@@ -378,6 +378,25 @@ def test_window(recording, model):
     assert "Traceback" not in result.stderr
 
 
+def test_window_has_a_waterfall(recording, samples, model, monkeypatch):
+    pytest.importorskip("PyQt5.QtWidgets")
+    np.tile(samples, 30).tofile(recording.with_suffix(".sigmf-data"))  # seconds
+    from gnuradio.sr2cnn.cli import monitor
+
+    show, seen = monitor._Window.show, []
+
+    def look(window):
+        is_open, panel = show(window), window._widget
+        seen.append((panel.waterfall_plot.isVisible(), panel.waterfall.sample_rate))
+        return is_open
+
+    monkeypatch.setattr(monitor._Window, "show", look)
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    result = run_here(*on(f"file:{recording}", model), "--gui")
+    assert result.returncode == 0, result.stderr
+    assert seen[-1] == (True, RATE)
+
+
 # -- the configuration file -----------------------------------------------------------------------------
 
 
