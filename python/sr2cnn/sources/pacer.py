@@ -48,7 +48,8 @@ class pacer(sync_block):
         n = min(room, int((now - self._began) * self._sample_rate) - done)
         self._most_room = max(self._most_room, room)
         piece = max(1, min(self._most_room // 2, int(PIECE * self._sample_rate)))
-        if room < piece and not input_ended(self.to_basic_block(), 0, piece):
+        # GNU Radio halves what it asks for until there is input for it: less than two pieces may wait there.
+        if room < piece and not input_ended(self.to_basic_block(), 0, 2 * piece):
             time.sleep(BREATH)
             return 0
         piece = min(piece, room)

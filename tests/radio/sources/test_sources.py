@@ -718,6 +718,20 @@ def test_pacer(mixed_samples):
     assert np.array_equal(iq.data(), mixed_samples)
 
 
+@pytest.mark.parametrize("n", range(410, 2000, 60))
+def test_a_pacer_passes_the_end_of_a_stream_whatever_its_length(n):
+    """GNU Radio asks for half of what there is, at times: the pacer is not to wait for more."""
+    source, pace, iq = blocks.vector_source_c(np.ones(n)), pacer(1e5), blocks.vector_sink_c()
+    top = gr.top_block()
+    top.connect(source, pace, iq)
+    top.start()
+    try:
+        until(lambda: len(iq.data()) == n)
+    finally:
+        top.stop()
+        top.wait()
+
+
 def test_a_slow_pacer_does_not_keep_a_flowgraph():
     source, pace, iq = blocks.null_source(8), pacer(1e-3), blocks.vector_sink_c()
     top_block = gr.top_block()
