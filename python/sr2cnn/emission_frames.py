@@ -83,6 +83,8 @@ class emission_frames(sync_block):
     def _cut(self, put):
         """Cut out the next emission; False where none waits. Its frames follow the `put` of this call."""
         while (emission := self._waiting.take(0 if put else WAIT)) is not None:
+            if emission.reason is None and emission.box.start < self._finder.ring.begin:
+                emission.reason = "left out: its samples were gone when its turn came"
             if emission.reason is None:
                 self._cut_out(emission)
                 if emission.cut and emission.cut.snr < LEAST_SNR and not emission.is_piece:
