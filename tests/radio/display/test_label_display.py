@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -246,6 +247,26 @@ def test_grc_flowgraph_shows_the_panel(application, replay, tiny_bundle, tmp_pat
         top.stop()
         top.wait()
         top.hide()
+
+
+def test_a_panel_is_gone_before_pyqt_cleans_up(tiny_bundle):
+    """Where the application lives to the end: PyQt5 meets wrappers of pyqtgraph's that are no more, and crashes."""
+    code = """
+        import atexit, sys
+        from PyQt5 import QtWidgets, sip
+
+        application = QtWidgets.QApplication([])
+        atexit.register(lambda: print("deleted" if sip.isdeleted(panel) else "there"))  # called after later ones
+        from gnuradio import sr2cnn
+
+        display = sr2cnn.label_display(sys.argv[1])
+        panel = display.widget()
+        panel.show()
+        application.processEvents()
+    """
+    command = [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent(code), str(tiny_bundle)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    assert (result.returncode, result.stdout.split()[-1]) == (0, "deleted"), result.stderr
 
 
 def test_blocks_load_without_qt():
