@@ -526,7 +526,8 @@ void region_tracker::close(bool all)
         }
         if (it->rows >= LEAST_ROWS && (all || !goes_on(*it))) {
             d_ended.push_back(as_region(*it, all));
-            if (all && it->last + 1 >= d_rows) // there to the last sample, which may be in no window
+            if (all &&
+                it->last + 1 >= d_rows) // there to the last sample, which may be in no window
                 d_ended.back().stop = d_begin + d_seen * d_spectra.hop() + d_rest.size();
         }
         it = d_tracks.erase(it);

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The recognizer: the whole chain in one block."""
 
+import itertools
+
 import numpy as np
 import pmt
 import pytest
@@ -184,3 +186,34 @@ def test_an_emission_that_cannot_be_cut_out_stops_nothing(tiny_bundle, mixed_sam
     top_block.run()
     (emission,) = log["emissions"]
     assert emission["label"] is None and "ZeroDivisionError" in emission["reason"]
+
+
+def test_an_emission_that_goes_on_is_told_again_and_again(tiny_bundle):
+    """Each time from its beginning and from all its frames so far; its labels lie end to end."""
+    n, start = 2_000_000, 100_000
+    rng = np.random.default_rng(4)
+    samples = rng.normal(size=(n, 2)) @ [0.1, 0.1j]
+    bits = np.convolve(np.repeat(rng.choice([-1, 1], n // 50), 50), np.hanning(100) / 50, "same")
+    samples[start:] += bits[: n - start] * np.exp(0.9j * np.arange(n - start))
+    recognizer = sr2cnn.recognizer(
+        str(tiny_bundle), device="cpu", sample_rate=1e6, report_seconds=0.6, frames_per_emission=50
+    )
+    log, top_block = message_log("emissions", "labels", "bursts"), gr.top_block()
+    top_block.connect(blocks.vector_source_c(samples), recognizer)
+    for port in ("emissions", "labels", "bursts"):
+        top_block.msg_connect((recognizer, port), (log, port))
+    top_block.run()
+    told = log["emissions"]
+    assert {one["emission"] for one in told} == {1} and len(told) >= 3
+    assert [one.get("continues", False) for one in told] == [True] * (len(told) - 1) + [False]
+    assert all(abs(one["start_sample"] - start) < 200 for one in told)
+    ends = [one["start_sample"] + one["n_samples"] for one in told]
+    assert ends == sorted(ends) and ends[-1] == n
+    frames = [one["n_frames"] for one in told]
+    assert frames == sorted(frames) and frames[0] == 50 < frames[-1]
+    labels = log["labels"]
+    places = [(one["start_sample"], one["start_sample"] + one["n_samples"]) for one in labels]
+    assert all(abs(first - end) < 200 for (_, end), (first, _) in itertools.pairwise(places))
+    assert all(one["n_frames"] <= 50 for one in labels)
+    (burst,) = log["bursts"]  # under its former name it is told once
+    assert burst["burst"] == 1 and burst["n_samples"] == told[-1]["n_samples"]
