@@ -55,7 +55,7 @@ class recognizer(hier_block2):
         sample_rate: of the input, Hz; 0 means what ``rx_rate`` tags say, and without them frequencies are
             shares of the rate (``frequency_offset_share`` and the like)
         report_seconds: from report to report of an emission that goes on; earlier where that is more than
-            8 million samples
+            8,388,608 samples, later where it is less than 524,288
         frames_per_emission: most frames that an emission, or each report of one, is judged from; 0: all
         vectors: whether ``emissions`` has each one's mean semantic vector
         registry: file that keeps the discovered classes, with sample frames of each: what it holds is
