@@ -431,7 +431,10 @@ def test_a_second_live_run_has_counts_of_its_own(tiny_bundle):
     until(lambda: not run.threads)
 
 
-def test_only_a_live_recognizer_has_a_queue(tiny_bundle):
-    assert sr2cnn.recognizer(str(tiny_bundle), device="cpu").queue is None
+def test_only_a_live_recognizer_of_frames_has_a_queue(tiny_bundle):
+    options = dict(model=str(tiny_bundle), device="cpu")
+    assert sr2cnn.recognizer(**options, condition=False).queue is None
+    assert sr2cnn.recognizer(**options, live=True).queue is None  # emissions wait, not frames
+    assert sr2cnn.recognizer(**options, condition=False, live=True).queue
     with pytest.raises(ValueError, match="capacity is 0, expected at least 1"):
-        sr2cnn.recognizer(str(tiny_bundle), device="cpu", live=True, queue_frames=0)
+        sr2cnn.recognizer(**options, condition=False, live=True, queue_frames=0)
