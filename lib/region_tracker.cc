@@ -475,11 +475,11 @@ void region_tracker::extend(track& one, std::size_t low, std::size_t high)
     // Several runs of a row may be one track's; each bin counts once.
     const auto first = std::max(row.counted, std::min(low, one.core_low));
     const auto last = std::max({ first, high, one.core_high });
-    const float* now = &d_excess[first];
-    float* all = &one.excess[first - one.low];
+    const float* now = d_excess.data() + first; // there may be none left
+    float* all = one.excess.data() + (first - one.low);
     for (std::size_t k = 0; k < last - first; k++)
         all[k] += now[k];
-    float* hits = &one.hits[low - one.low];
+    float* hits = one.hits.data() + (low - one.low);
     for (std::size_t k = 0; k < high - low; k++)
         hits[k]++;
     row.counted = last;
